@@ -1,0 +1,225 @@
+"""What a provider's module writes, and what it gets.
+
+Step by step, for one webhook: `verify` (in the request, on raw bytes), then in the
+worker `document` (only the fields we keep), `normalise` (pure), `fetch` when the
+webhook is only a pointer; and for one push `compose` (pure) and `send`.
+An adapter never looks anything up: events carry the channel's own ids.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from adapters.http import Http
+from adapters.signatures import Signature
+from app.domain.channels import Channel, Outcome, Reading, Wish
+from app.domain.errors import BadConfiguration, MalformedPayload
+from app.domain.events import Message, Normalised, Read
+from app.domain.instants import Instant
+
+Shape = Mapping[str, Any]
+"""Which fields of a JSON document are kept: name → True, or the shape inside it.
+
+A shape under a name applies to the object there, or to each object of a list.
+`"*"` stands for every name (for objects keyed by id).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A webhook as it came in. `headers` have lower-case names."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: Instant
+    token: str | None = None
+    """The last part of /webhooks/<channel>/<token>, for providers that cannot sign."""
+
+
+def parse(body: bytes) -> Any:
+    """Read JSON; raise MalformedPayload otherwise (NaN is no JSON either)."""
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise MalformedPayload(f"body: not JSON ({error})") from error
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def keep(document: Any, shape: Shape) -> Any:
+    """Copy only the fields a shape names; other fields are never stored."""
+    if isinstance(document, list):
+        return [keep(item, shape) for item in document]
+    if not isinstance(document, dict):
+        return None
+    if "*" in shape:
+        inner = shape["*"]
+        return {storable(name): _kept(document[name], inner) for name in document}
+    return {
+        name: _kept(document[name], inner)
+        for name, inner in shape.items()
+        if name in document
+    }
+
+
+def _kept(value: Any, inner: Any) -> Any:
+    if inner is True:
+        return storable(value)
+    if isinstance(value, list):
+        # A list of plain values where objects are expected is the sender's mistake;
+        # None keeps the place so that the error can name it.
+        return [keep(item, inner) if isinstance(item, dict) else None for item in value]
+    if isinstance(value, dict):
+        return keep(value, inner)
+    # Text here may be anything, a name too; that it was text is enough for the error.
+    return "(text)" if isinstance(value, str) else value
+
+
+def storable(value: Any, levels: int = 20) -> Any:
+    """The same JSON without what no database takes: NUL, halves of surrogate pairs."""
+    if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
+        return value.encode("utf-8", "replace").decode().replace("\0", "?")
+    if not isinstance(value, dict | list):
+        return value
+    if not levels:
+        return None
+    if isinstance(value, list):
+        return [storable(item, levels - 1) for item in value]
+    return {storable(key): storable(value[key], levels - 1) for key in value}
+
+
+class Adapter(ABC):
+    """One provider. An instance speaks for one channel; class attributes are facts."""
+
+    title: ClassVar[str]
+    """The provider's own spelling."""
+    docs: ClassVar[str]
+    """Its webhook reference."""
+    settings: ClassVar[Mapping[str, str]] = {}
+    """Allowed channel settings: name → what it is, in words."""
+    required_settings: ClassVar[tuple[str, ...]] = ()
+    secrets: ClassVar[Mapping[str, str]] = {}
+    """Allowed channel secrets: name → what it is, in words."""
+    signature: Signature
+    headers: ClassVar[tuple[str, ...]] = ()
+    """Headers that are stored with the message, in lower case; never a signature."""
+    keeps: ClassVar[Shape]
+    """The fields of a webhook's body that are stored. No personal data."""
+    publishes: ClassVar[bool] = True
+    compares: ClassVar[bool] = False
+    """The write is a compare-and-set: `Wish.expected` is used."""
+    stamps: ClassVar[bool] = False
+    """Writes are ordered by a time we give: `Wish.stamp` is used."""
+    reads: ClassVar[bool] = False
+    """`read` works: the channel's own numbers can be asked for."""
+    sends_numbers_for_skus: ClassVar[bool] = False
+    """A line's `sku` may be our SKU without a listing (only for `standard`)."""
+    batch_limit: ClassVar[int] = 100
+    """Wishes in one call, at most."""
+
+    def __init__(self, channel: Channel, http: Http) -> None:
+        self.channel = channel
+        self.http = http
+
+    @classmethod
+    def check(cls, channel: Channel) -> None:
+        """Raise BadConfiguration, naming the field, for a channel that cannot work."""
+        for name in channel.settings:
+            if name not in cls.settings:
+                raise BadConfiguration(
+                    f"{cls.title} knows no setting {name!r}; it knows: "
+                    f"{', '.join(cls.settings) or 'none'}",
+                    f"settings.{name}",
+                )
+        for name in channel.secrets:
+            if name not in cls.secrets:
+                raise BadConfiguration(
+                    f"{cls.title} knows no secret {name!r}; it knows: "
+                    f"{', '.join(cls.secrets) or 'none'}",
+                    f"secrets.{name}",
+                )
+        for name in cls.required_settings:
+            if not channel.settings.get(name):
+                raise BadConfiguration(
+                    f"{cls.title} needs settings.{name}: {cls.settings[name]}",
+                    f"settings.{name}",
+                )
+
+    # -- receiving -----------------------------------------------------------
+
+    def verify(self, request: SignedRequest) -> None:
+        """Raise WebhookRefused unless one of the channel's secrets signed this."""
+        secrets = tuple(self.channel.secrets.get("webhook") or ())
+        self.scheme().verify(request, secrets)
+
+    def scheme(self) -> Signature:
+        """How this channel's webhooks are signed; override where it has its own way."""
+        return self.signature
+
+    def delivery_id(self, request: SignedRequest) -> str:
+        """The provider's id of this delivery; "" where only the body tells it.
+
+        Two deliveries are the same when id and body are.
+        """
+        return ""
+
+    def topic(self, headers: Mapping[str, str], document: Any) -> str:
+        """What the message is about, in the provider's words."""
+        found = document.get("type") if isinstance(document, dict) else None
+        return found if isinstance(found, str) else ""
+
+    def document(self, body: bytes) -> Any:
+        """Parse a body and keep the fields we may; raise MalformedPayload."""
+        parsed = parse(body)
+        if not isinstance(parsed, dict):
+            raise MalformedPayload("body: expected a JSON object")
+        return keep(parsed, self.keeps)
+
+    @abstractmethod
+    def normalise(self, message: Message) -> Normalised:
+        """Say in our words what a message says. Pure: no HTTP, no clock, no database.
+
+        An unknown topic is nothing at all (`ignored` says why); a known topic of the
+        wrong shape raises MalformedPayload that names the field, like
+        `lines[0].quantity`. When `Normalised.read` is set, `fetch` is called, its
+        answer stored as `message.fetched`, and the message is normalised again.
+        """
+
+    def fetch(self, message: Message, read: Read) -> Any:
+        """Ask the channel for what a message only points at; keep only our fields.
+
+        Raises RetryLater, GiveUp or CredentialsRefused.
+        """
+        raise NotImplementedError(f"{self.title} has nothing to fetch")
+
+    # -- publishing ----------------------------------------------------------
+
+    def compose(self, wishes: Sequence[Wish]) -> Any:
+        """The exact variables of one call, as JSON. Pure: equal wishes, equal call."""
+        raise NotImplementedError(f"{self.title} publishes nothing")
+
+    def send(self, composed: Any, wishes: Sequence[Wish], key: str) -> list[Outcome]:
+        """Make the call, under an idempotency key bound to the exact variables.
+
+        Returns one outcome per wish. Raises RetryLater, GiveUp or CredentialsRefused
+        when the call as a whole did not work.
+        """
+        raise NotImplementedError(f"{self.title} publishes nothing")
+
+    def read(self, wishes: Sequence[Wish]) -> list[Reading]:
+        """Ask the channel what it shows for these wishes (only when `reads`)."""
+        raise NotImplementedError(f"{self.title} cannot be read")
+
+    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
+        """Orders the channel changed since then, as (topic, document) to be applied.
+
+        The documents are as `document` would keep them. Channels that cannot tell
+        yield nothing.
+        """
+        yield from ()
