@@ -47,14 +47,16 @@ def create_user(
     if _by_email(connection, address) is not None:
         raise BadConfiguration(f"there is a login for {address} already", "email")
     made = connection.execute(
-        users.insert().values(
+        users.insert()
+        .values(
             email=address,
             password_hash=generate_password_hash(password),
             role=role,
             created_at=instants.now(),
         )
+        .returning(users.c.id)
     )
-    return int(made.inserted_primary_key[0])
+    return int(made.scalar_one())
 
 
 def any_user(connection: Connection) -> bool:
