@@ -1,0 +1,197 @@
+"""How much there is of a SKU: per location and in total, now or at a past instant.
+
+Now is read from the stock levels. The past is summed up from the ledger: `at` asks
+what had happened by then, `known_at` what had been written down by then.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import Instant
+from app.domain.states import (
+    AVAILABLE,
+    COMMITTED,
+    DAMAGED,
+    INCOMING,
+    INSPECTION,
+    ON_HAND,
+    RESERVED,
+)
+from app.store.tables import hold_lines, holds, ledger, locations, skus, stock_levels
+
+SHOWN = (AVAILABLE, RESERVED, COMMITTED, INSPECTION, DAMAGED, INCOMING)
+"""The states people are told about; on_hand is the sum of all but the last."""
+
+Quantities = dict[str, int]
+Spots = Mapping[tuple[int, int], Quantities]
+"""SKU id and location id → state → units."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Which moment is asked for; `now` decides which holds have expired."""
+
+    now: Instant
+    at: Instant | None = None
+    known_at: Instant | None = None
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the ledger must be asked."""
+        return self.at is not None or self.known_at is not None
+
+
+def stock_of(connection: Connection, sku: str, when: When) -> dict[str, Any] | None:
+    """One SKU's stock, or None when nobody has told us of it."""
+    found = connection.execute(_skus().where(skus.c.sku == sku)).all()
+    return _balances(connection, found, when)[0] if found else None
+
+
+def page(
+    connection: Connection,
+    when: When,
+    *,
+    limit: int,
+    after: str | None = None,
+    search: str | None = None,
+) -> list[dict[str, Any]]:
+    """The stock of up to `limit` SKUs, in the order of their names.
+
+    `after` is the last SKU of the page before; `search` is part of a SKU, name or
+    barcode.
+    """
+    query = _skus().order_by(skus.c.sku).limit(limit)
+    if after is not None:
+        query = query.where(skus.c.sku > after)
+    if search:
+        query = query.where(
+            sa.or_(
+                skus.c.sku.icontains(search, autoescape=True),
+                skus.c.name.icontains(search, autoescape=True),
+                skus.c.barcode == search,
+            )
+        )
+    return _balances(connection, connection.execute(query).all(), when)
+
+
+def _skus() -> sa.Select[Any]:
+    return sa.select(skus.c.id, skus.c.sku, skus.c.name, skus.c.barcode)
+
+
+def _balances(
+    connection: Connection, found: Sequence[sa.Row[Any]], when: When
+) -> list[dict[str, Any]]:
+    ids = [row.id for row in found]
+    spots = _past(connection, ids, when) if when.is_past else _now(connection, ids)
+    _end_holds(connection, spots, ids, when)
+    places = {
+        row.id: row
+        for row in connection.execute(
+            sa.select(locations.c.id, locations.c.code, locations.c.unassigned_of)
+        )
+    }
+    by_sku: dict[int, list[tuple[Any, Quantities]]] = defaultdict(list)
+    for (sku_id, location_id), quantities in sorted(spots.items()):
+        by_sku[sku_id].append((places[location_id], quantities))
+    return [_balance(row, by_sku[row.id]) for row in found]
+
+
+def _balance(row: sa.Row[Any], spots: list[tuple[Any, Quantities]]) -> dict[str, Any]:
+    totals = {
+        state: sum(quantities[state] for _, quantities in spots) for state in SHOWN
+    }
+    virtual = [held for place, held in spots if place.unassigned_of is not None]
+    return {
+        "sku": row.sku,
+        "name": row.name,
+        "barcode": row.barcode,
+        **_with_on_hand(totals),
+        # Promises that name no location yet: available is negative by as much there.
+        "unassigned": sum(quantities[COMMITTED] for quantities in virtual),
+        "locations": [
+            {"location": place.code, **_with_on_hand(quantities)}
+            for place, quantities in spots
+            if place.unassigned_of is None
+        ],
+    }
+
+
+def _with_on_hand(quantities: Quantities) -> Quantities:
+    on_hand = sum(quantities[state] for state in ON_HAND)
+    return {"on_hand": on_hand, **quantities}
+
+
+def _now(connection: Connection, ids: list[int]) -> Spots:
+    columns = [stock_levels.c[state] for state in SHOWN]
+    found = connection.execute(
+        sa.select(stock_levels.c.sku_id, stock_levels.c.location_id, *columns).where(
+            stock_levels.c.sku_id.in_(ids)
+        )
+    )
+    return {(row[0], row[1]): dict(zip(SHOWN, row[2:], strict=True)) for row in found}
+
+
+def _past(connection: Connection, ids: list[int], when: When) -> Spots:
+    told: list[sa.ColumnElement[bool]] = [ledger.c.sku_id.in_(ids)]
+    if when.at is not None:
+        told.append(ledger.c.occurred_at <= when.at)
+    if when.known_at is not None:
+        told.append(ledger.c.recorded_at <= when.known_at)
+    sides = sa.union_all(
+        sa.select(
+            ledger.c.sku_id,
+            ledger.c.to_location_id.label("place"),
+            ledger.c.to_state.label("state"),
+            ledger.c.quantity.label("change"),
+        ).where(*told),
+        sa.select(
+            ledger.c.sku_id,
+            ledger.c.from_location_id,
+            ledger.c.from_state,
+            -ledger.c.quantity,
+        ).where(*told),
+    ).subquery()
+    found = connection.execute(
+        sa.select(
+            sides.c.sku_id, sides.c.place, sides.c.state, sa.func.sum(sides.c.change)
+        ).group_by(sides.c.sku_id, sides.c.place, sides.c.state)
+    )
+    spots: dict[tuple[int, int], Quantities] = {}
+    for sku_id, place, state, quantity in found:
+        spot = spots.setdefault((sku_id, place), dict.fromkeys(SHOWN, 0))
+        if state in spot:
+            spot[state] = int(quantity)
+    return spots
+
+
+def _end_holds(
+    connection: Connection, spots: Spots, ids: list[int], when: When
+) -> None:
+    """Count what an expired hold still has as available: its time is over, whether or
+    not somebody has written that down yet."""
+    moment = when.now if when.at is None else min(when.at, when.now)
+    found = connection.execute(
+        sa.select(
+            hold_lines.c.sku_id,
+            hold_lines.c.location_id,
+            sa.func.sum(hold_lines.c.quantity),
+        )
+        .join(holds, holds.c.id == hold_lines.c.hold)
+        .where(
+            hold_lines.c.sku_id.in_(ids),
+            holds.c.state == "active",
+            holds.c.expires_at <= moment,
+        )
+        .group_by(hold_lines.c.sku_id, hold_lines.c.location_id)
+    )
+    for sku_id, place, quantity in found:
+        spot = spots.get((sku_id, place))
+        if spot is not None:
+            ended = min(int(quantity), spot[RESERVED])
+            spot[RESERVED] -= ended
+            spot[AVAILABLE] += ended

@@ -1,0 +1,160 @@
+"""Publications, read: what each channel should show, and how far that has got."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain.instants import Instant
+from app.store.tables import (
+    channel_locations,
+    channels,
+    listings,
+    locations,
+    publications,
+    skus,
+)
+
+WAITING: Final = "waiting"
+RETRYING: Final = "retrying"
+HELD: Final = "held"
+FAILED: Final = "failed"
+SETTLED: Final = "settled"
+DISCARDED: Final = "discarded"
+STATES: Final = (WAITING, RETRYING, HELD, FAILED, SETTLED, DISCARDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which publications; None means any."""
+
+    state: str | None = None
+    channel: str | None = None
+    sku: str | None = None
+    ids: tuple[int, ...] | None = None
+
+
+def state_at(now: Instant) -> sa.ColumnElement[str]:
+    """The word for how far a publication has got; needs `channels` joined."""
+    publication, channel = publications.c, channels.c
+    is_held = sa.or_(
+        channel.paused_at.is_not(None),
+        channel.disconnected_at.is_not(None),
+        channel.held_until > now,
+    )
+    is_settled = sa.and_(
+        publication.wanted_version == publication.accepted_version,
+        publication.unsure.is_(sa.false()),
+    )
+    return sa.case(
+        (publication.discarded_at.is_not(None), DISCARDED),
+        (publication.failed_at.is_not(None), FAILED),
+        (is_settled, SETTLED),
+        (is_held, HELD),
+        (publication.attempts > 0, RETRYING),
+        else_=WAITING,
+    )
+
+
+def page(
+    connection: Connection,
+    wanted: Filter,
+    *,
+    now: Instant,
+    limit: int,
+    after: int | None = None,
+) -> Sequence[RowMapping]:
+    """Up to `limit` publications by id: every column, and `state`, `channel`, `sku`,
+    `external_id`, `external_parent_id`, `provider`; `after` ends the page before."""
+    query = (
+        _filtered(
+            sa.select(
+                publications,
+                state_at(now).label("state"),
+                channels.c.key.label("channel"),
+                channels.c.provider,
+                skus.c.sku,
+                listings.c.external_id,
+                listings.c.external_parent_id,
+            ),
+            wanted,
+            now,
+        )
+        .order_by(publications.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(publications.c.id > after)
+    return connection.execute(query).mappings().all()
+
+
+def places(connection: Connection) -> dict[tuple[int, str], str]:
+    """Channel id and the channel's own location id → our codes, joined by a comma."""
+    found = connection.execute(
+        sa.select(
+            channel_locations.c.channel_id,
+            channel_locations.c.external_id,
+            locations.c.code,
+        )
+        .join(locations, locations.c.id == channel_locations.c.location_id)
+        .order_by(channel_locations.c.position)
+    )
+    codes: dict[tuple[int, str], str] = {}
+    for channel_id, external_id, code in found:
+        known = codes.get((channel_id, external_id))
+        codes[channel_id, external_id] = f"{known},{code}" if known else code
+    return codes
+
+
+def counts(connection: Connection, now: Instant) -> dict[tuple[str, str], int]:
+    """How many publications per channel and state."""
+    state = state_at(now).label("state")
+    found = connection.execute(
+        sa.select(channels.c.key, state, sa.func.count())
+        .select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+        .group_by(channels.c.key, state)
+    )
+    return {(row[0], row[1]): row[2] for row in found}
+
+
+def oldest_due(connection: Connection, now: Instant) -> Instant | None:
+    """Since when the longest waiting publication could have been sent, or None."""
+    publication = publications.c
+    due_at = sa.case(
+        (
+            publication.next_attempt_at > publication.wanted_at,
+            publication.next_attempt_at,
+        ),
+        else_=publication.wanted_at,
+    )
+    return connection.execute(
+        sa.select(sa.func.min(due_at))
+        .select_from(publications)
+        .join(channels, channels.c.id == publication.channel_id)
+        .where(
+            publication.wanted_version > publication.accepted_version,
+            state_at(now).in_((WAITING, RETRYING)),
+            due_at <= now,
+        )
+    ).scalar()
+
+
+def _filtered(query: sa.Select[Any], wanted: Filter, now: Instant) -> sa.Select[Any]:
+    query = (
+        query.select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+        .join(skus, skus.c.id == publications.c.sku_id)
+        .join(listings, listings.c.id == publications.c.listing_id)
+    )
+    if wanted.state is not None:
+        query = query.where(state_at(now) == wanted.state)
+    if wanted.channel is not None:
+        query = query.where(channels.c.key == wanted.channel)
+    if wanted.sku is not None:
+        query = query.where(skus.c.sku == wanted.sku)
+    if wanted.ids is not None:
+        query = query.where(publications.c.id.in_(wanted.ids))
+    return query

@@ -1,0 +1,85 @@
+"""The ledger, read: what happened to a SKU, newest first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain.instants import Instant
+from app.store.tables import channels, ledger, locations, skus, stock_events
+
+Position = tuple[Instant, int]
+"""Where a page ends: occurred_at and id of its last entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Which entries: that had happened `at` and were written down `known_at`."""
+
+    at: Instant | None = None
+    known_at: Instant | None = None
+
+
+def sku_id_of(connection: Connection, sku: str) -> int | None:
+    """Our id of a SKU, or None."""
+    return connection.execute(
+        sa.select(skus.c.id).where(skus.c.sku == sku)
+    ).scalar_one_or_none()
+
+
+def page(
+    connection: Connection,
+    sku_id: int,
+    *,
+    limit: int,
+    before: Position | None = None,
+    period: Period | None = None,
+) -> Sequence[RowMapping]:
+    """Up to `limit` entries of a SKU, newest first; `before` ends the page before."""
+    query = _entries().where(ledger.c.sku_id == sku_id)
+    if before is not None:
+        occurred_at, entry_id = before
+        query = query.where(
+            sa.or_(
+                ledger.c.occurred_at < occurred_at,
+                sa.and_(ledger.c.occurred_at == occurred_at, ledger.c.id < entry_id),
+            )
+        )
+    if period is not None and period.at is not None:
+        query = query.where(ledger.c.occurred_at <= period.at)
+    if period is not None and period.known_at is not None:
+        query = query.where(ledger.c.recorded_at <= period.known_at)
+    newest_first = query.order_by(ledger.c.occurred_at.desc(), ledger.c.id.desc())
+    return connection.execute(newest_first.limit(limit)).mappings().all()
+
+
+def of_events(connection: Connection, keys: Iterable[str]) -> Sequence[RowMapping]:
+    """Every entry that these stock events have caused, in the order of writing."""
+    query = _entries().where(stock_events.c.key.in_(list(keys)))
+    return connection.execute(query.order_by(ledger.c.id)).mappings().all()
+
+
+def _entries() -> sa.Select[Any]:
+    sender, receiver = locations.alias("sender"), locations.alias("receiver")
+    return (
+        sa.select(
+            ledger,
+            skus.c.sku,
+            stock_events.c.key.label("event"),
+            channels.c.key.label("channel"),
+            _code(sender).label("from_location"),
+            _code(receiver).label("to_location"),
+        )
+        .join(skus, skus.c.id == ledger.c.sku_id)
+        .join(sender, sender.c.id == ledger.c.from_location_id)
+        .join(receiver, receiver.c.id == ledger.c.to_location_id)
+        .join(stock_events, stock_events.c.id == ledger.c.event_id, isouter=True)
+        .join(channels, channels.c.id == ledger.c.channel_id, isouter=True)
+    )
+
+
+def _code(place: sa.FromClause) -> sa.ColumnElement[str | None]:
+    """A location's code; none for the place of promises that name no location."""
+    return sa.case((place.c.unassigned_of.is_(None), place.c.code), else_=None)
