@@ -1,0 +1,184 @@
+"""Numbers to and from Square: physical counts out, counts and refusals back in.
+
+https://developer.squareup.com/reference/square/inventory-api
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from marshmallow import fields
+
+from adapters.http import Answer, scrub
+from adapters.shapes import Name, Part, Time, Units, decimal, load
+from app.domain.channels import ACCEPTED, REJECTED, UNSENT, Outcome, Wish
+from app.domain.errors import (
+    ChannelError,
+    CredentialsRefused,
+    GiveUp,
+    MalformedPayload,
+    RetryLater,
+)
+from app.domain.events import OBSERVED, Normalised, StockEvent
+from app.domain.instants import iso
+
+_SHOWN = "IN_STOCK"
+"""The only state that a till sells from."""
+_INDEX = re.compile(r"^changes\[(\d+)\]")
+
+
+class Count(Part):
+    """A number Square worked out, for one item in one state at one location."""
+
+    catalog_object_id = Name(required=True)
+    location_id = Name(required=True)
+    state = fields.String(required=True)
+    # Square goes below zero when a till sells what it does not have.
+    quantity = Units(required=True, signed=True)
+    calculated_at = Time(required=True)
+
+
+_COUNT = Count()
+
+
+def observed(rows: Any) -> Normalised:
+    """What the counts of a webhook show; a count is never a fact about the ledger."""
+    if not isinstance(rows, list):
+        raise MalformedPayload("data.object.inventory_counts: expected a list")
+    events, ignored = [], []
+    for place, row in enumerate(rows):
+        count = load(_COUNT, row, f"data.object.inventory_counts[{place}]")
+        if count["state"] != _SHOWN:
+            ignored.append(f"A count of units {count['state']} is not what is shown.")
+            continue
+        events.append(
+            StockEvent(
+                OBSERVED,
+                count["quantity"],
+                count["calculated_at"],
+                count["calculated_at"],
+                external_id=count["catalog_object_id"],
+                place=count["location_id"],
+            )
+        )
+    return Normalised(events=tuple(events), ignored=tuple(ignored))
+
+
+def question(wishes: Sequence[Wish]) -> dict[str, Any]:
+    """Ask for the numbers of these wishes: every item at every location among them."""
+    return {
+        "catalog_object_ids": sorted({wish.external_id for wish in wishes}),
+        "location_ids": sorted({wish.place for wish in wishes if wish.place}),
+        "states": [_SHOWN],
+        "limit": 1000,
+    }
+
+
+def answered(page: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], int]]:
+    """The whole numbers of one page, by item and location.
+
+    What is sold by weight has no number of units; it is left out.
+    """
+    for row in page.get("counts") or ():
+        number = decimal(row.get("quantity"))
+        if row.get("state") == _SHOWN and number is not None and number % 1 == 0:
+            yield (str(row["catalog_object_id"]), str(row["location_id"])), int(number)
+
+
+def change(wish: Wish) -> dict[str, Any]:
+    """The physical count that makes Square show the number of a wish."""
+    if wish.stamp is None:
+        raise ValueError("Square orders its counts by time; this wish has no stamp")
+    return {
+        "type": "PHYSICAL_COUNT",
+        "physical_count": {
+            "catalog_object_id": wish.external_id,
+            "state": _SHOWN,
+            "location_id": wish.place,
+            "quantity": str(wish.available),
+            "occurred_at": iso(wish.stamp),
+        },
+    }
+
+
+def judge(answer: Answer, sent: Sequence[Wish], who: str) -> list[Outcome]:
+    """One outcome per wish from an answer, which may be a 200 with errors inside.
+
+    Raises when an error blames no item: then the call as a whole did not work.
+    """
+    status, body = answer.status, _body(answer)
+    errors = _errors(body)
+    if not errors and status < 300:
+        return [Outcome(wish.publication_id, ACCEPTED) for wish in sent]
+    blamed: dict[int, str] = {}
+    for error in errors or [{}]:
+        named = _named(error, sent)
+        if not named:
+            raise refusal(error, status, who)
+        blamed |= dict.fromkeys(named, _words(error))
+    taken = _taken(body) if status < 300 else set()
+    return [_outcome(wish, blamed.get(place), taken) for place, wish in enumerate(sent)]
+
+
+def refusal(error: Mapping[str, Any], status: int, who: str) -> ChannelError:
+    """What an error means that is about the whole call."""
+    words = f"{who} answered {status}: {_words(error)}"
+    category = error.get("category")
+    if category == "AUTHENTICATION_ERROR":
+        return CredentialsRefused(words, status=status)
+    if category == "RATE_LIMIT_ERROR":
+        return RetryLater(words, status=status)
+    if category == "API_ERROR":
+        return RetryLater(words, status=status, unknown=True)
+    return GiveUp(words, status=status)
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    is_refused = answer.status >= 300
+    try:
+        body = answer.json()
+    except RetryLater:
+        if not is_refused:
+            raise
+        body = {}  # a refusal in a proxy's own words
+    if not isinstance(body, dict) and not is_refused:
+        raise RetryLater("answered with JSON that is no object", unknown=True)
+    return body if isinstance(body, dict) else {}
+
+
+def _errors(body: dict[str, Any]) -> list[dict[str, Any]]:
+    found = body.get("errors")
+    if not isinstance(found, list):
+        return []
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _named(error: Mapping[str, Any], sent: Sequence[Wish]) -> list[int]:
+    """Which changes an error is about: by its field, else by an id in its words."""
+    if found := _INDEX.match(str(error.get("field") or "")):
+        place = int(found[1])
+        return [place] if place < len(sent) else []
+    if error.get("category") != "INVALID_REQUEST_ERROR":
+        return []
+    words = re.findall(r"[\w-]+", str(error.get("detail") or ""))
+    items = [place for place, wish in enumerate(sent) if wish.external_id in words]
+    return items or [place for place, wish in enumerate(sent) if wish.place in words]
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    parts = (error.get("code"), scrub(str(error.get("detail") or "")))
+    return ": ".join(str(part) for part in parts if part)[:300] or "(no reason given)"
+
+
+def _taken(body: dict[str, Any]) -> set[tuple[Any, Any]]:
+    """What a 200 with errors says it did all the same."""
+    changes = [one for one in body.get("changes") or () if isinstance(one, dict)]
+    counts = [one.get("physical_count") or {} for one in changes]
+    return {(one.get("catalog_object_id"), one.get("location_id")) for one in counts}
+
+
+def _outcome(wish: Wish, blame: str | None, taken: set[tuple[Any, Any]]) -> Outcome:
+    if blame:
+        return Outcome(wish.publication_id, REJECTED, blame)
+    is_taken = (wish.external_id, wish.place) in taken
+    return Outcome(wish.publication_id, ACCEPTED if is_taken else UNSENT)

@@ -1,0 +1,263 @@
+"""Square: tills and online orders. Webhooks point at orders; numbers go out as counts.
+
+https://developer.squareup.com/docs/webhooks/overview
+https://developer.squareup.com/docs/inventory-api/how-it-works
+
+What surprised us (2026-11):
+- The till publishes no order.created; its sales are heard of by payment.updated.
+- Stock is the last physical count plus later changes, by `occurred_at`. A count stamped
+  "now" swallows a sale of an offline till, so `Wish.stamp` says when it was.
+- `ignore_unchanged_counts` compares with the last *count*, not with the number shown:
+  5, a sale, 5 again would be dropped. It is therefore off.
+- A refund made through the API names no items: money went back, no goods.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from adapters.base import Adapter, keep
+from adapters.http import Answer
+from adapters.parts import square_counts as counts
+from adapters.parts import square_orders as orders
+from adapters.shapes import kept
+from adapters.signatures import HmacBody
+from app.domain.channels import REJECTED, Channel, Outcome, Reading, Wish
+from app.domain.errors import BadConfiguration, MalformedPayload, RetryLater
+from app.domain.events import DAMAGED, INSPECT, SELLABLE, Message, Normalised, Read
+from app.domain.instants import Instant, iso, now
+
+_HOST = "https://connect.squareup.com"
+_VERSION = "2026-09-16"
+_HOMELESS = "Square keeps stock per location: map one of ours to one of its own"
+_DISPOSITIONS = (SELLABLE, INSPECT, DAMAGED)
+
+_POINTERS = {
+    "order.created": "order_created",
+    "order.updated": "order_updated",
+    "order.fulfillment.updated": "order_fulfillment_updated",
+    "payment.created": "payment",
+    "payment.updated": "payment",
+    "refund.created": "refund",
+    "refund.updated": "refund",
+}
+"""Topics that only point at an order → the name of the pointer inside `data.object`."""
+_COUNTED = "inventory.count.updated"
+_READ = "order.read"
+"""Our own topic, for orders that were looked up and not told of by a webhook."""
+
+_POINTER = {
+    "order_id": True,
+    "status": True,
+    "amount_money": {"amount": True},
+    "total_money": {"amount": True},
+}
+
+
+class Square(Adapter):
+    """One Square account."""
+
+    title = "Square"
+    docs = "https://developer.squareup.com/docs/webhooks/overview"
+    settings = {
+        "notification_url": "the subscription's address, exactly as Square has it",
+        "returns": "what becomes of returned goods: sellable, inspect or damaged",
+    }
+    secrets = {
+        "webhook": "the subscription's signature key",
+        "access_token": "the access token of the account",
+    }
+    signature = HmacBody(("x-square-hmacsha256-signature",))
+    keeps = {
+        "type": True,
+        "event_id": True,
+        "created_at": True,
+        "data": {
+            "object": {
+                **dict.fromkeys(_POINTERS.values(), _POINTER),
+                "inventory_counts": kept(counts.Count),
+            }
+        },
+    }
+    stamps = True
+    reads = True
+
+    @classmethod
+    def check(cls, channel: Channel) -> None:
+        super().check(channel)
+        returns = channel.settings.get("returns", SELLABLE)
+        if returns not in _DISPOSITIONS:
+            raise BadConfiguration(
+                f"returns is {returns!r}; one of {', '.join(_DISPOSITIONS)}",
+                "settings.returns",
+            )
+        for name, meaning in cls.secrets.items():
+            if not channel.secret(name):
+                raise BadConfiguration(
+                    f"Square needs secrets.{name}: {meaning}", f"secrets.{name}"
+                )
+
+    # -- receiving -----------------------------------------------------------
+
+    def scheme(self) -> HmacBody:
+        # What is signed is the address Square was told, never the one a proxy shows.
+        address = str(self.channel.settings.get("notification_url") or "")
+        return replace(self.signature, prefix=address.encode())
+
+    def normalise(self, message: Message) -> Normalised:
+        if message.topic == _READ:
+            return self._order(message.document.get("order"))
+        if message.topic == _COUNTED:
+            return counts.observed(_object(message.document).get("inventory_counts"))
+        if message.topic not in _POINTERS:
+            return Normalised(ignored=(f"{message.topic} moves no stock.",))
+        return self._pointer(message)
+
+    def _pointer(self, message: Message) -> Normalised:
+        kind = _POINTERS[message.topic]
+        pointer = _object(message.document).get(kind)
+        if not isinstance(pointer, dict):
+            raise MalformedPayload(f"data.object.{kind}: expected an object")
+        order = pointer.get("order_id")
+        if not isinstance(order, str | None) or (
+            kind.startswith("order") and not order
+        ):
+            raise MalformedPayload(f"data.object.{kind}.order_id: {order!r} is no id")
+        if not order:
+            return Normalised(ignored=(f"The {kind} belongs to no order.",))
+        if kind == "payment" and pointer.get("status") != "COMPLETED":
+            status = pointer.get("status")
+            return Normalised(ignored=(f"The payment is {status}: nothing is sold.",))
+        if message.fetched is None:
+            return Normalised(read=Read("order", order))
+        paid = _amount(pointer) if kind == "payment" else None
+        fetched = message.fetched if isinstance(message.fetched, dict) else {}
+        told = self._order(fetched.get("order"), paid)
+        if kind == "refund" and not fetched["order"].get("returns"):
+            reason = "The refund names no items: money went back, no goods."
+            return Normalised(told.events, told.orders, ignored=(*told.ignored, reason))
+        return told
+
+    def _order(self, order: Any, paid: int | None = None) -> Normalised:
+        disposition = str(self.channel.settings.get("returns") or SELLABLE)
+        return orders.normalise(order, disposition, paid)
+
+    def fetch(self, message: Message, read: Read) -> Any:
+        found = self._read("GET", f"/v2/orders/{quote(read.id, safe='')}")
+        return {"order": keep(found.get("order"), orders.KEPT)}
+
+    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
+        places = self._places()
+        # Square searches at most ten locations at once.
+        for first in range(0, len(places), 10):
+            query = {
+                "location_ids": places[first : first + 10],
+                "limit": 100,
+                "query": {
+                    "filter": {
+                        "date_time_filter": {"updated_at": {"start_at": iso(since)}}
+                    },
+                    "sort": {"sort_field": "UPDATED_AT", "sort_order": "ASC"},
+                },
+            }
+            for page in self._pages("/v2/orders/search", query):
+                for order in page.get("orders") or ():
+                    yield _READ, {"type": _READ, "order": keep(order, orders.KEPT)}
+
+    def _places(self) -> list[str]:
+        if self.channel.locations:
+            return sorted(set(self.channel.locations.values()))
+        found = self._read("GET", "/v2/locations")
+        return [str(place["id"]) for place in found.get("locations") or ()]
+
+    # -- publishing ----------------------------------------------------------
+
+    def compose(self, wishes: Sequence[Wish]) -> Any:
+        return {
+            "changes": [counts.change(wish) for wish in wishes if wish.place],
+            "ignore_unchanged_counts": False,
+        }
+
+    def send(self, composed: Any, wishes: Sequence[Wish], key: str) -> list[Outcome]:
+        sent = [wish for wish in wishes if wish.place]
+        judged = {
+            wish.publication_id: Outcome(wish.publication_id, REJECTED, _HOMELESS)
+            for wish in wishes
+        }
+        if sent:
+            answer = self._call(
+                "POST",
+                "/v2/inventory/changes/batch-create",
+                passes=(400, 404, 422),
+                json={"idempotency_key": key, **composed},
+            )
+            for outcome in counts.judge(answer, sent, self._who()):
+                judged[outcome.publication_id] = outcome
+        return [judged[wish.publication_id] for wish in wishes]
+
+    def read(self, wishes: Sequence[Wish]) -> list[Reading]:
+        read_at = now()
+        asked = counts.question(wishes)
+        found: dict[tuple[str, str | None], int] = {}
+        if asked["location_ids"]:
+            for page in self._pages("/v2/inventory/counts/batch-retrieve", asked):
+                found |= dict(counts.answered(page))
+        return [
+            Reading(
+                wish.publication_id, found.get((wish.external_id, wish.place)), read_at
+            )
+            for wish in wishes
+        ]
+
+    # -- calling -------------------------------------------------------------
+
+    def _who(self) -> str:
+        return f"{self.title} ({self.channel.key})"
+
+    def _read(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        """Read something; errors inside a 200 are no half answer but none."""
+        answer = self._call(method, path, **arguments)
+        body = answer.json()
+        if not isinstance(body, dict):
+            raise RetryLater(f"{self._who()} answered with something unreadable")
+        for error in body.get("errors") or ():
+            raise counts.refusal(error, answer.status, self._who())
+        return body
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Answer:
+        host = (self.channel.base_url or _HOST).rstrip("/")
+        headers = {
+            "Authorization": f"Bearer {self.channel.secret('access_token')}",
+            "Square-Version": _VERSION,
+        }
+        return self.http.call(method, host + path, headers=headers, **arguments)
+
+    def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        while True:
+            asked = query | ({"cursor": cursor} if cursor else {})
+            page = self._read("POST", path, json=asked)
+            yield page
+            cursor = page.get("cursor")
+            if not cursor:
+                return
+
+
+def _object(document: Any) -> dict[str, Any]:
+    data = document.get("data")
+    found = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        raise MalformedPayload("data.object: expected an object")
+    return found
+
+
+def _amount(payment: dict[str, Any]) -> int:
+    for name in ("total_money", "amount_money"):
+        money = payment.get(name)
+        if isinstance(money, dict) and isinstance(money.get("amount"), int):
+            return int(money["amount"])
+    return 0
+
+
+adapter = Square
