@@ -1,0 +1,1 @@
+"""Onecount: one stock count that every channel listens to."""

@@ -1,0 +1,1 @@
+"""One command of `onecount` per module, in its attribute `command`."""

