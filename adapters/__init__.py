@@ -10,7 +10,7 @@ from functools import cache
 from adapters.base import Adapter
 from app.domain.errors import BadConfiguration
 
-_ROOMS = {"base", "checks", "http", "shapes", "signatures"}
+_ROOMS = {"addresses", "base", "checks", "http", "shapes", "signatures", "wire"}
 
 
 @cache

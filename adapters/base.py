@@ -126,6 +126,7 @@ class Adapter(ABC):
     def __init__(self, channel: Channel, http: Http) -> None:
         self.channel = channel
         self.http = http
+        http.hide(one for found in channel.secrets.values() for one in found)
 
     @classmethod
     def check(cls, channel: Channel) -> None:

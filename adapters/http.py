@@ -5,29 +5,34 @@ attempt; trying again later is the publication's business, not ours.
 """
 
 import email.utils
-import ipaddress
 import json
 import re
-import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 import requests
 import tenacity
-from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
+from adapters.addresses import address_problem as address_problem
+from adapters.addresses import host_of as host_of
+from adapters.addresses import refuse_private as refuse_private
+from adapters.wire import Wire
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 8 * 1024 * 1024
 _EXCERPT = 300
+_LONGEST_DELAY = 24 * 3600.0
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _DIGITS = re.compile(r"\+?\d[\d ()/-]{7,}\d")
-_RETRIED = {408, 425, 429}
+_RETRIED = (408, 425, 429)
+_LOOPBACK = re.compile(r"https?://(127\.|localhost\b|\[::1\])", re.IGNORECASE)
+_NO_PROXY = {"http": None, "https": None, "all": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +41,18 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
+    """Names in lower case."""
     body: bytes
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def json(self) -> Any:
         """The body as JSON; raise RetryLater when it is something else."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RetryLater(
                 f"answered {self.status} with something that is not JSON: "
-                f"{excerpt(self.body)}",
+                f"{excerpt(self.body, self.hidden)}",
                 status=self.status,
                 unknown=True,
             ) from error
@@ -66,8 +73,22 @@ class Http:
         self.channel = channel
         self.deadline = deadline
         self.private = private
-        self.session = requests.Session()
-        self.session.max_redirects = 0
+        self.session = Wire(public_only=not private)
+        self.session.headers["user-agent"] = "Onecount"
+        self._hidden: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Never quote these from an answer, as they are or as an address has them."""
+        known = [secret for secret in secrets if len(secret) >= 4]
+        escaped = [secret.replace("/", "\\/") for secret in known]
+        in_addresses = [quote(secret, safe="") for secret in known]
+        found = {*self._hidden, *known, *escaped, *in_addresses}
+        # The longest first, or a part of one would be left standing.
+        self._hidden = tuple(sorted(found, key=len, reverse=True))
+
+    def quote(self, text: str) -> str:
+        """A provider's words as we may store and show them: short, nobody's data."""
+        return excerpt(text.encode("utf-8", "replace"), self._hidden)
 
     def get(self, url: str, **arguments: Any) -> Answer:
         """GET; see `call`."""
@@ -95,68 +116,133 @@ class Http:
         Raises RetryLater, GiveUp or CredentialsRefused; the message names the
         provider, the channel and the status.
         """
-        ends = time.monotonic() + self.deadline
+        problem = address_problem(url)
+        if problem:
+            raise GiveUp(f"{self._name()}: the address {problem}")
         if not self.private:
             refuse_private(url)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(requests.ConnectionError),
-            stop=tenacity.stop_after_attempt(3 if repeatable else 1)
-            | tenacity.stop_after_delay(max(0.1, self.deadline / 2)),
-            wait=tenacity.wait_random_exponential(multiplier=0.1, max=1),
-            reraise=True,
-        )
+        if _LOOPBACK.match(url):
+            arguments.setdefault("proxies", _NO_PROXY)
+        call = _Call(self.session, method, url, arguments, self.deadline)
         try:
-            answer = retrying(self._once, method, url, ends, arguments)
-        except requests.Timeout as error:
-            raise RetryLater(
-                f"{self._name()} did not answer within {self.deadline:g} s",
-                unknown=True,
-                timed_out=True,
-            ) from error
+            with self.session.cut_after(self.deadline):
+                status, headers, body = call.made(tries=3 if repeatable else 1)
         except requests.RequestException as error:
-            raise RetryLater(
-                f"{self._name()} could not be reached ({type(error).__name__})",
-                unknown=not isinstance(error, requests.ConnectionError),
-            ) from error
-        if 200 <= answer.status < 300 or answer.status in passes:
+            raise self._failure(call, error) from call.cause(error)
+        except UnicodeError:
+            # Not chained: the header it quotes may be a secret.
+            words = f"{self._name()}: a secret holds letters that no header can"
+            raise GiveUp(words) from None
+        answer = Answer(status, headers, body, self._hidden)
+        if 200 <= status < 300 or status in passes:
             return answer
         raise self._refusal(answer, retried)
 
-    def _once(
-        self, method: str, url: str, ends: float, arguments: dict[str, Any]
-    ) -> Answer:
-        left = max(0.05, ends - time.monotonic())
-        with self.session.request(
-            method,
-            url,
-            timeout=(min(CONNECT_SECONDS, left), left),
-            allow_redirects=False,
-            stream=True,
-            **arguments,
-        ) as response:
-            body = bytearray()
-            # A read timeout restarts with each chunk; the deadline does not.
-            for chunk in response.iter_content(65536):
-                body += chunk
-                if time.monotonic() > ends:
-                    raise requests.Timeout("the answer was still coming in")
-                if len(body) > ANSWER_BYTES:
-                    raise GiveUp(f"{self._name()} sent an answer of over 8 MiB")
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, bytes(body))
+    def _failure(
+        self, call: "_Call", error: requests.RequestException
+    ) -> RetryLater | GiveUp:
+        if isinstance(error, ValueError):
+            words = f"{self._name()}: the call cannot be made ({type(error).__name__})"
+            return GiveUp(words)
+        if call.is_silent(error):
+            words = f"{self._name()} did not answer within {self.deadline:g} s"
+        else:
+            words = f"{self._name()} could not be reached ({type(error).__name__})"
+        return RetryLater(
+            words, unknown=call.maybe_sent, timed_out=call.is_silent(error)
+        )
 
     def _refusal(self, answer: Answer, retried: tuple[int, ...]) -> RetryLater | GiveUp:
-        words = f"{self._name()} answered {answer.status}: {excerpt(answer.body)}"
-        if answer.status in (*_RETRIED, *retried) or answer.status >= 500:
+        status = answer.status
+        words = f"{self._name()} answered {status}: "
+        words += excerpt(answer.body, self._hidden)
+        if status in (*_RETRIED, *retried) or status >= 500:
             after = retry_after(answer.headers.get("retry-after"))
-            unknown = answer.status >= 500 or answer.status == 408
-            return RetryLater(words, after=after, status=answer.status, unknown=unknown)
-        if answer.status in (401, 403):
-            return CredentialsRefused(words, status=answer.status)
-        return GiveUp(words, status=answer.status)
+            unknown = status >= 500 or status == 408
+            return RetryLater(words, after=after, status=status, unknown=unknown)
+        if status in (401, 403):
+            return CredentialsRefused(words, status=status)
+        return GiveUp(words, status=status)
 
     def _name(self) -> str:
         return f"{self.title} ({self.channel})"
+
+
+class _Call:
+    """One call with its tries."""
+
+    def __init__(
+        self,
+        session: Wire,
+        method: str,
+        url: str,
+        arguments: dict[str, Any],
+        deadline: float,
+    ) -> None:
+        self.session = session
+        self.request = {"method": method, "url": url, **arguments}
+        self.ends = time.monotonic() + deadline
+        self.deadline = deadline
+        self.maybe_sent = False
+        """Whether any of the tries may have reached the channel."""
+
+    def made(self, tries: int) -> tuple[int, Mapping[str, str], bytes]:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_dropped),
+            stop=tenacity.stop_after_attempt(tries)
+            | tenacity.stop_after_delay(self.deadline / 2),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=1),
+            reraise=True,
+        )
+        return retrying(self._try)
+
+    def _try(self) -> tuple[int, Mapping[str, str], bytes]:
+        try:
+            return self._answer()
+        except requests.RequestException as error:
+            self.maybe_sent |= not _never_left(error)
+            raise
+
+    def _answer(self) -> tuple[int, Mapping[str, str], bytes]:
+        left = max(0.05, self.ends - time.monotonic())
+        with self.session.request(
+            **self.request,
+            timeout=(min(CONNECT_SECONDS, left), left),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = bytearray()
+            for chunk in response.iter_content(65536):
+                body += chunk
+                if len(body) > ANSWER_BYTES:
+                    raise GiveUp("the channel sent an answer of over 8 MiB")
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return response.status_code, headers, bytes(body)
+
+    def is_silent(self, error: requests.RequestException) -> bool:
+        return _is_timeout(error) or time.monotonic() >= self.ends - 0.05
+
+    def cause(self, error: requests.RequestException) -> Exception | None:
+        """What to chain: not an error that quotes the header it complains about."""
+        return None if isinstance(error, ValueError) else error
+
+
+def _is_timeout(error: BaseException) -> bool:
+    inner = error.args[0] if error.args else None
+    # Silence in the middle of a body is called a ConnectionError by requests.
+    return isinstance(error, requests.Timeout) or isinstance(inner, ReadTimeoutError)
+
+
+def _is_dropped(error: BaseException) -> bool:
+    return isinstance(error, requests.ConnectionError) and not _is_timeout(error)
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    inner = error.args[0] if error.args else None
+    reason = getattr(inner, "reason", None)
+    return isinstance(error, requests.ConnectTimeout | ValueError) or isinstance(
+        reason, NewConnectionError
+    )
 
 
 def retry_after(value: str | None) -> float | None:
@@ -164,54 +250,29 @@ def retry_after(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        try:
+            moment = email.utils.parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        # A date without a zone is GMT: RFC 9110 knows no other.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = moment.timestamp() - time.time()
+    if seconds != seconds:
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return min(max(0.0, seconds), _LONGEST_DELAY)
 
 
-def excerpt(body: bytes) -> str:
-    """The first words of an answer, without e-mail addresses and phone numbers."""
-    text = " ".join(body[: 4 * _EXCERPT].decode("utf-8", "replace").split())
-    return scrub(text)[:_EXCERPT] or "(no body)"
+def excerpt(body: bytes, hidden: Iterable[str] = ()) -> str:
+    """The first words of an answer, without addresses, phone numbers and secrets."""
+    text = body[: 16 * _EXCERPT].decode("utf-8", "replace")
+    for secret in hidden:
+        text = text.replace(secret, "(secret)")
+    # NUL goes too: no database takes it.
+    return scrub(" ".join(text.replace("\0", "?").split()))[:_EXCERPT] or "(no body)"
 
 
 def scrub(text: str) -> str:
     """Take out what looks like an e-mail address or a phone number."""
     return _DIGITS.sub("(number)", _ADDRESS.sub("(address)", text))
-
-
-def host_of(url: str) -> str:
-    """Scheme, host and port of an address, lower case: what an allow-list compares."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
-
-
-def address_problem(url: object) -> str | None:
-    """Say why this cannot be an http(s) address to call; None when it can."""
-    if not isinstance(url, str):
-        return "is not a text"
-    try:
-        parts = parse_url(url)
-    except LocationParseError:
-        return f"{url!r} cannot be read as an address"
-    if parts.scheme not in ("http", "https") or not parts.host:
-        return f"{url!r} is not an address like https://till.example.com/stock"
-    return "holds a user name; use secrets instead" if parts.auth else None
-
-
-def refuse_private(url: str) -> None:
-    """Raise GiveUp unless every address of the host is a public one."""
-    parts = urlsplit(url)
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 443)
-    except OSError as error:
-        raise RetryLater(f"the host of {url} cannot be found") from error
-    for entry in found:
-        if not ipaddress.ip_address(entry[4][0]).is_global:
-            raise GiveUp(f"{parts.hostname} is not a public address")

@@ -2,7 +2,7 @@
 
 Every comparison is constant in time and tries all of the channel's current secrets, so
 that a secret can be rotated without losing a webhook. `sign` exists so that tests can
-sign recorded bodies again.
+sign recorded bodies again. An empty secret is none: anybody could sign with it.
 """
 
 import base64
@@ -56,7 +56,7 @@ class HmacBody:
     def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> None:
         given = header(request, *self.names).strip()
         # No early exit: the time taken does not tell which secret matched.
-        found = [matches(self._digest(request.body, s), given) for s in secrets]
+        found = [matches(self._digest(request.body, s), given) for s in secrets if s]
         if not any(found):
             raise InvalidSignature(
                 f"{self.names[0]} does not match any of this channel's secrets"
@@ -88,11 +88,14 @@ class StandardWebhooks:
             raise StaleWebhook(
                 "webhook-timestamp is more than five minutes from our clock"
             )
-        found = [
-            matches(self._signature(message_id, timestamp, request.body, s), one)
-            for s in secrets
-            for one in given.split()
+        # One HMAC per secret, however many signatures the header lists: a stranger
+        # chooses how many those are.
+        made = [
+            self._signature(message_id, timestamp, request.body, secret)
+            for secret in secrets
+            if standard_key(secret)
         ]
+        found = [matches(one, text) for one in made for text in given.split()]
         if not any(found):
             raise InvalidSignature(
                 "webhook-signature does not match any of this channel's secrets"
@@ -116,7 +119,10 @@ class StandardWebhooks:
 
 
 def standard_key(secret: str) -> bytes:
-    """The key inside `whsec_<base64>`; a secret that is no base64 is the key itself."""
+    """The key inside `whsec_<base64>`; a secret that is no base64 is the key itself.
+
+    Empty for an empty secret, which signs nothing that anybody may believe.
+    """
     text = secret.removeprefix("whsec_")
     try:
         return base64.b64decode(text, validate=True)
@@ -130,7 +136,7 @@ class TokenInAddress:
 
     def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> None:
         given = request.token or ""
-        found = [matches(s.encode(), given) for s in secrets]
+        found = [matches(s.encode(), given) for s in secrets if s]
         if not any(found):
             raise InvalidSignature("the token in the address is not this channel's")
 

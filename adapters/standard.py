@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from adapters.addresses import address_problem
 from adapters.base import Adapter, SignedRequest
 from adapters.checks import LARGEST, instant, name, quantity, shown, version
-from adapters.http import Answer, address_problem, scrub
+from adapters.http import Answer, scrub
 from adapters.signatures import StandardWebhooks, header
 from app.domain import events, instants
 from app.domain.channels import ACCEPTED, REJECTED, Channel, Outcome, Wish
@@ -103,6 +104,15 @@ class Standard(Adapter):
         """The sender's `webhook-id`: the same over its retries."""
         return header(request, "webhook-id")
 
+    def document(self, body: bytes) -> Any:
+        """Also: a reason is free text, so whatever looks like an address goes."""
+        kept = super().document(body)
+        lines = kept.get("lines")
+        for line in lines if isinstance(lines, list) else ():
+            if line and isinstance(line.get("reason"), str):
+                line["reason"] = scrub(line["reason"])
+        return kept
+
     def normalise(self, message: Message) -> Normalised:
         """One stock event per line."""
         body = message.document
@@ -186,7 +196,17 @@ class Standard(Adapter):
             retried=(409,),
         )
         refused = _refused(answer)
-        return [_outcome(wish, refused) for wish in wishes]
+        return [self._outcome(wish, refused) for wish in wishes]
+
+    def _outcome(self, wish: Wish, refused: list[dict[str, Any]]) -> Outcome:
+        for row in refused:
+            if str(row.get("external_id")) != wish.external_id:
+                continue
+            # A row that names no location speaks about the item wherever it is.
+            if row.get("location", wish.place) == wish.place:
+                reason = self.http.quote(str(row.get("reason") or "no reason given"))
+                return Outcome(wish.publication_id, REJECTED, reason)
+        return Outcome(wish.publication_id, ACCEPTED)
 
 
 _OF_ORDERS = {events.PLACED, events.RELEASED, events.SHIPPED, events.RETURNED}
@@ -206,7 +226,7 @@ def _event(line: Any, at: str, what: _Type, shared: dict[str, Any]) -> StockEven
         sku=name(line, "sku", at),
         line=name(line, "id", at),
         disposition=_disposition(line, at, what),
-        reason=_reason(line, at) if what.kind == events.ADJUSTED else None,
+        reason=name(line, "reason", at) if what.kind == events.ADJUSTED else None,
         **shared,
     )
 
@@ -247,10 +267,6 @@ def _disposition(line: dict[str, Any], at: str, what: _Type) -> str | None:
     )
 
 
-def _reason(line: dict[str, Any], at: str) -> str:
-    return scrub(name(line, "reason", at) or "")
-
-
 def _refused(answer: Answer) -> list[dict[str, Any]]:
     """The rows a 2xx answer rejects; any other answer body accepts them all."""
     try:
@@ -261,17 +277,6 @@ def _refused(answer: Answer) -> list[dict[str, Any]]:
     return [
         row for row in rows if isinstance(row, dict) and row.get("status") == REJECTED
     ]
-
-
-def _outcome(wish: Wish, refused: list[dict[str, Any]]) -> Outcome:
-    for row in refused:
-        if str(row.get("external_id")) != wish.external_id:
-            continue
-        # A row that names no location speaks about the item wherever it is.
-        if row.get("location", wish.place) == wish.place:
-            reason = scrub(str(row.get("reason") or "no reason given")[:300])
-            return Outcome(wish.publication_id, REJECTED, reason)
-    return Outcome(wish.publication_id, ACCEPTED)
 
 
 adapter = Standard
