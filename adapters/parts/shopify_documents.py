@@ -1,0 +1,240 @@
+"""Every GraphQL document we send to Shopify, as text.
+
+A test validates each of them against the published schema of the Admin API. Sizes keep
+one document under the limit of 1,000 points; what does not fit is asked for page by
+page, because an order read in part would cancel the lines it lacks.
+
+https://shopify.dev/docs/api/admin-graphql/2026-10
+"""
+
+FIRST_LISTED = 10
+"""Fulfillments and refunds read with an order; they are plain lists without pages."""
+
+MOST_LISTED = 100
+
+_LINE = """
+fragment Line on LineItem {
+  id
+  sku
+  quantity
+  unfulfilledQuantity
+  isGiftCard
+  variant { id }
+}
+"""
+
+_FULFILLED = """
+fragment Fulfilled on FulfillmentLineItem {
+  quantity
+  lineItem { id }
+}
+"""
+
+_REFUNDED = """
+fragment Refunded on RefundLineItem {
+  quantity
+  restockType
+  lineItem { id }
+  location { id }
+}
+"""
+
+_ROUTED = """
+fragment Routed on FulfillmentOrderLineItem {
+  totalQuantity
+  remainingQuantity
+  lineItem { id }
+}
+"""
+
+_PAGE = """
+fragment Page on PageInfo {
+  hasNextPage
+  endCursor
+}
+"""
+
+_FULFILLMENT = """
+fragment Shipment on Fulfillment {
+  id
+  status
+  createdAt
+  updatedAt
+  location { id }
+  fulfillmentLineItems(first: 10) {
+    nodes { ...Fulfilled }
+    pageInfo { ...Page }
+  }
+}
+"""
+
+_REFUND = """
+fragment MoneyBack on Refund {
+  id
+  createdAt
+  processedAt
+  refundLineItems(first: 10) {
+    nodes { ...Refunded }
+    pageInfo { ...Page }
+  }
+}
+"""
+
+_ROUTING = """
+fragment Routing on FulfillmentOrder {
+  id
+  status
+  createdAt
+  updatedAt
+  assignedLocation { location { id } }
+  lineItems(first: 10) {
+    nodes { ...Routed }
+    pageInfo { ...Page }
+  }
+}
+"""
+
+_WHOLE_ORDER = (
+    """
+fragment WholeOrder on Order {
+  id
+  name
+  createdAt
+  updatedAt
+  cancelledAt
+  test
+  retailLocation { id }
+  lineItems(first: 50) {
+    nodes { ...Line }
+    pageInfo { ...Page }
+  }
+  fulfillments(first: 10) { ...Shipment }
+  refunds(first: 10) { ...MoneyBack }
+  fulfillmentOrders(first: 10) {
+    nodes { ...Routing }
+    pageInfo { ...Page }
+  }
+}
+"""
+    + _LINE
+    + _FULFILLMENT
+    + _FULFILLED
+    + _REFUND
+    + _REFUNDED
+    + _ROUTING
+    + _ROUTED
+    + _PAGE
+)
+
+ORDER = "query Order($id: ID!) { order(id: $id) { ...WholeOrder } }" + _WHOLE_ORDER
+
+ROUTED_ORDER = (
+    """
+query RoutedOrder($id: ID!) {
+  fulfillmentOrder(id: $id) { order { ...WholeOrder } }
+}
+"""
+    + _WHOLE_ORDER
+)
+
+CHANGED_ORDERS = """
+query ChangedOrders($query: String!, $after: String) {
+  orders(first: 100, after: $after, query: $query, sortKey: UPDATED_AT) {
+    nodes { id }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+ALL_FULFILLMENTS = (
+    """
+query AllFulfillments($id: ID!) {
+  order(id: $id) { fulfillments(first: 100) { ...Shipment } }
+}
+"""
+    + _FULFILLMENT.replace("first: 10", "first: 2")
+    + _FULFILLED
+    + _PAGE
+)
+
+ALL_REFUNDS = (
+    """
+query AllRefunds($id: ID!) {
+  order(id: $id) { refunds(first: 100) { ...MoneyBack } }
+}
+"""
+    + _REFUND.replace("first: 10", "first: 2")
+    + _REFUNDED
+    + _PAGE
+)
+
+LISTS = {"fulfillments": ALL_FULFILLMENTS, "refunds": ALL_REFUNDS}
+"""Field of an order → the document that reads the list to its end."""
+
+
+def _more(kind: str, field: str, rows: str, fragments: str, size: int = 100) -> str:
+    return f"""
+query More{field[0].upper()}{field[1:]}Of{kind}($id: ID!, $after: String!) {{
+  node(id: $id) {{
+    ... on {kind} {{
+      {field}(first: {size}, after: $after) {{
+        nodes {{ ...{rows} }}
+        pageInfo {{ ...Page }}
+      }}
+    }}
+  }}
+}}
+{fragments}{_PAGE}"""
+
+
+MORE = {
+    ("Order", "lineItems"): _more("Order", "lineItems", "Line", _LINE),
+    ("Order", "fulfillmentOrders"): _more(
+        "Order", "fulfillmentOrders", "Routing", _ROUTING + _ROUTED, 20
+    ),
+    ("Fulfillment", "fulfillmentLineItems"): _more(
+        "Fulfillment", "fulfillmentLineItems", "Fulfilled", _FULFILLED
+    ),
+    ("Refund", "refundLineItems"): _more(
+        "Refund", "refundLineItems", "Refunded", _REFUNDED
+    ),
+    ("FulfillmentOrder", "lineItems"): _more(
+        "FulfillmentOrder", "lineItems", "Routed", _ROUTED
+    ),
+}
+"""(Type, field) → the document for the next page of it."""
+
+SET_QUANTITIES = """
+mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+LEVELS = """
+query Levels($ids: [ID!]!, $location: ID!) {
+  nodes(ids: $ids) {
+    ... on InventoryItem {
+      id
+      tracked
+      inventoryLevel(locationId: $location) {
+        isActive
+        quantities(names: ["available"]) { name quantity }
+      }
+    }
+  }
+}
+"""
+
+ALL = (
+    ORDER,
+    ROUTED_ORDER,
+    CHANGED_ORDERS,
+    ALL_FULFILLMENTS,
+    ALL_REFUNDS,
+    *MORE.values(),
+    SET_QUANTITIES,
+    LEVELS,
+)

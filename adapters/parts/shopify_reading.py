@@ -1,0 +1,181 @@
+"""Reading orders over GraphQL, in the shape their webhooks have.
+
+An order is read whole or not at all: a page that is missing would look like lines that
+were taken off. Only fields that we keep are asked for.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.parts.shopify_client import Admin
+from adapters.parts.shopify_documents import (
+    CHANGED_ORDERS,
+    FIRST_LISTED,
+    LISTS,
+    MORE,
+    MOST_LISTED,
+    ORDER,
+    ROUTED_ORDER,
+)
+from adapters.parts.shopify_quantities import gid, plain
+from app.domain.errors import GiveUp
+from app.domain.instants import MINUTE, Instant, iso
+
+_SCOPE = "read_orders"
+_ROUTING_SCOPE = "read_merchant_managed_fulfillment_orders"
+_OVERLAP: Instant = 2 * MINUTE
+"""Read again what changed just before: their clock is not ours."""
+
+
+def read_order(admin: Admin, order_id: str) -> dict[str, Any] | None:
+    """One order; None where the shop has (or shows us) no such order."""
+    data = admin.ask(ORDER, {"id": gid("Order", order_id)}, _SCOPE)
+    return _whole(admin, data.get("order"))
+
+
+def read_routed_order(admin: Admin, fulfillment_order_id: str) -> dict[str, Any] | None:
+    """The order that a fulfillment order belongs to."""
+    asked = {"id": gid("FulfillmentOrder", fulfillment_order_id)}
+    data = admin.ask(ROUTED_ORDER, asked, _ROUTING_SCOPE)
+    return _whole(admin, (data.get("fulfillmentOrder") or {}).get("order"))
+
+
+def changed_orders(admin: Admin, since: Instant) -> Iterator[dict[str, Any]]:
+    """All orders that changed since then, oldest change first."""
+    after = None
+    query = f"updated_at:>='{iso(since - _OVERLAP)}'"
+    while True:
+        asked = {"query": query, "after": after}
+        page = admin.ask(CHANGED_ORDERS, asked, _SCOPE)["orders"]
+        for node in page["nodes"]:
+            found = read_order(admin, plain(node["id"]))
+            if found is not None:
+                yield found
+        if not page["pageInfo"]["hasNextPage"]:
+            return
+        after = page["pageInfo"]["endCursor"]
+
+
+# -- to the last page ------------------------------------------------------------
+
+
+def _whole(admin: Admin, order: Any) -> dict[str, Any] | None:
+    if not isinstance(order, dict):
+        return None
+    for field in LISTS:
+        if len(order[field]) >= FIRST_LISTED:
+            order[field] = _all_listed(admin, order["id"], field)
+    _all_pages(admin, "Order", "lineItems", order)
+    _all_pages(admin, "Order", "fulfillmentOrders", order)
+    for one in order["fulfillments"]:
+        _all_pages(admin, "Fulfillment", "fulfillmentLineItems", one)
+    for one in order["refunds"]:
+        _all_pages(admin, "Refund", "refundLineItems", one)
+    for one in order["fulfillmentOrders"]["nodes"]:
+        _all_pages(admin, "FulfillmentOrder", "lineItems", one)
+    return _as_webhook(order)
+
+
+def _all_listed(admin: Admin, order_gid: str, field: str) -> list[Any]:
+    data = admin.ask(LISTS[field], {"id": order_gid}, _SCOPE)
+    found: list[Any] = (data.get("order") or {}).get(field) or []
+    if len(found) >= MOST_LISTED:
+        raise GiveUp(
+            f"Shopify order {plain(order_gid)} has {MOST_LISTED} {field} or more; "
+            "they cannot be read to the end"
+        )
+    return found
+
+
+def _all_pages(admin: Admin, kind: str, field: str, part: dict[str, Any]) -> None:
+    page = part[field]
+    while page["pageInfo"]["hasNextPage"]:
+        asked = {"id": part["id"], "after": page["pageInfo"]["endCursor"]}
+        page = admin.ask(MORE[kind, field], asked, _SCOPE)["node"][field]
+        part[field]["nodes"] += page["nodes"]
+
+
+# -- in the webhook's shape --------------------------------------------------------
+
+
+def _as_webhook(order: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": plain(order["id"]),
+        "name": order["name"],
+        "created_at": order["createdAt"],
+        "updated_at": order["updatedAt"],
+        "cancelled_at": order["cancelledAt"],
+        "test": order["test"],
+        "location_id": _id(order["retailLocation"]),
+        "line_items": [_line(node) for node in order["lineItems"]["nodes"]],
+        "fulfillments": [_fulfillment(one) for one in order["fulfillments"]],
+        "refunds": [_refund(one) for one in order["refunds"]],
+        "fulfillment_orders": [
+            _fulfillment_order(node) for node in order["fulfillmentOrders"]["nodes"]
+        ],
+    }
+
+
+def _id(part: dict[str, Any] | None) -> str | None:
+    return plain(part["id"]) if part else None
+
+
+def _line(node: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": plain(node["id"]),
+        "variant_id": _id(node["variant"]),
+        "sku": node["sku"],
+        "quantity": node["quantity"],
+        # The name of old is deprecated; without removed units, like it.
+        "fulfillable_quantity": node["unfulfilledQuantity"],
+        "gift_card": node["isGiftCard"],
+    }
+
+
+def _fulfillment(node: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": plain(node["id"]),
+        "status": node["status"].lower(),
+        "location_id": _id(node["location"]),
+        "created_at": node["createdAt"],
+        "updated_at": node["updatedAt"],
+        "line_items": [
+            {"id": plain(row["lineItem"]["id"]), "quantity": row["quantity"] or 0}
+            for row in node["fulfillmentLineItems"]["nodes"]
+        ],
+    }
+
+
+def _refund(node: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": plain(node["id"]),
+        "created_at": node["createdAt"],
+        "processed_at": node["processedAt"],
+        "refund_line_items": [
+            {
+                "line_item_id": plain(row["lineItem"]["id"]),
+                "quantity": row["quantity"],
+                "restock_type": row["restockType"].lower(),
+                "location_id": _id(row["location"]),
+            }
+            for row in node["refundLineItems"]["nodes"]
+        ],
+    }
+
+
+def _fulfillment_order(node: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": plain(node["id"]),
+        "status": node["status"].lower(),
+        "location_id": _id(node["assignedLocation"]["location"]),
+        "created_at": node["createdAt"],
+        "updated_at": node["updatedAt"],
+        "line_items": [
+            {
+                "line_item_id": plain(row["lineItem"]["id"]),
+                "total_quantity": row["totalQuantity"],
+                "remaining_quantity": row["remainingQuantity"],
+            }
+            for row in node["lineItems"]["nodes"]
+        ],
+    }
