@@ -10,7 +10,7 @@ https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens
 import threading
 from typing import Any, NamedTuple
 
-from adapters.http import Answer, Http, scrub
+from adapters.http import Answer, Http
 from app.domain.channels import Channel
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from app.domain.instants import MINUTE, SECOND, Instant, now
@@ -21,7 +21,6 @@ _RENEWED_BEFORE: Instant = 10 * MINUTE
 
 _SHOP_IS_AWAY = {
     402: "the shop is frozen until its bill is paid",
-    404: "there is no such shop, or it does not know this API version",
     423: "the shop is locked",
 }
 _SLOW_DOWN = 430
@@ -97,12 +96,12 @@ class Admin:
         answer = self._post(document, variables)
         told = answer.json()
         if not isinstance(told, dict):
-            raise RetryLater(f"{self._name()}: no JSON object came back", unknown=True)
+            raise RetryLater(f"{self.name}: no JSON object came back", unknown=True)
         errors = told.get("errors")
         if errors:
             raise self._refusal(errors, told, scope)
         if not isinstance(told.get("data"), dict):
-            raise RetryLater(f"{self._name()}: the answer has no data", unknown=True)
+            raise RetryLater(f"{self.name}: the answer has no data", unknown=True)
         return told["data"]
 
     def _post(self, document: str, variables: dict[str, Any]) -> Answer:
@@ -116,13 +115,13 @@ class Admin:
             return answer
         if answer.status == _SLOW_DOWN:
             raise RetryLater(
-                f"{self._name()} answered {_SLOW_DOWN}: it asks for fewer calls",
+                f"{self.name} answered {_SLOW_DOWN}: it asks for fewer calls",
                 after=_SLOW_DOWN_SECONDS,
                 status=_SLOW_DOWN,
             )
         why = _SHOP_IS_AWAY.get(answer.status, "it does not accept the access token")
         raise CredentialsRefused(
-            f"{self._name()} answered {answer.status}: {why}", status=answer.status
+            f"{self.name} answered {answer.status}: {why}", status=answer.status
         )
 
     def _post_as(self, token: str, document: str, variables: Any) -> Answer:
@@ -149,7 +148,7 @@ class Admin:
         key = self._key()
         if key is None or not self.channel.secret("client_secret"):
             raise CredentialsRefused(
-                f"{self._name()} has neither the secret access_token "
+                f"{self.name} has neither the secret access_token "
                 "nor client_id and client_secret"
             )
         with _tokens.lock(key):
@@ -174,14 +173,15 @@ class Admin:
         )
         if answer.status >= 400:
             raise CredentialsRefused(
-                f"{self._name()} gave no token for client_id and client_secret "
+                f"{self.name} gave no token for client_id and client_secret "
                 f"({answer.status}): is the app installed in this shop?",
                 status=answer.status,
             )
         told = answer.json()
         value = told.get("access_token") if isinstance(told, dict) else None
         if not isinstance(value, str) or not value:
-            raise RetryLater(f"{self._name()} answered without a token")
+            raise RetryLater(f"{self.name} answered without a token")
+        self.http.hide([value])
         return _Token(value, asked_at + int(told.get("expires_in") or 0) * SECOND)
 
     # -- what went wrong -------------------------------------------------------
@@ -190,19 +190,25 @@ class Admin:
         first = errors[0] if isinstance(errors, list) else {"message": errors}
         extensions: dict[str, Any] = first.get("extensions") or {}
         code = str(extensions.get("code") or "")
-        words = f"{self._name()}: {scrub(str(first.get('message')))[:300]}"
+        words = f"{self.name}: {self.quote(str(first.get('message')))}"
         if code == "THROTTLED":
             return RetryLater(words, after=wait_for_points(told), status=200)
         if code in _TRANSIENT:
             return RetryLater(words, status=200, unknown=True)
         if code == "ACCESS_DENIED":
-            needed = str(extensions.get("requiredAccess") or f"`{scope}`")
+            needed = self.quote(str(extensions.get("requiredAccess") or f"`{scope}`"))
             return CredentialsRefused(f"{words} (missing scope: {needed})", status=200)
         if code in _REFUSED:
             return CredentialsRefused(words, status=200)
         return GiveUp(f"{words} ({code or 'no code'})", status=200)
 
-    def _name(self) -> str:
+    def quote(self, text: str) -> str:
+        """The shop's own words as an error may repeat them."""
+        return self.http.quote(text)[:300]
+
+    @property
+    def name(self) -> str:
+        """Provider and channel, as errors name them."""
         return f"Shopify ({self.channel.key})"
 
 

@@ -78,14 +78,9 @@ def order(document: Any) -> Normalised:
     read = None if "fulfillment_orders" in document else _routing(told, events)
     for at, one in enumerate(told["refunds"]):
         events += _returned(one, lines, of, f"refunds[{at}].")
-    every_line = tuple(dict.fromkeys(line["id"] for line in told["line_items"]))
-    whole = WholeOrder(
-        told["id"],
-        every_line,
-        version=told["updated_at"],
-        occurred_at=told["created_at"],
-        order_number=of["order_number"],
-    )
+    all_lines = tuple(dict.fromkeys(line["id"] for line in told["line_items"]))
+    begun, changed = told["created_at"], told["updated_at"]
+    whole = WholeOrder(told["id"], all_lines, changed, begun, of["order_number"])
     return Normalised(tuple(events), (whole,), ignored=tuple(ignored), read=read)
 
 

@@ -7,7 +7,7 @@ bad item leaves its neighbours unsent.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.parts.shopify_client import Admin
 from adapters.parts.shopify_documents import LEVELS, SET_QUANTITIES
@@ -85,9 +85,11 @@ def write(
         data = admin.ask(SET_QUANTITIES, {**composed, "key": key}, "write_inventory")
         answer = data.get("inventorySetQuantities")
         if not isinstance(answer, dict):
-            raise RetryLater("Shopify did not say what became of it", unknown=True)
+            words = f"{admin.name} did not say what became of the numbers"
+            raise RetryLater(words, unknown=True)
         # Nothing to change is a success with no adjustment group.
-        errors = answer.get("userErrors") or []
+        errors = [_error(admin, one) for one in answer.get("userErrors") or ()]
+        _raise_for_call(admin, errors, len(sent))
         told = {o.publication_id: o for o in _outcomes(errors, sent)}
     return [told.get(w.publication_id) or _not_sent(w) for w in wishes]
 
@@ -99,54 +101,67 @@ def _not_sent(wish: Wish) -> Outcome:
     return Outcome(wish.publication_id, STALE, "the shop's number must be read first")
 
 
-def _outcomes(errors: Sequence[Any], sent: Sequence[Wish]) -> list[Outcome]:
+class _Error(NamedTuple):
+    code: str
+    message: str
+    field: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        words = _WORDS.get(self.code) or self.message
+        return f"{words} ({self.code})" if self.code else words
+
+    def which(self, count: int) -> int | None:
+        """Which item is meant; the position comes as text, and can be left out."""
+        for step in self.field:
+            if step.isdecimal() and int(step) < count:
+                return int(step)
+        return 0 if count == 1 else None
+
+
+def _error(admin: Admin, told: Any) -> _Error:
+    given = told if isinstance(told, dict) else {"message": told}
+    return _Error(
+        str(given.get("code") or ""),
+        admin.quote(str(given.get("message") or "refused")),
+        tuple(str(step) for step in given.get("field") or ()),
+    )
+
+
+def _raise_for_call(admin: Admin, errors: Sequence[_Error], count: int) -> None:
+    """Raise for what concerns the call as a whole."""
+    for error in errors:
+        if error.code in _BUSY:
+            raise RetryLater(f"{admin.name}: {error.reason}", unknown=True)
+        if error.code == _WRONG_KEY:
+            raise GiveUp(f"{admin.name}: {error.reason}")
+        names_no_item = error.which(count) is None
+        if names_no_item and error.code not in _STALE and error.code != _SPENT_KEY:
+            raise GiveUp(f"{admin.name} refuses the call: {error.reason}")
+
+
+def _outcomes(errors: Sequence[_Error], sent: Sequence[Wish]) -> list[Outcome]:
     if not errors:
         return [Outcome(wish.publication_id, ACCEPTED) for wish in sent]
-    codes = [str(error.get("code") or "") for error in errors]
-    if _SPENT_KEY in codes:
+    if any(error.code == _SPENT_KEY for error in errors):
         reason = "an earlier call under this key failed"
         return [Outcome(wish.publication_id, UNSENT, reason) for wish in sent]
-    _raise_for_call(errors, codes)
     named: dict[int, Outcome] = {}
-    for code, error in zip(codes, errors, strict=True):
-        index = _index(error, len(sent))
-        if index is None and code not in _STALE:
-            raise GiveUp(f"Shopify refuses the call: {_reason(code, error)}")
-        for i in range(len(sent)) if index is None else (index,):
-            named.setdefault(i, _verdict(sent[i], code, error))
+    for error in errors:
+        index = error.which(len(sent))
+        for at in range(len(sent)) if index is None else (index,):
+            named.setdefault(at, _verdict(sent[at], error))
     return [
-        named.get(i) or Outcome(wish.publication_id, UNSENT)
-        for i, wish in enumerate(sent)
+        named.get(at) or Outcome(wish.publication_id, UNSENT)
+        for at, wish in enumerate(sent)
     ]
 
 
-def _raise_for_call(errors: Sequence[Any], codes: list[str]) -> None:
-    """Raise for what concerns the call as a whole."""
-    for code, error in zip(codes, errors, strict=True):
-        if code in _BUSY:
-            raise RetryLater(f"Shopify: {error.get('message')}", unknown=True)
-        if code == _WRONG_KEY:
-            raise GiveUp(f"Shopify: {error.get('message')}")
-
-
-def _verdict(wish: Wish, code: str, error: Any) -> Outcome:
-    if code in _STALE:
+def _verdict(wish: Wish, error: _Error) -> Outcome:
+    if error.code in _STALE:
         reason = f"the shop does not show {wish.expected} any more"
         return Outcome(wish.publication_id, STALE, reason)
-    return Outcome(wish.publication_id, REJECTED, _reason(code, error))
-
-
-def _reason(code: str, error: Any) -> str:
-    words = _WORDS.get(code) or str(error.get("message") or "refused")
-    return f"{words} ({code})" if code else words
-
-
-def _index(error: Any, count: int) -> int | None:
-    """Which item an error names; the position comes as text, or with one item not."""
-    for step in error.get("field") or ():
-        if str(step).isdigit() and int(step) < count:
-            return int(step)
-    return 0 if count == 1 else None
+    return Outcome(wish.publication_id, REJECTED, error.reason)
 
 
 def read(admin: Admin, wishes: Sequence[Wish]) -> list[Reading]:
