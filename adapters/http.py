@@ -6,6 +6,7 @@ attempt; trying again later is the publication's business, not ours.
 
 import email.utils
 import json
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -18,18 +19,33 @@ import requests
 import tenacity
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from adapters.addresses import address_problem as address_problem
-from adapters.addresses import host_of as host_of
-from adapters.addresses import refuse_private as refuse_private
+from adapters.addresses import address_problem, host_of, refuse_private
 from adapters.wire import Wire
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
+
+__all__ = [
+    "Answer",
+    "Http",
+    "address_problem",
+    "excerpt",
+    "host_of",
+    "refuse_private",
+    "retry_after",
+    "scrub",
+]
 
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 8 * 1024 * 1024
 _EXCERPT = 300
 _LONGEST_DELAY = 24 * 3600.0
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-_DIGITS = re.compile(r"\+?\d[\d ()/-]{7,}\d")
+_PHONE = re.compile(
+    # International, national with its zero, or in North American groups; ids and
+    # dates have neither and stay readable.
+    r"\+\d[\d ()/.-]{6,}\d"
+    r"|(?<![\w-])\(?0\d[\d ()/.-]{6,}\d"
+    r"|(?<![\w-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)"
+)
 _RETRIED = (408, 425, 429)
 _LOOPBACK = re.compile(r"https?://(127\.|localhost\b|\[::1\])", re.IGNORECASE)
 _NO_PROXY = {"http": None, "https": None, "all": None}
@@ -216,6 +232,9 @@ class _Call:
                 body += chunk
                 if len(body) > ANSWER_BYTES:
                     raise GiveUp("the channel sent an answer of over 8 MiB")
+            if self.session.is_over():
+                # Cut off in its headers, an answer looks like a complete one.
+                raise requests.ReadTimeout("the answer was still coming in")
             headers = {name.lower(): value for name, value in response.headers.items()}
             return response.status_code, headers, bytes(body)
 
@@ -259,7 +278,7 @@ def retry_after(value: str | None) -> float | None:
         # A date without a zone is GMT: RFC 9110 knows no other.
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = moment.timestamp() - time.time()
-    if seconds != seconds:
+    if math.isnan(seconds):
         return None
     return min(max(0.0, seconds), _LONGEST_DELAY)
 
@@ -275,4 +294,4 @@ def excerpt(body: bytes, hidden: Iterable[str] = ()) -> str:
 
 def scrub(text: str) -> str:
     """Take out what looks like an e-mail address or a phone number."""
-    return _DIGITS.sub("(number)", _ADDRESS.sub("(address)", text))
+    return _PHONE.sub("(number)", _ADDRESS.sub("(address)", text))

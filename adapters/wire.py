@@ -34,7 +34,7 @@ class Wire(requests.Session):
         # Given so that requests does not look into .netrc for other credentials.
         self.auth = _as_it_is
         self._lines: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
-        self._is_over = threading.Event()
+        self._over = threading.Event()
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Mount(self))
 
@@ -44,7 +44,7 @@ class Wire(requests.Session):
     @contextlib.contextmanager
     def cut_after(self, seconds: float) -> Iterator[None]:
         """Whatever is open after that time is shut under the hands of its reader."""
-        self._is_over.clear()
+        self._over.clear()
         timer = threading.Timer(seconds, self._cut)
         timer.daemon = True
         timer.start()
@@ -53,10 +53,14 @@ class Wire(requests.Session):
         finally:
             timer.cancel()
 
+    def is_over(self) -> bool:
+        """Whether the time of the last `cut_after` was up."""
+        return self._over.is_set()
+
     def admit(self, line: HTTPConnection, sock: socket.socket) -> None:
         """Take up a fresh connection, or refuse it before a byte is sent."""
         self._lines.add(line)
-        if self._is_over.is_set():
+        if self._over.is_set():
             sock.close()
             raise TimeoutError("connected too late")
         if self.public_only and not is_public(sock.getpeername()[0]):
@@ -64,7 +68,7 @@ class Wire(requests.Session):
             raise GiveUp(f"{line.host} is not a public address")
 
     def _cut(self) -> None:
-        self._is_over.set()
+        self._over.set()
         for line in list(self._lines):
             if line.sock is not None:
                 with contextlib.suppress(OSError):

@@ -19,7 +19,6 @@ _TEXTS = [
     if name not in ("quantity", "occurred_at", "version")
 ]
 _LARGEST = 2**31 - 1
-_EARLIEST = 0
 _LATEST = instants.parse("9999-12-31T23:59:59Z")
 
 
@@ -28,26 +27,37 @@ def assert_sound(said: Normalised) -> None:
     for event in said.events:
         _assert_event(event)
     for order in said.orders:
-        assert order.order and isinstance(order.order, str), order
-        assert all(isinstance(line, str) and line for line in order.lines), order
-        assert type(order.version) is int and type(order.occurred_at) is int, order
-    for listing in said.listings:
-        assert isinstance(listing.external_id, str) and listing.external_id, listing
-    assert all(isinstance(reason, str) and reason for reason in said.ignored)
-    if said.read is not None:
-        assert isinstance(said.read.id, str) and said.read.id, said.read
+        assert _is_name(order.order), order
+        assert all(_is_name(line) for line in order.lines), order
+        assert _is_version(order.version), order
+        assert _is_time(order.occurred_at), order
+    assert all(_is_name(listing.external_id) for listing in said.listings)
+    assert all(_is_name(reason) for reason in said.ignored)
+    assert said.read is None or _is_name(said.read.id), said.read
 
 
 def _assert_event(event: StockEvent) -> None:
     assert event.kind in _KINDS, event
-    assert type(event.quantity) is int and abs(event.quantity) <= _LARGEST, event
+    assert type(event.quantity) is int, event
+    assert abs(event.quantity) <= _LARGEST, event
     assert event.quantity >= 0 or event.kind in _SIGNED, event
-    assert type(event.version) is int and 0 <= event.version < 2**63, event
-    assert type(event.occurred_at) is int, event
-    assert _EARLIEST <= event.occurred_at <= _LATEST, event
+    assert _is_version(event.version), event
+    assert _is_time(event.occurred_at), event
     for name in _TEXTS:
         text = getattr(event, name)
-        assert text is None or (isinstance(text, str) and text), (name, event)
+        assert text is None or _is_name(text), (name, event)
+
+
+def _is_name(text: object) -> bool:
+    return isinstance(text, str) and text != ""
+
+
+def _is_version(number: object) -> bool:
+    return type(number) is int and 0 <= number < 2**63
+
+
+def _is_time(instant: object) -> bool:
+    return type(instant) is int and 0 <= instant <= _LATEST
 
 
 # -- people ------------------------------------------------------------------------
