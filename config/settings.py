@@ -157,7 +157,7 @@ def _stores(env: Reader, data_dir: Path) -> dict[str, object]:
     queue = env.str("REDIS_URL", "")
     former: Any = env.list("SECRET_KEY_PREVIOUS", [])
     return {
-        "database_url": _url(env, "DATABASE_URL", database, _DATABASES)
+        "database_url": _anchored(_url(env, "DATABASE_URL", database, _DATABASES))
         or f"sqlite:///{data_dir / 'onecount.db'}",
         "redis_url": _url(env, "REDIS_URL", queue, _QUEUES)
         or f"unix://{socket_path(data_dir)}",
@@ -173,7 +173,17 @@ def _url(env: Reader, name: str, url: str, schemes: Mapping[str, str]) -> str:
     if url and (not separator or scheme not in schemes):
         accepted = ", ".join(f"{scheme}://…" for scheme in schemes)
         env.complain(name, f"must begin with one of {accepted}")
+    if scheme == "sqlite" and rest in ("", "/", "/:memory:"):
+        env.complain(name, "must name a file: several processes have to share it")
     return f"{schemes.get(scheme, scheme)}://{rest}" if url else ""
+
+
+def _anchored(url: str) -> str:
+    """Let a SQLite file be the same for processes started in another folder."""
+    kind, separator, path = url.partition("sqlite:///")
+    if kind or not separator:
+        return url
+    return f"sqlite:///{Path(path).expanduser().absolute()}"
 
 
 def _secret_key(env: Reader, *, is_local: bool) -> str:

@@ -1,0 +1,60 @@
+# Everything a newcomer needs: `make run` to see it, `make test` to change it.
+
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python; do \
+	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	2>/dev/null && echo $$candidate && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--no-emit-options --strip-extras --allow-unsafe --no-header
+
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint audit bench lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/for-running ## Start everything with a demo shop; Ctrl-C stops it
+	@$(BIN)/onecount up --demo
+
+test: lint audit ## Check style and types, ask for known vulnerabilities, run every test
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+lint: $(VENV)/for-testing ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+audit: $(VENV)/for-testing ## Ask for known vulnerabilities in what we run on
+	@$(BIN)/python .ci/audit.py requirements.lock
+
+bench: $(VENV)/for-testing ## Measure speed against the targets
+	$(BIN)/python -m pytest tests/benchmarks --benchmarks
+
+lock: $(VENV)/for-testing ## Look for newer versions and lock them
+	$(PIP) pip-tools
+	$(COMPILE) --upgrade --build-deps-for editable -o requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --extra dev --constraint requirements.lock \
+		-o requirements-dev.lock pyproject.toml
+
+clean: ## Remove the virtual environment and caches, never the data
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/for-running: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what Onecount runs on …"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/for-testing: requirements-dev.lock $(VENV)/for-running
+	@echo "Installing what its tests need …"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@

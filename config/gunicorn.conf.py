@@ -1,0 +1,56 @@
+"""gunicorn: two processes of eight threads, alone or behind a proxy.
+
+https://docs.gunicorn.org/en/stable/settings.html
+"""
+
+import os
+import shutil
+from typing import Any
+
+from prometheus_client import multiprocess
+
+from config import logs
+from config.settings import Settings
+
+_settings = Settings.from_env(os.environ)
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
+bind = f"{_settings.host}:{_settings.port}"
+proc_name = "onecount-web"
+worker_class = "gthread"
+workers = _settings.web_workers
+threads = _settings.web_threads
+
+# Senders keep connections open; closing after the default two seconds loses requests
+# that were on their way.
+keepalive = 75
+timeout = 30
+graceful_timeout = 20
+backlog = 2048
+
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# Every request would cost a line; what matters is in the metrics and the audit log.
+accesslog = None
+errorlog = "-"
+loglevel = _settings.log_level.lower()
+control_socket_disable = True
+
+if _METRICS not in os.environ:
+    # The client library reads this when it is imported, in each worker.
+    os.environ[_METRICS] = str(_settings.data_dir / "metrics")
+    shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
+    os.makedirs(os.environ[_METRICS], exist_ok=True)
+
+
+def on_starting(server: object) -> None:
+    """Log as every other process does."""
+    logs.configure(_settings)
+
+
+def child_exit(server: object, worker: object) -> None:
+    """Let go of what a dead worker was measuring."""
+    forget: Any = multiprocess.mark_process_dead
+    forget(getattr(worker, "pid", 0))
