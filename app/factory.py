@@ -1,0 +1,43 @@
+"""create_app: the web application, wired. It decides nothing."""
+
+import os
+
+from flask import Flask
+
+from app.pipeline.receive import Receiver
+from app.queues import Wakes
+from app.store.engine import open_engine
+from app.store.vault import Vault
+from app.web import api, health, metrics, pages, problems, security
+from app.web.hub import EXTENSION, Hub
+from app.web.webhooks import Webhooks
+from config.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application; nothing connects until it is used."""
+    if settings is None:
+        settings = Settings.from_env(os.environ)
+    app = Flask("app.web")
+    hub = make_hub(settings)
+    app.extensions[EXTENSION] = hub
+    security.protect(app, settings)
+    problems.register(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
+    api.register(app)
+    pages.register(app)
+    app.wsgi_app = Webhooks(  # type: ignore[method-assign]
+        hub.receiver, hub.engine, settings.max_body_bytes, app.wsgi_app
+    )
+    return app
+
+
+def make_hub(settings: Settings) -> Hub:
+    """Open what a process needs."""
+    # A request holds two connections at most: a key's lock, and its transaction.
+    engine = open_engine(settings.database_url, pool_size=settings.web_threads)
+    vault = Vault(settings.secret_keys)
+    wakes = Wakes(settings.redis_url)
+    receiver = Receiver(engine, vault, wakes, settings)
+    return Hub(settings, engine, vault, wakes, receiver)

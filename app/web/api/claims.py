@@ -1,0 +1,256 @@
+"""POST transfers and holds: claims on units, and the only writes that can be refused
+for lack of them (409 with what is short)."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from app.domain import instants
+from app.pipeline import claims
+from app.store import history, holds
+from app.web.api import names
+from app.web.api.facts import MOST_LINES
+from app.web.api.fields import Word, number, units
+from app.web.api.idempotency import once
+from app.web.api.resource import Resource
+from app.web.api.stock import Entry, entry
+from app.web.auth import OPERATOR, actor, needs
+from app.web.hub import hub
+from app.web.problems import refused_field
+
+DAY_SECONDS = 24 * 3600
+LONGEST_HOLD = 90 * DAY_SECONDS
+USUAL_HOLD = 900
+
+blueprint = Resource("claims", "Claims on units.")
+
+
+class Line(Schema):
+    """Units of a SKU."""
+
+    sku = Word(required=True)
+    quantity = units(required=True)
+
+
+class HeldLine(Line):
+    """Units of a SKU, wherever they are unless a location is named."""
+
+    location = Word()
+
+
+_length = validate.Length(min=1, max=MOST_LINES)
+
+
+class Transfer(Schema):
+    """Units to send from one location to another."""
+
+    from_ = Word(required=True, data_key="from")
+    to = Word(required=True)
+    lines = fields.List(fields.Nested(Line), required=True, validate=_length)
+
+
+class Arrival(Schema):
+    """Units of a transfer that arrived."""
+
+    lines = fields.List(fields.Nested(Line), required=True, validate=_length)
+
+
+class Hold(Schema):
+    """Units to reserve for a while."""
+
+    lines = fields.List(fields.Nested(HeldLine), required=True, validate=_length)
+    expires_in = fields.Integer(
+        strict=True,
+        load_default=USUAL_HOLD,
+        validate=validate.Range(min=1, max=LONGEST_HOLD),
+        metadata={"description": "Seconds until it ends by itself."},
+    )
+    reference = Word(
+        metadata={"description": "An order with this id consumes the hold."}
+    )
+
+
+class OrderLine(Schema):
+    """A line of the order, by its channel's own id."""
+
+    id = Word()
+    sku = Word(required=True)
+    quantity = units(metadata={"description": "All of it that is held."})
+
+
+class Commitment(Schema):
+    """Which order a hold becomes."""
+
+    channel = Word()
+    order = Word()
+    lines = fields.List(fields.Nested(OrderLine), validate=_length)
+
+
+class Held(Schema):
+    """A hold."""
+
+    id = fields.String()
+    state = fields.String(
+        metadata={"description": "active, committed, released or expired"}
+    )
+    expires_at = fields.String(metadata={"format": "date-time"})
+    order = fields.String(metadata={"description": "Whose promise it became."})
+
+
+class Transferred(Schema):
+    """A transfer, and what was written down."""
+
+    id = fields.String()
+    state = fields.String(metadata={"description": "sent, partly received, received"})
+    entries = fields.List(fields.Nested(Entry))
+
+
+class Shortage(Schema):
+    """A SKU of which there are too few."""
+
+    sku = fields.String()
+    requested = number()
+    available = number()
+
+
+class Refused(Schema):
+    """A claim that was refused; nothing was claimed."""
+
+    type = fields.String()
+    title = fields.String()
+    status = number()
+    detail = fields.String()
+    short = fields.List(fields.Nested(Shortage))
+
+
+refuses = blueprint.refuses(409, Refused, "Too few units, or the hold is over.")
+
+
+@blueprint.post("/transfers")
+@needs(OPERATOR)
+@once
+@blueprint.body(Transfer)
+@blueprint.answers(201, Transferred)
+@refuses
+def send(told: dict[str, Any]) -> dict[str, Any]:
+    """Send units to another location: all of them, or none."""
+    names.check(
+        names.of_lines(told["lines"], "sku"), {"from": told["from_"], "to": told["to"]}
+    )
+    sent = claims.transfer(
+        hub().engine,
+        told["from_"],
+        told["to"],
+        told["lines"],
+        actor=actor(),
+        now=instants.now(),
+        wakes=hub().wakes,
+    )
+    return _with_entries(sent)
+
+
+@blueprint.post("/transfers/<transfer_id>/receive")
+@needs(OPERATOR)
+@once
+@blueprint.body(Arrival)
+@blueprint.answers(200, Transferred)
+@refuses
+def arrive(told: dict[str, Any], transfer_id: str) -> dict[str, Any]:
+    """Say which units of a transfer have arrived."""
+    names.check(names.of_lines(told["lines"], "sku"), {})
+    arrived = claims.receive_transfer(
+        hub().engine,
+        transfer_id,
+        told["lines"],
+        actor=actor(),
+        now=instants.now(),
+        wakes=hub().wakes,
+    )
+    return _with_entries(arrived)
+
+
+@blueprint.post("/holds")
+@needs(OPERATOR)
+@once
+@blueprint.body(Hold)
+@blueprint.answers(201, Held)
+@refuses
+def hold(told: dict[str, Any]) -> dict[str, Any]:
+    """Reserve units for a while: all of them, or none."""
+    names.check(
+        names.of_lines(told["lines"], "sku"), names.of_lines(told["lines"], "location")
+    )
+    return claims.hold(
+        hub().engine,
+        told["lines"],
+        told["expires_in"],
+        told.get("reference"),
+        actor=actor(),
+        now=instants.now(),
+        wakes=hub().wakes,
+    )
+
+
+@blueprint.post("/holds/<hold_id>/commit")
+@needs(OPERATOR)
+@once
+@blueprint.body(Commitment, required=False)
+@blueprint.answers(200, Held)
+@refuses
+def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
+    """Promise what is held to an order. Again: the same answer."""
+    lines = told.get("lines")
+    _check_held(hold_id, lines or [])
+    return claims.commit(
+        hub().engine,
+        hold_id,
+        told.get("channel"),
+        told.get("order"),
+        lines,
+        actor=actor(),
+        now=instants.now(),
+        wakes=hub().wakes,
+    )
+
+
+@blueprint.delete("/holds/<hold_id>")
+@needs(OPERATOR)
+@once
+@blueprint.answers(200, Held)
+@refuses
+def release(hold_id: str) -> dict[str, Any]:
+    """End a hold: its units may be sold again."""
+    return claims.release(
+        hub().engine, hold_id, actor=actor(), now=instants.now(), wakes=hub().wakes
+    )
+
+
+def _with_entries(claimed: dict[str, Any]) -> dict[str, Any]:
+    """The same, with the ledger entries as the API tells them."""
+    ids = [row["id"] for row in claimed["entries"]]
+    with hub().engine.connect() as connection:
+        rows = history.by_ids(connection, ids)
+    return {**claimed, "entries": [entry(row) for row in rows]}
+
+
+def _check_held(hold_id: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    """An order takes over all that is held: a line cannot ask for more or less."""
+    with hub().engine.connect() as connection:
+        row = holds.find(connection, hold_id)
+        held = holds.lines(connection, row["id"]) if row else []
+    units_of: dict[str, int] = defaultdict(int)
+    for line in held:
+        units_of[line.sku] += line.quantity
+    asked: dict[str, int] = defaultdict(int)
+    for position, line in enumerate(lines):
+        if line["sku"] not in units_of and held:
+            raise refused_field(f"lines[{position}].sku", "is not in this hold")
+        asked[line["sku"]] += line.get("quantity", 0)
+    for position, line in enumerate(lines):
+        sku = line["sku"]
+        if "quantity" in line and held and asked[sku] != units_of[sku]:
+            raise refused_field(
+                f"lines[{position}].quantity", f"{units_of[sku]} units are held"
+            )

@@ -1,0 +1,74 @@
+"""GET /api/v1/inbox and …/replay: what came in, and reading it again."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.pipeline import inbound
+from app.store import messages
+from app.web.api.chosen import Matched, chosen
+from app.web.api.fields import Moment, Word, number, one_of
+from app.web.api.idempotency import once
+from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.resource import Resource
+from app.web.auth import OPERATOR, VIEWER, needs
+from app.web.hub import hub
+
+blueprint = Resource("inbox", "Webhooks received.")
+
+
+class Message(Schema):
+    """One stored webhook."""
+
+    id = number()
+    channel = fields.String(allow_none=True)
+    topic = fields.String()
+    state = one_of(*messages.STATES)
+    received_at = Moment()
+    error = fields.String(allow_none=True)
+
+
+class MessageFilter(Schema):
+    """Which messages."""
+
+    state = one_of(*messages.STATES)
+    channel = Word()
+
+
+class MessageQuery(MessageFilter, PageQuery):
+    """A page of messages."""
+
+
+MessagePage = paged("MessagePage", Message)
+MessageChoice = chosen("MessageChoice", MessageFilter)
+
+
+@blueprint.get("/inbox")
+@needs(VIEWER)
+@blueprint.query(MessageQuery)
+@blueprint.answers(200, MessagePage)
+def list_messages(query: dict[str, Any]) -> dict[str, Any]:
+    """List the webhooks received, newest first."""
+    with hub().engine.connect() as connection:
+        rows = messages.page(
+            connection,
+            limit=query["limit"] + 1,
+            before=id_cursor(query),
+            state=query.get("state"),
+            channel=query.get("channel"),
+        )
+    return page_of(rows, query["limit"], lambda row: row["id"])
+
+
+@blueprint.post("/inbox/replay")
+@needs(OPERATOR)
+@once
+@blueprint.body(MessageChoice)
+@blueprint.answers(202, Matched)
+def replay(told: dict[str, Any]) -> dict[str, int]:
+    """Read messages again. What was applied already changes nothing."""
+    matched = inbound.replay(
+        hub().engine, ids=told.get("ids"), filter=told.get("filter")
+    )
+    hub().wakes.wake("inbound")
+    return {"matched": matched}

@@ -1,0 +1,189 @@
+"""GET /api/v1/stock…: how much there is, was, and why."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.domain import instants
+from app.store import balances, history
+from app.store.balances import When
+from app.store.history import Period
+from app.web.api.fields import Moment, number, storable
+from app.web.api.paging import PageQuery, moment_cursor, page_of, paged, word_cursor
+from app.web.api.resource import Resource
+from app.web.auth import VIEWER, needs
+from app.web.hub import hub
+from app.web.problems import Problem
+
+blueprint = Resource("stock", "Stock and its ledger.")
+
+
+class Quantities(Schema):
+    """Units by state."""
+
+    on_hand = number(
+        metadata={
+            "description": "Physically here: "
+            "available + reserved + committed + inspection + damaged."
+        }
+    )
+    available = number(
+        metadata={"description": "May be sold now; below 0 after an oversell."}
+    )
+    reserved = number(metadata={"description": "Held; expired holds left out."})
+    committed = number(metadata={"description": "Promised to orders."})
+    inspection = number(metadata={"description": "Here, not judged yet."})
+    damaged = number(metadata={"description": "Here, not sellable."})
+    incoming = number(metadata={"description": "On the way here."})
+
+
+class AtLocation(Quantities):
+    """One SKU at one location."""
+
+    location = fields.String()
+
+
+class Balance(Quantities):
+    """One SKU: totals are the locations together with what is unassigned."""
+
+    sku = fields.String()
+    name = fields.String()
+    unassigned = number(
+        metadata={"description": "Promised to orders that name no location yet."}
+    )
+    locations = fields.List(fields.Nested(AtLocation))
+
+
+class Side(Schema):
+    """Where units came from or went to."""
+
+    state = fields.String()
+    location = fields.String(allow_none=True)
+
+
+class Entry(Schema):
+    """One ledger entry: units that moved from one state and place to another."""
+
+    id = number()
+    sku = fields.String()
+    kind = fields.String()
+    quantity = number()
+    from_ = fields.Nested(Side, data_key="from")
+    to = fields.Nested(Side)
+    event = fields.String(
+        allow_none=True, metadata={"description": "The stock event that caused it."}
+    )
+    occurred_at = Moment()
+    recorded_at = Moment()
+    channel = fields.String(allow_none=True)
+    actor = fields.String(allow_none=True)
+    reason = fields.String(allow_none=True)
+    reverses = number(allow_none=True)
+
+
+class MomentQuery(PageQuery):
+    """A page of what was so at a time."""
+
+    at = Moment(metadata={"description": "By what had happened then (occurred_at)."})
+    known_at = Moment(
+        metadata={"description": "By what had been written down then (recorded_at)."}
+    )
+
+
+class BalanceQuery(Schema):
+    """Stock at a time."""
+
+    at = MomentQuery().fields["at"]
+    known_at = MomentQuery().fields["known_at"]
+
+
+class StockQuery(MomentQuery):
+    """Which SKUs."""
+
+    search = fields.String(
+        metadata={"description": "Part of a SKU or name, or a barcode."}
+    )
+
+
+BalancePage = paged("BalancePage", Balance)
+EntryPage = paged("EntryPage", Entry)
+
+
+def entry(row: Any) -> dict[str, Any]:
+    """A ledger row as the API tells it."""
+    return {
+        **row,
+        "from_": {"state": row["from_state"], "location": row["from_location"]},
+        "to": {"state": row["to_state"], "location": row["to_location"]},
+    }
+
+
+@blueprint.get("/stock")
+@needs(VIEWER)
+@blueprint.query(StockQuery)
+@blueprint.answers(200, BalancePage)
+def list_stock(query: dict[str, Any]) -> dict[str, Any]:
+    """List the stock of every SKU."""
+    search = query.get("search")
+    if search is not None and not storable(search):
+        return {"items": [], "next": None}
+    with hub().engine.connect() as connection:
+        rows = balances.page(
+            connection,
+            _when(query),
+            limit=query["limit"] + 1,
+            after=word_cursor(query),
+            search=search,
+        )
+    return page_of(rows, query["limit"], lambda row: row["sku"])
+
+
+@blueprint.get("/stock/<sku:sku>")
+@needs(VIEWER)
+@blueprint.query(BalanceQuery)
+@blueprint.answers(200, Balance)
+def show_stock(query: dict[str, Any], sku: str) -> dict[str, Any]:
+    """Show the stock of one SKU."""
+    found = _balance(sku, query)
+    if found is None:
+        raise _no_sku(sku)
+    return found
+
+
+@blueprint.get("/stock/<sku:sku>/ledger")
+@needs(VIEWER)
+@blueprint.query(MomentQuery)
+@blueprint.answers(200, EntryPage)
+def list_ledger(query: dict[str, Any], sku: str) -> Any:
+    """List what happened to a SKU, newest first."""
+    with hub().engine.connect() as connection:
+        sku_id = history.sku_id_of(connection, sku) if storable(sku) else None
+        if sku_id is None:
+            raise _no_sku(sku)
+        rows = history.page(
+            connection,
+            sku_id,
+            limit=query["limit"] + 1,
+            before=moment_cursor(query),
+            period=Period(query.get("at"), query.get("known_at")),
+        )
+    entries = [entry(row) for row in rows]
+    return page_of(entries, query["limit"], lambda row: (row["occurred_at"], row["id"]))
+
+
+def _balance(sku: str, query: dict[str, Any]) -> dict[str, Any] | None:
+    if not storable(sku):
+        return None
+    with hub().engine.connect() as connection:
+        return balances.stock_of(connection, sku, _when(query))
+
+
+def _when(query: dict[str, Any]) -> When:
+    return When(instants.now(), query.get("at"), query.get("known_at"))
+
+
+def _no_sku(sku: str) -> Problem:
+    return Problem(
+        404,
+        f"there is no SKU {sku!r}; `onecount import skus` or a mapped listing adds it",
+    )
