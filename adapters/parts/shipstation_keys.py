@@ -10,10 +10,10 @@ pointer: what counts is read with our own credentials.
 import base64
 import binascii
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from time import monotonic as _clock
 
 from cryptography.exceptions import InvalidSignature as Mismatch
 from cryptography.hazmat.primitives import hashes, serialization
@@ -53,7 +53,7 @@ class KeyRing:
         Raises RetryLater when the list cannot be read and the id is not known.
         """
         known = self._keys.get(key_id)
-        is_old = time.monotonic() - self._read_at > _LIFETIME
+        is_old = _clock() - self._read_at > _LIFETIME
         if (known is None or is_old) and self._is_my_turn():
             try:
                 self._look(http)
@@ -70,7 +70,7 @@ class KeyRing:
     def _is_my_turn(self) -> bool:
         """Let one request look, at most once a minute; nobody waits for it."""
         with self._lock:
-            now = time.monotonic()
+            now = _clock()
             if now < self._next_at:
                 return False
             self._next_at = now + _PAUSE
@@ -80,12 +80,12 @@ class KeyRing:
         try:
             listed = http.get(self.url).json()
         except ChannelError:
-            self._next_at = time.monotonic() + _PAUSE_AFTER_FAILURE
+            self._next_at = _clock() + _PAUSE_AFTER_FAILURE
             raise
         rows = listed.get("keys") if isinstance(listed, dict) else None
         found = [_key(row) for row in rows or () if isinstance(row, dict)]
         self._keys = dict(pair for pair in found if pair)
-        self._read_at = time.monotonic()
+        self._read_at = _clock()
 
 
 _RINGS: dict[str, KeyRing] = {}
