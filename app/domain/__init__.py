@@ -1,0 +1,1 @@
+"""The trade's rules: standard library only, no clock, no I/O."""

@@ -1,0 +1,155 @@
+"""Stock events: what a channel says happened, in our words.
+
+The *key* names one business fact by the provider's own ids, the quantity is the
+*target* for that key (never an increment), the *version* orders what is said about it.
+Saying the same twice changes nothing; a higher version corrects.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.domain.instants import Instant
+
+PLACED: Final = "placed"
+"""Units an order line promises, as ordered. Case: the order line."""
+ROUTED: Final = "routed"
+"""Of those, units assigned to a place; `fact` is the routing's id. Case: order line."""
+RELEASED: Final = "released"
+"""Units of a line cancelled. Case: order line."""
+WITHDRAWN: Final = "withdrawn"
+"""Unshipped units taken off a line and not restocked: to inspection."""
+SHIPPED: Final = "shipped"
+"""Units handed over; `fact` is the shipment's id. Case: order line."""
+RETURNED: Final = "returned"
+"""Units that came back; `fact` is the return's id, `disposition` where they went."""
+RECEIVED: Final = "received"
+"""Units that arrived: from a supplier, or, when `of` names what they fulfil (an
+expected receipt, a transfer), from what was on the way."""
+EXPECTED: Final = "expected"
+"""Units on the way from a supplier."""
+TRANSFERRED: Final = "transferred"
+"""Units sent to `to_place`; they arrive as `received` with `of` naming the transfer."""
+ADJUSTED: Final = "adjusted"
+"""A signed correction with a `reason`; `disposition` damaged or scrap moves it there."""
+INSPECTED: Final = "inspected"
+"""Units judged: inspection → `disposition`."""
+COUNTED: Final = "counted"
+"""Absolute: everything there at `occurred_at` was `quantity`; see `scope`."""
+HELD: Final = "held"
+"""Units reserved; 0 when the hold has ended."""
+OBSERVED: Final = "observed"
+"""What the channel shows. Moves nothing."""
+
+SELLABLE: Final = "sellable"
+INSPECT: Final = "inspect"
+DAMAGED: Final = "damaged"
+SCRAP: Final = "scrap"
+
+
+@dataclass(frozen=True, slots=True)
+class StockEvent:
+    """One fact as its source tells it; ids and places are the source's own words.
+
+    Which fields a kind uses is said beside the kinds above. `order_channel` is given
+    when the source speaks about another channel's order. The key is made from these
+    fields by `key_of`, so that two topics about one fact cannot name it differently.
+    """
+
+    kind: str
+    quantity: int
+    occurred_at: Instant
+    version: int
+    sku: str | None = None
+    """A SKU as text; for `standard`, the listing's external id first, else our SKU."""
+    external_id: str | None = None
+    external_parent_id: str | None = None
+    place: str | None = None
+    to_place: str | None = None
+    order: str | None = None
+    """The provider's id of the order."""
+    order_number: str | None = None
+    """The number people know it by, if another; how other systems name it."""
+    order_channel: str | None = None
+    line: str | None = None
+    """The provider's id of the line; None: every line of that order with the SKU."""
+    fact: str | None = None
+    """The shipment's, return's, receipt's … own id."""
+    of: str | None = None
+    disposition: str | None = None
+    reason: str | None = None
+    scope: str | None = None
+
+
+def key_of(event: StockEvent) -> str:
+    """Name the business fact within its source, by the provider's own ids."""
+    parts = (event.kind, event.order_channel, event.order, event.fact, event.line)
+    names = [part for part in parts if part is not None]
+    if event.kind in (COUNTED, OBSERVED) or event.line is None:
+        names += [event.external_id or event.external_parent_id or event.sku or ""]
+        names += [event.place or ""]
+    return ":".join(names)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeOrder:
+    """This message told the whole order: lines it lacks are not ordered (any more)."""
+
+    order: str
+    lines: tuple[str, ...]
+    version: int
+    occurred_at: Instant
+    order_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSeen:
+    """The channel told how it knows an item now. Upkeep of listings; moves nothing."""
+
+    external_id: str
+    external_parent_id: str | None = None
+    sku: str | None = None
+    name: str | None = None
+    barcode: str | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Something must be read from the channel before this message says everything.
+
+    `what` is the adapter's own word for its `fetch`, `id` the provider's id.
+    """
+
+    what: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """Everything one message says, in our words."""
+
+    events: tuple[StockEvent, ...] = ()
+    orders: tuple[WholeOrder, ...] = ()
+    listings: tuple[ListingSeen, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Why lines (or the whole message) move no stock, one sentence each."""
+    read: Read | None = None
+    """Ask the channel, then normalise again with what was fetched."""
+    disconnected: str | None = None
+    """Set when the channel said good-bye: the reason, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One stored webhook, as an adapter reads it: no secrets, no personal data.
+
+    `document` holds only the fields that the adapter keeps; `fetched` what its `fetch`
+    brought, likewise.
+    """
+
+    topic: str
+    document: Any
+    received_at: Instant
+    headers: dict[str, str] = field(default_factory=dict)
+    """The headers the adapter keeps, names in lower case."""
+    fetched: Any = None
