@@ -1,0 +1,1 @@
+"""Rows and queries, no rules. Functions take a connection and never commit."""

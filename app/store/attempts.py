@@ -1,0 +1,112 @@
+"""Push attempts: written before the call, finished after it."""
+
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.domain.channels import Wish
+from app.domain.instants import DAY, Instant
+from app.store import bulk
+from app.store.tables import publications, push_attempt_items, push_attempts
+
+SENDING = "sending"
+ACCEPTED = "accepted"
+PARTLY = "partly"
+REFUSED = "refused"
+RETRY = "retry"
+UNKNOWN = "unknown"
+
+
+def begin(
+    connection: Connection,
+    channel_id: int,
+    variables_hash: str,
+    wishes: Sequence[Wish],
+    now: Instant,
+) -> tuple[int, str]:
+    """Write an attempt down and mark its rows unsure; return its id and key.
+
+    The key is bound to the exact variables: the same ones again, after an attempt that
+    did not end well, go out under the same key.
+    """
+    key = connection.execute(
+        sa.select(push_attempts.c.key)
+        .where(
+            push_attempts.c.channel_id == channel_id,
+            push_attempts.c.variables_hash == variables_hash,
+            push_attempts.c.result.in_((SENDING, RETRY, UNKNOWN)),
+            push_attempts.c.started_at > now - DAY,
+        )
+        .order_by(push_attempts.c.id.desc())
+        .limit(1)
+    ).scalar()
+    attempt_id = bulk.insert_one(
+        connection,
+        push_attempts,
+        channel_id=channel_id,
+        key=key or str(uuid4()),
+        variables_hash=variables_hash,
+        started_at=now,
+        result=SENDING,
+    )
+    bulk.insert(
+        connection,
+        push_attempt_items,
+        ("attempt_id", "publication_id", "number", "expected", "version"),
+        [
+            (
+                attempt_id,
+                wish.publication_id,
+                wish.available,
+                wish.expected,
+                wish.version,
+            )
+            for wish in wishes
+        ],
+    )
+    bulk.change(
+        connection,
+        publications,
+        ("unsure", "stamp"),
+        [
+            (True, wish.stamp or 0, wish.publication_id)
+            for wish in sorted(wishes, key=lambda wish: wish.publication_id)
+        ],
+    )
+    found = connection.execute(
+        sa.select(push_attempts.c.key).where(push_attempts.c.id == attempt_id)
+    ).scalar_one()
+    return attempt_id, str(found)
+
+
+def finish(
+    connection: Connection,
+    attempt_id: int,
+    result: str,
+    now: Instant,
+    *,
+    error: str | None = None,
+    delay_reason: str | None = None,
+    verdicts: Mapping[int, tuple[str, str | None]] | None = None,
+) -> None:
+    """Write down how an attempt ended; verdicts are by publication id."""
+    connection.execute(
+        push_attempts.update()
+        .where(push_attempts.c.id == attempt_id)
+        .values(result=result, finished_at=now, error=error, delay_reason=delay_reason)
+    )
+    if not verdicts:
+        return
+    items = connection.execute(
+        sa.select(push_attempt_items.c.id, push_attempt_items.c.publication_id).where(
+            push_attempt_items.c.attempt_id == attempt_id
+        )
+    ).all()
+    bulk.change(
+        connection,
+        push_attempt_items,
+        ("verdict", "reason"),
+        [(*verdicts[item[1]], item[0]) for item in items if item[1] in verdicts],
+    )

@@ -1,0 +1,114 @@
+"""The lines table: cases loaded for a batch, and written back."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Connection
+
+from app.domain.case import Movements, Target
+from app.domain.states import Movement
+from app.store import bulk
+from app.store.tables import lines
+
+_COLUMNS = "id, case_key, line, channel_id, order_number, sku_id, targets, posted"
+
+
+@dataclass(slots=True)
+class Case:
+    """One line of the lines table, opened. `id` is None until it is stored."""
+
+    id: int | None
+    case_key: str
+    line: str
+    channel_id: int | None
+    order_number: str | None
+    sku_id: int | None
+    targets: dict[str, Target] = field(default_factory=dict)
+    posted: Movements = field(default_factory=dict)
+
+
+def load(connection: Connection, case_keys: Iterable[str]) -> Sequence[Case]:
+    """Every line of these cases."""
+    found = bulk.select(
+        connection, f"SELECT {_COLUMNS} FROM lines WHERE case_key {{among}}", case_keys
+    )
+    return [_opened(row) for row in found]
+
+
+def load_numbers(connection: Connection, numbers: Iterable[str]) -> Sequence[Case]:
+    """Every line of orders with these numbers, whatever the channel."""
+    found = bulk.select(
+        connection,
+        f"SELECT {_COLUMNS} FROM lines WHERE order_number {{among}}",
+        numbers,
+    )
+    return [_opened(row) for row in found]
+
+
+def save(connection: Connection, cases: Sequence[Case]) -> None:
+    """Write changed cases back; new ones get their ids."""
+    new = [case for case in cases if case.id is None]
+    for case, id_ in zip(new, bulk.next_ids(connection, lines, len(new)), strict=True):
+        case.id = id_
+    bulk.insert(
+        connection,
+        lines,
+        (
+            "id",
+            "case_key",
+            "line",
+            "channel_id",
+            "order_number",
+            "sku_id",
+            "targets",
+            "posted",
+        ),
+        [
+            (
+                case.id,
+                case.case_key,
+                case.line,
+                case.channel_id,
+                case.order_number,
+                case.sku_id,
+                *_closed(case),
+            )
+            for case in new
+        ],
+    )
+    fresh = {id(case) for case in new}
+    bulk.change(
+        connection,
+        lines,
+        ("order_number", "sku_id", "targets", "posted"),
+        [
+            (case.order_number, case.sku_id, *_closed(case), case.id)
+            for case in cases
+            if id(case) not in fresh
+        ],
+    )
+
+
+def _opened(row: Sequence[object]) -> Case:
+    id_, case_key, line, channel_id, number, sku_id, targets, posted = row
+    return Case(
+        id_,  # type: ignore[arg-type]
+        str(case_key),
+        str(line),
+        channel_id,  # type: ignore[arg-type]
+        number,  # type: ignore[arg-type]
+        sku_id,  # type: ignore[arg-type]
+        {name: Target(*told) for name, told in json.loads(str(targets)).items()},
+        {Movement(*told[:-1]): told[-1] for told in json.loads(str(posted))},
+    )
+
+
+def _closed(case: Case) -> tuple[str, str]:
+    return (
+        json.dumps(case.targets, separators=(",", ":")),
+        json.dumps(
+            [(*movement, quantity) for movement, quantity in case.posted.items()],
+            separators=(",", ":"),
+        ),
+    )

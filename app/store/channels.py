@@ -1,0 +1,206 @@
+"""Channels, locations and how they are mapped: found, saved, paused, resumed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain.channels import Channel
+from app.domain.errors import UnknownName
+from app.domain.instants import Instant
+from app.store import bulk
+from app.store.tables import channel_locations, channels, locations
+from app.store.vault import Vault
+
+
+def rows(connection: Connection) -> Sequence[RowMapping]:
+    """Every channel, by key."""
+    return (
+        connection.execute(sa.select(channels).order_by(channels.c.key))
+        .mappings()
+        .all()
+    )
+
+
+def row(connection: Connection, key: str) -> RowMapping:
+    """One channel; raise UnknownName."""
+    found = connection.execute(sa.select(channels).where(channels.c.key == key))
+    one = found.mappings().first()
+    if one is None:
+        raise UnknownName(f"there is no channel {key!r}", "channel")
+    return one
+
+
+def find(connection: Connection, vault: Vault, key: str) -> Channel | None:
+    """A channel as adapters see it, secrets in plain; None when there is none."""
+    found = connection.execute(sa.select(channels).where(channels.c.key == key))
+    one = found.mappings().first()
+    return None if one is None else _channel(connection, vault, one)
+
+
+def by_id(connection: Connection, vault: Vault, channel_id: int) -> Channel:
+    """A channel as adapters see it, secrets in plain."""
+    found = connection.execute(sa.select(channels).where(channels.c.id == channel_id))
+    return _channel(connection, vault, found.mappings().one())
+
+
+def _channel(connection: Connection, vault: Vault, one: RowMapping) -> Channel:
+    mapped = connection.execute(
+        sa.select(locations.c.code, channel_locations.c.external_id)
+        .join(locations, locations.c.id == channel_locations.c.location_id)
+        .where(channel_locations.c.channel_id == one["id"])
+        .order_by(channel_locations.c.position)
+    )
+    return Channel(
+        id=one["id"],
+        key=one["key"],
+        provider=one["provider"],
+        base_url=one["base_url"],
+        settings=json.loads(one["settings"]),
+        secrets=vault.open_json(one["secrets"]),
+        locations={row.code: row.external_id for row in mapped},
+    )
+
+
+def changed_at(connection: Connection) -> tuple[int, int]:
+    """A mark that differs after any change of configuration."""
+    found = connection.exec_driver_sql(
+        "SELECT coalesce(max(changed_at), 0), count(*) FROM channels"
+    ).one()
+    return found[0], found[1]
+
+
+def touch(connection: Connection, now: Instant) -> None:
+    """Say that configuration changed: every process reads it again within seconds."""
+    connection.execute(
+        channels.update().values(
+            changed_at=sa.case(
+                (channels.c.changed_at >= now, channels.c.changed_at + 1), else_=now
+            )
+        )
+    )
+
+
+def pause(connection: Connection, key: str, reason: str, now: Instant) -> None:
+    """Stop publishing to a channel; its wishes are held. Raise UnknownName."""
+    _set(connection, key, paused_at=now, paused_reason=reason)
+
+
+def resume(connection: Connection, key: str, now: Instant) -> None:
+    """Publish again, at once and with the newest numbers. Raise UnknownName."""
+    _set(
+        connection,
+        key,
+        paused_at=None,
+        paused_reason=None,
+        disconnected_at=None,
+        held_until=None,
+        failures=0,
+    )
+
+
+def _set(connection: Connection, key: str, **values: Any) -> None:
+    changed = connection.execute(
+        channels.update().where(channels.c.key == key).values(**values)
+    )
+    if changed.rowcount != 1:
+        raise UnknownName(f"there is no channel {key!r}", "channel")
+
+
+def save_location(
+    connection: Connection, code: str, name: str, custodian: str | None
+) -> int:
+    """Insert or change a location; return its id."""
+    known = connection.execute(
+        sa.select(locations.c.id).where(locations.c.code == code)
+    ).scalar()
+    values = {"name": name, "custodian": custodian}
+    if known is not None:
+        connection.execute(
+            locations.update().where(locations.c.id == known).values(**values)
+        )
+        return int(known)
+    return bulk.insert_one(connection, locations, code=code, **values)
+
+
+def save(
+    connection: Connection,
+    vault: Vault,
+    key: str,
+    provider: str,
+    *,
+    base_url: str | None,
+    settings: Mapping[str, Any],
+    secrets: Mapping[str, Sequence[str]],
+    mapped: Mapping[str, str],
+    publish: Mapping[str, Any] | None,
+    authority: Mapping[str, str],
+    ships_from: str | None,
+    now: Instant,
+) -> int:
+    """Insert or replace a channel's configuration; return its id.
+
+    `mapped` is our location code → the channel's own id, in order; codes must exist.
+    """
+    values = {
+        "provider": provider,
+        "base_url": base_url,
+        "settings": json.dumps(dict(settings)),
+        "secrets": vault.seal_json({name: list(v) for name, v in secrets.items()}),
+        "publish": None if publish is None else json.dumps(dict(publish)),
+        "authority": json.dumps(dict(authority)),
+        "ships_from": ships_from,
+    }
+    known = connection.execute(
+        sa.select(channels.c.id).where(channels.c.key == key)
+    ).scalar()
+    if known is None:
+        channel_id = bulk.insert_one(connection, channels, key=key, **values)
+    else:
+        channel_id = int(known)
+        connection.execute(
+            channels.update().where(channels.c.id == channel_id).values(**values)
+        )
+    _map_locations(connection, channel_id, mapped)
+    if len(mapped) != 1:
+        _ensure_unassigned(connection, channel_id, key)
+    touch(connection, now)
+    return channel_id
+
+
+def _map_locations(
+    connection: Connection, channel_id: int, mapped: Mapping[str, str]
+) -> None:
+    connection.execute(
+        channel_locations.delete().where(channel_locations.c.channel_id == channel_id)
+    )
+    for position, (code, external) in enumerate(mapped.items()):
+        location_id = connection.execute(
+            sa.select(locations.c.id).where(locations.c.code == code)
+        ).scalar()
+        if location_id is None:
+            raise UnknownName(f"there is no location {code!r}", f"locations.{code}")
+        connection.execute(
+            channel_locations.insert().values(
+                channel_id=channel_id,
+                location_id=location_id,
+                external_id=external,
+                position=position,
+            )
+        )
+
+
+def _ensure_unassigned(connection: Connection, channel_id: int, key: str) -> None:
+    known = connection.execute(
+        sa.select(locations.c.id).where(locations.c.unassigned_of == channel_id)
+    ).scalar()
+    if known is None:
+        connection.execute(
+            locations.insert().values(
+                code=f"unassigned:{key}",
+                name=f"Not assigned yet ({key})",
+                unassigned_of=channel_id,
+            )
+        )

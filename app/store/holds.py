@@ -1,0 +1,137 @@
+"""Holds and their lines: found, made, ended exactly once."""
+
+import json
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import Instant
+from app.store import bulk
+from app.store.tables import hold_lines, holds, locations, skus
+
+ACTIVE: Final = "active"
+COMMITTED: Final = "committed"
+RELEASED: Final = "released"
+EXPIRED: Final = "expired"
+
+
+def _lines() -> sa.Select[Any]:
+    return (
+        sa.select(
+            holds.c.id,
+            holds.c.hold_id,
+            holds.c.created_at,
+            hold_lines.c.id.label("line_id"),
+            hold_lines.c.sku_id,
+            hold_lines.c.quantity,
+            skus.c.sku,
+            locations.c.code.label("location"),
+        )
+        .join(hold_lines, hold_lines.c.hold == holds.c.id)
+        .join(skus, skus.c.id == hold_lines.c.sku_id)
+        .join(locations, locations.c.id == hold_lines.c.location_id)
+        .order_by(holds.c.id, hold_lines.c.id)
+    )
+
+
+def _grouped(rows: Sequence[Any]) -> dict[int, list[Any]]:
+    return {key: list(found) for key, found in groupby(rows, key=lambda row: row.id)}
+
+
+def find(connection: Connection, hold_id: str) -> sa.RowMapping | None:
+    """One hold by its public id."""
+    found = connection.execute(sa.select(holds).where(holds.c.hold_id == hold_id))
+    return found.mappings().first()
+
+
+def lines(connection: Connection, hold: int) -> list[Any]:
+    """What a hold holds."""
+    return list(connection.execute(_lines().where(holds.c.id == hold)))
+
+
+def referring(
+    connection: Connection, references: Collection[str], now: Instant
+) -> dict[int, list[Any]]:
+    """Active holds for these references, with their lines."""
+    if not references:
+        return {}
+    rows = connection.execute(
+        _lines().where(
+            holds.c.reference.in_(list(references)),
+            holds.c.state == ACTIVE,
+            holds.c.expires_at > now,
+        )
+    ).all()
+    return _grouped(rows)
+
+
+def overdue(
+    connection: Connection, now: Instant, sku_ids: Collection[int] | None = None
+) -> dict[int, list[Any]]:
+    """Active holds whose time is over, with all their lines."""
+    over = sa.select(holds.c.id).where(
+        holds.c.state == ACTIVE, holds.c.expires_at <= now
+    )
+    if sku_ids is not None:
+        over = over.join(hold_lines, hold_lines.c.hold == holds.c.id).where(
+            hold_lines.c.sku_id.in_(list(sku_ids))
+        )
+    return _grouped(connection.execute(_lines().where(holds.c.id.in_(over))).all())
+
+
+def make(
+    connection: Connection,
+    hold_id: str,
+    reference: str | None,
+    actor: str,
+    now: Instant,
+    expires_at: Instant,
+) -> int:
+    """Insert an active hold."""
+    return bulk.insert_one(
+        connection,
+        holds,
+        hold_id=hold_id,
+        state=ACTIVE,
+        reference=reference,
+        created_at=now,
+        expires_at=expires_at,
+        actor=actor,
+    )
+
+
+def add_line(
+    connection: Connection, hold: int, sku_id: int, location_id: int, quantity: int
+) -> int:
+    """Insert one line; return its id."""
+    return bulk.insert_one(
+        connection,
+        hold_lines,
+        hold=hold,
+        sku_id=sku_id,
+        location_id=location_id,
+        quantity=quantity,
+    )
+
+
+def end(
+    connection: Connection,
+    hold: int,
+    state: str,
+    now: Instant,
+    answer: dict[str, Any] | None = None,
+) -> bool:
+    """End an active hold; False when somebody else got there first."""
+    changed = connection.execute(
+        holds.update()
+        .where(holds.c.id == hold, holds.c.state == ACTIVE)
+        .values(
+            state=state,
+            ended_at=now,
+            answer=None if answer is None else json.dumps(answer),
+        )
+    )
+    return changed.rowcount == 1

@@ -1,0 +1,194 @@
+"""The inbox: webhooks stored as they came, claimed, kept as the few fields we may keep."""
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.domain.instants import Instant
+from app.store import bulk
+from app.store.engine import gate, gate_path, is_sqlite, prepare_sqlite
+from app.store.tables import inbox, refused, refused_samples
+
+_COLUMNS = (
+    "channel_id",
+    "delivery_id",
+    "body_hash",
+    "headers",
+    "body",
+    "received_at",
+    "lane",
+)
+
+
+UNWRITABLE = (sqlite3.Error, psycopg.Error, OSError)
+"""What `InboxWriter.put` raises when the database does not take a webhook."""
+
+
+def body_hash(body: bytes) -> str:
+    """What makes a second copy of a body recognisable."""
+    return hashlib.sha256(body).hexdigest()
+
+
+class InboxWriter:
+    """Puts webhooks into the inbox, durably, on one raw connection per thread.
+
+    The request does this and nothing else with the database; going through an engine
+    and its transaction would cost a third of the throughput. Raises one of
+    UNWRITABLE when it cannot be stored.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._gate = gate_path(engine)
+        self._mine = threading.local()
+        self._opened: list[Any] = []
+        marks = ", ".join(["?" if is_sqlite(engine) else "%s"] * len(_COLUMNS))
+        self._insert = (
+            f"INSERT INTO inbox ({', '.join(_COLUMNS)}) VALUES ({marks}) "
+            "ON CONFLICT (channel_id, delivery_id, body_hash) DO NOTHING RETURNING id"
+        )
+        mark = "?" if is_sqlite(engine) else "%s"
+        self._known = (
+            f"SELECT id FROM inbox WHERE channel_id = {mark} "
+            f"AND delivery_id = {mark} AND body_hash = {mark}"
+        )
+
+    def put(
+        self,
+        channel_id: int,
+        delivery_id: str,
+        digest: str,
+        headers: str,
+        sealed: bytes,
+        received_at: Instant,
+    ) -> tuple[int, bool]:
+        """Store one webhook; return its id and whether it is new."""
+        row = (channel_id, delivery_id, digest, headers, sealed, received_at, "apply")
+        try:
+            return self._put(row)
+        except psycopg.OperationalError:
+            # The server may have been restarted since this thread last wrote.
+            self._drop()
+        return self._put(row)
+
+    def _put(self, row: tuple[Any, ...]) -> tuple[int, bool]:
+        connection = self._connection()
+        with gate(self._gate):
+            made = connection.execute(self._insert, row).fetchone()
+        if made is not None:
+            return int(made[0]), True
+        known = connection.execute(self._known, row[:3]).fetchone()
+        return int(known[0]), False
+
+    def _connection(self) -> Any:
+        connection = getattr(self._mine, "connection", None)
+        if connection is None:
+            connection = self._open()
+            self._mine.connection = connection
+            self._opened.append(connection)
+        return connection
+
+    def _open(self) -> Any:
+        given = self._engine.dialect.create_connect_args(self._engine.url)
+        arguments: list[Any] = list(given[0])
+        keywords: dict[str, Any] = dict(given[1])
+        if is_sqlite(self._engine):
+            keywords |= {
+                "isolation_level": None,
+                "timeout": 5,
+                "check_same_thread": False,
+            }
+            connection = sqlite3.connect(*arguments, **keywords)
+            prepare_sqlite(connection)
+            return connection
+        dbapi: Any = self._engine.dialect.dbapi
+        return dbapi.connect(*arguments, **keywords, autocommit=True)
+
+    def _drop(self) -> None:
+        connection = getattr(self._mine, "connection", None)
+        self._mine.connection = None
+        if connection is not None:
+            self._opened.remove(connection)
+            connection.close()
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        while self._opened:
+            self._opened.pop().close()
+        self._mine = threading.local()
+
+
+def store_read(
+    connection: Connection,
+    channel_id: int,
+    found: Sequence[tuple[str, Any]],
+    now: Instant,
+) -> None:
+    """Put documents that we read from a channel into its inbox; known ones stay."""
+    rows = []
+    for topic, document in found:
+        text = json.dumps(document, sort_keys=True)
+        digest = body_hash(f"{topic}\n{text}".encode())
+        rows.append((channel_id, "read", digest, topic, text, now))
+    bulk.insert(
+        connection,
+        inbox,
+        ("channel_id", "delivery_id", "body_hash", "topic", "document", "received_at"),
+        rows,
+        or_ignore=True,
+    )
+
+
+def settle(
+    connection: Connection,
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Write back claimed messages: rows in the order of `_SETTLED`, the id last."""
+    bulk.change(connection, inbox, _SETTLED, rows)
+
+
+_SETTLED = (
+    "state",
+    "lane",
+    "topic",
+    "document",
+    "wants",
+    "error",
+    "settled_at",
+    "body",
+)
+
+
+def count_refusal(
+    connection: Connection, channel: str, cause: str, now: Instant
+) -> None:
+    """Count a request that was not stored."""
+    changed = connection.execute(
+        refused.update()
+        .where(refused.c.channel == channel, refused.c.cause == cause)
+        .values(times=refused.c.times + 1, last_at=now)
+    )
+    if changed.rowcount == 0:
+        connection.execute(
+            refused.insert().values(channel=channel, cause=cause, times=1, last_at=now)
+        )
+
+
+def keep_sample(connection: Connection, values: dict[str, Any], limit: int) -> None:
+    """Keep a refused request for people to look at; the oldest go."""
+    connection.execute(refused_samples.insert().values(**values))
+    oldest = (
+        sa.select(refused_samples.c.id)
+        .order_by(refused_samples.c.id.desc())
+        .offset(limit)
+        .limit(1)
+        .scalar_subquery()
+    )
+    connection.execute(refused_samples.delete().where(refused_samples.c.id <= oldest))
