@@ -1,0 +1,1 @@
+"""The steps a webhook takes: receive, inbound, apply, publish."""

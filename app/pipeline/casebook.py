@@ -1,0 +1,228 @@
+"""The cases of one batch: which case an event speaks of, and what it newly says there.
+
+Another system names an order by its number and a line by its SKU; what it reported
+before the order's own channel spoke is kept provisionally and taken over when it does.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy.engine import Connection
+
+from app.domain import events as kinds
+from app.domain.case import Target
+from app.domain.events import StockEvent, WholeOrder
+from app.pipeline.house import House, Place
+from app.store import cases as store
+from app.store.cases import Case
+
+ORDER_KINDS = {
+    kinds.PLACED,
+    kinds.ROUTED,
+    kinds.RELEASED,
+    kinds.WITHDRAWN,
+    kinds.SHIPPED,
+    kinds.RETURNED,
+}
+_REPORTED = {kinds.SHIPPED, kinds.RETURNED}
+WHOLE = "whole"
+"""The fact, on an order's own row (line ""), that lists the order's lines."""
+
+
+class Casebook:
+    """Cases by key, loaded once for a batch; remembers which ones changed."""
+
+    def __init__(self, connection: Connection, house: House) -> None:
+        self._connection = connection
+        self._house = house
+        self._cases: dict[str, dict[str, Case]] = {}
+        self._numbers: dict[str, list[Case]] = {}
+        self.changed: dict[int, Case] = {}
+
+    def open(self, told: Iterable[tuple[int | None, Sequence[StockEvent]]]) -> None:
+        """Load every case these events may touch, in at most two queries."""
+        keys: set[str] = set()
+        numbers: set[str] = set()
+        for channel_id, events in told:
+            channel = self._house.channels.get(channel_id or 0)
+            for event in events:
+                keys.add(self.case_key(self.owner(channel, event), event))
+                if event.order_number is not None:
+                    numbers.add(event.order_number)
+                elif event.order_channel is not None and event.order is not None:
+                    numbers.add(event.order)
+        for case in store.load(self._connection, sorted(keys)):
+            self._add(case)
+        for case in store.load_numbers(self._connection, sorted(numbers)):
+            known = self._cases.get(case.case_key, {}).get(case.line)
+            if known is None:
+                self._add(case)
+
+    def _add(self, case: Case) -> None:
+        self._cases.setdefault(case.case_key, {})[case.line] = case
+        if case.order_number is not None:
+            self._numbers.setdefault(case.order_number, []).append(case)
+
+    def owner(self, channel: Place | None, event: StockEvent) -> Place | None:
+        """The channel whose order this is: the named one, else the sender."""
+        if event.order_channel is not None:
+            named = self._house.by_key.get(event.order_channel)
+            return None if named is None else self._house.channels[named]
+        return channel
+
+    def case_key(self, owner: Place | None, event: StockEvent) -> str:
+        """The order; or, for what is no order, the fact's kind and own id."""
+        who = owner.key if owner is not None else "api"
+        if event.kind in ORDER_KINDS:
+            return f"{who}/order/{event.order or event.fact or ''}"
+        return f"{who}/{event.kind}/{event.fact or ''}"
+
+    def whole(self, owner: Place, order: str) -> Case | None:
+        """The order's own row, if its channel ever told the whole order."""
+        return self._cases.get(f"{owner.key}/order/{order}", {}).get("")
+
+    def lines(self, owner: Place, order: str) -> list[Case]:
+        """The known lines of an order."""
+        found = self._cases.get(f"{owner.key}/order/{order}", {})
+        return [case for line, case in found.items() if line]
+
+    def find(self, channel: Place | None, event: StockEvent) -> list[Case]:
+        """The lines an event may speak of: one, several of an order, or none known.
+
+        The order's own channel names its lines; what another system reports goes to
+        the lines that the channel told of, and only before it did to a line that was
+        made for such a report.
+        """
+        owner = self.owner(channel, event)
+        exact = self._cases.get(self.case_key(owner, event), {})
+        same = exact.get(line_name(event))
+        foreign = owner is not channel or event.line is None
+        if event.kind not in _REPORTED or not foreign:
+            return [same] if same is not None else []
+        told = self._told_by_channel(owner, channel, event, exact)
+        if same is not None and (same in told or not told):
+            return [same]
+        return told
+
+    def _told_by_channel(
+        self,
+        owner: Place | None,
+        channel: Place | None,
+        event: StockEvent,
+        exact: dict[str, Case],
+    ) -> list[Case]:
+        number = event.order_number or event.order or ""
+        rows = {id(c): c for c in (*exact.values(), *self._numbers.get(number, ()))}
+        told = [
+            case
+            for case in rows.values()
+            if case.line and not _is_provisional(case, str(case.channel_id))
+        ]
+        if owner is not None and owner is not channel:
+            return [case for case in told if case.channel_id == owner.id]
+        # The sender does not say whose order it is: only one channel may have it.
+        one = {case.channel_id for case in told}
+        return told if len(one) == 1 else []
+
+    def make(
+        self, channel: Place | None, event: StockEvent, sku_id: int
+    ) -> tuple[Case, list[Case]]:
+        """A new case, and the provisional ones whose reports it took over."""
+        owner = self.owner(channel, event)
+        number = None
+        if event.kind in ORDER_KINDS:
+            number = event.order_number
+            if number is None and owner is not channel:
+                number = event.order
+        case = Case(
+            None,
+            self.case_key(owner, event),
+            line_name(event),
+            owner.id if owner is not None else None,
+            number,
+            sku_id,
+        )
+        adopted = []
+        if owner is not None and owner is channel and event.line is not None:
+            adopted = self._adopt(case, owner)
+        self._add(case)
+        return case, adopted
+
+    def _adopt(self, case: Case, owner: Place) -> list[Case]:
+        """Take over what others reported about this line before its channel spoke."""
+        rows = {
+            id(other): other
+            for other in (
+                *self._cases.get(case.case_key, {}).values(),
+                *self._numbers.get(case.order_number or "", ()),
+            )
+        }
+        adopted = [
+            other
+            for other in rows.values()
+            if other.sku_id == case.sku_id
+            and other.targets
+            and (other.channel_id == owner.id or other.line.startswith("sku:"))
+            and _is_provisional(other, str(owner.id))
+        ]
+        for other in adopted:
+            case.targets.update(other.targets)
+            other.targets = {}
+            self.touch(other)
+        return adopted
+
+    def touch(self, case: Case) -> None:
+        """Remember that a case changed and must be posted and written."""
+        self.changed[id(case)] = case
+
+    def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
+        """Note which lines an order has; False when something newer is known."""
+        case = self.whole(owner, order.order)
+        if case is None:
+            key = f"{owner.key}/order/{order.order}"
+            case = Case(None, key, "", owner.id, order.order_number, None)
+            self._add(case)
+        known = case.targets.get(WHOLE)
+        if known is not None and known.version >= order.version:
+            return False
+        listed = "\n".join(order.lines)
+        case.targets[WHOLE] = Target(
+            len(order.lines), order.version, None, order.occurred_at, listed
+        )
+        self.touch(case)
+        return True
+
+    def lacks(self, owner: Place, event: StockEvent) -> bool:
+        """Whether the channel has since told the whole order without this line."""
+        case = self.whole(owner, event.order or "")
+        if case is None or WHOLE not in case.targets:
+            return False
+        told = case.targets[WHOLE]
+        return told.version > event.version and event.line not in str(told.extra).split(
+            "\n"
+        )
+
+
+def line_name(event: StockEvent) -> str:
+    """The line's id; where the source names none, the item it speaks of."""
+    return event.line or f"sku:{event.external_id or event.sku or ''}"
+
+
+def _is_provisional(case: Case, owner: str) -> bool:
+    """Whether the order's own channel has said nothing of this line yet.
+
+    All it holds was reported by others, or promised by a hold (version 0).
+    """
+    return all(
+        (name.partition(":")[0] in _REPORTED and name.split(":", 2)[1] != owner)
+        or (name == kinds.PLACED and target.version == 0)
+        for name, target in case.targets.items()
+    )
+
+
+def fact_name(event: StockEvent, source: str) -> str:
+    """The name under which a case keeps this fact."""
+    if event.kind in _REPORTED:
+        return f"{event.kind}:{source}:{event.fact or ''}"
+    if event.kind == kinds.ROUTED:
+        return f"{event.kind}:{event.fact or ''}"
+    return event.kind

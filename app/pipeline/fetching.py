@@ -1,0 +1,153 @@
+"""Fetching: webhooks that only point at something are read in their channel's lane.
+
+A provider that hangs stops nobody else's sales: apply does no HTTP. What was fetched
+is stored with the message, which then goes back to the applier.
+"""
+
+import json
+import random
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Engine, RowMapping
+
+import adapters
+from adapters.base import Adapter
+from adapters.http import Http
+from app.domain.errors import CredentialsRefused, GiveUp, HubError, RetryLater
+from app.domain.events import Message, Read
+from app.domain.instants import MINUTE, Instant, now as clock
+from app.domain.retry import Policy, delay
+from app.pipeline.publish import SLOW, Tuning
+from app.store import channels as channel_store, incidents, leases
+from app.store.engine import writing
+from app.store.tables import channels, inbox
+from app.store.vault import Vault
+
+log = structlog.get_logger()
+
+
+class Fetcher:
+    """Reads what one channel's messages point at. One per worker process."""
+
+    def __init__(self, engine: Engine, vault: Vault, settings: Tuning) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._settings = settings
+        self._policy = Policy(
+            settings.retry_base_seconds,
+            settings.retry_cap_seconds,
+            settings.retry_limit,
+        )
+        self.holder = str(uuid4())
+
+    def fetch_due(self, key: str, limit: int = 20) -> int:
+        """Fetch for the oldest due messages; return how many went on to be applied."""
+        now = clock()
+        with self._engine.connect() as connection:
+            channel = channel_store.find(connection, self._vault, key)
+            if channel is None:
+                return 0
+            rows = connection.execute(
+                sa.select(inbox)
+                .where(
+                    inbox.c.channel_id == channel.id,
+                    inbox.c.state == "waiting",
+                    inbox.c.lane == "fetch",
+                    inbox.c.next_attempt_at <= now,
+                )
+                .order_by(inbox.c.id)
+                .limit(limit)
+            )
+            found = rows.mappings().all()
+        if not found:
+            return 0
+        kind = adapters.get(channel.provider)
+        deadline = self._settings.push_deadline_seconds
+        adapter = kind(channel, Http(kind.title, key, deadline=deadline))
+        done = 0
+        for row in found:
+            if not self.lease(key) or not self._fetch(adapter, row):
+                break
+            done += 1
+        return done
+
+    def lease(self, key: str) -> bool:
+        """Take or renew the lease on the channel's fetches."""
+        seconds = self._settings.lease_seconds
+        with writing(self._engine) as connection:
+            return leases.acquire(connection, f"fetch:{key}", self.holder, seconds)
+
+    def release(self, key: str) -> None:
+        """Give the lane back."""
+        with writing(self._engine) as connection:
+            leases.release(connection, f"fetch:{key}", self.holder)
+
+    def _fetch(self, adapter: Adapter, row: RowMapping) -> bool:
+        """Fetch for one message; False when the channel itself is in trouble."""
+        now = clock()
+        message = Message(
+            row["topic"],
+            json.loads(row["document"]),
+            row["received_at"],
+            json.loads(row["headers"]),
+        )
+        try:
+            fetched = adapter.fetch(message, Read(**json.loads(row["wants"])))
+        except RetryLater as error:
+            self._later(adapter, row, error, now)
+            return False
+        except CredentialsRefused as error:
+            self._credentials(adapter, error, now)
+            self._write(row, error=str(error), next_attempt_at=now + 5 * MINUTE)
+            return False
+        except (GiveUp, HubError) as error:
+            self._write(row, state="buried", error=str(error), settled_at=now)
+            return True
+        self._write(row, fetched=json.dumps(fetched), lane="apply", attempts=0)
+        return True
+
+    def _later(
+        self, adapter: Adapter, row: RowMapping, error: RetryLater, now: Instant
+    ) -> None:
+        tries = row["attempts"] + 1
+        values: dict[str, Any] = {"attempts": tries, "error": str(error)}
+        if tries >= self._policy.limit:
+            values |= {"state": "buried", "settled_at": now}
+        else:
+            chosen = delay(tries, error, self._policy, random.random)
+            values["next_attempt_at"] = chosen.after(now)
+        self._write(row, **values)
+        if error.timed_out:
+            with writing(self._engine) as connection:
+                connection.execute(
+                    channels.update()
+                    .where(channels.c.id == adapter.channel.id)
+                    .values(slow_until=now + SLOW)
+                )
+
+    def _credentials(
+        self, adapter: Adapter, error: CredentialsRefused, now: Instant
+    ) -> None:
+        key = adapter.channel.key
+        words = f"{adapter.title} refuses our credentials for {key}. {error}"
+        with writing(self._engine) as connection:
+            channel_store.pause(connection, key, "credentials refused", now)
+            incidents.open_incident(
+                connection,
+                "channel",
+                key,
+                words,
+                now=now,
+                channel_id=adapter.channel.id,
+            )
+
+    def _write(self, row: RowMapping, **values: Any) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(
+                inbox.update()
+                .where(inbox.c.id == row["id"], inbox.c.state == "waiting")
+                .values(**values)
+            )

@@ -1,0 +1,179 @@
+"""The configuration as the applier needs it, read once and again when it changes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+import adapters
+from app.domain.case import Rules
+from app.store import channels as store
+from app.store.tables import channel_locations, channels, locations
+
+API = "api"
+"""The source name of facts that people and tokens write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel seen from stock: where it is, what it may draw from, who is right."""
+
+    id: int
+    key: str
+    provider: str
+    rules: Rules
+    by_external: Mapping[str, int]
+    """The channel's own location id → ours (the first, if it maps several of ours)."""
+    mapped: tuple[int, ...]
+    promise_place: int | None
+    """Where a promise without a place sits."""
+    publish: Mapping[str, Any] | None
+    draws_from: tuple[int, ...]
+    """Our locations this channel may sell from."""
+    places: Mapping[str, tuple[int, ...]]
+    """For publishing: the channel's own place ('' for none) → our locations."""
+    tracks: bool
+    """Its own effects on its numbers are followed (compare-and-set, time stamps)."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Every channel and location."""
+
+    channels: Mapping[int, Place]
+    by_key: Mapping[str, int]
+    codes: Mapping[str, int]
+    names: Mapping[int, str]
+    """Location id → its code."""
+    physical: tuple[int, ...]
+    unassigned: Mapping[int, int]
+    """Virtual location id → the channel whose promises sit there."""
+    mark: tuple[int, int] = field(default=(0, 0))
+
+    def source_of(self, channel_id: int | None) -> str:
+        """How a case names who reported something."""
+        return API if channel_id is None else str(channel_id)
+
+
+class HouseKeeper:
+    """Keeps a House and reads it again when configuration changed."""
+
+    def __init__(self) -> None:
+        self._house: House | None = None
+
+    def house(self, connection: Connection) -> House:
+        """The configuration now."""
+        mark = store.changed_at(connection)
+        if self._house is None or self._house.mark != mark:
+            self._house = read_house(connection, mark)
+        return self._house
+
+
+def read_house(connection: Connection, mark: tuple[int, int] = (0, 0)) -> House:
+    """Read every channel and location."""
+    places = connection.execute(sa.select(locations).order_by(locations.c.id)).all()
+    physical = tuple(row.id for row in places if row.unassigned_of is None)
+    unassigned = {row.unassigned_of: row.id for row in places if row.unassigned_of}
+    rows = connection.execute(sa.select(channels).order_by(channels.c.id)).mappings()
+    listed = list(rows)
+    by_key = {row["key"]: row["id"] for row in listed}
+    codes = {row.code: row.id for row in places if row.unassigned_of is None}
+    custodians = {
+        row.id: str(by_key[row.custodian]) for row in places if row.custodian in by_key
+    }
+    mapped: dict[int, list[tuple[int, str]]] = {}
+    for link in connection.execute(
+        sa.select(channel_locations).order_by(channel_locations.c.position)
+    ):
+        mapped.setdefault(link.channel_id, []).append(
+            (link.location_id, link.external_id)
+        )
+    shippers = tuple(
+        str(row["id"]) for row in listed if row["provider"] == "shipstation"
+    )
+    found = {
+        row["id"]: _place(
+            row,
+            mapped.get(row["id"], []),
+            codes,
+            physical,
+            unassigned.get(row["id"]),
+            by_key,
+            custodians,
+            shippers,
+        )
+        for row in listed
+    }
+    return House(
+        channels=found,
+        by_key=by_key,
+        codes=codes,
+        names={row.id: row.code for row in places},
+        physical=physical,
+        unassigned={place: channel for channel, place in unassigned.items()},
+        mark=mark,
+    )
+
+
+def _place(
+    row: Any,
+    mapped: list[tuple[int, str]],
+    codes: Mapping[str, int],
+    physical: tuple[int, ...],
+    unassigned: int | None,
+    by_key: Mapping[str, int],
+    custodians: Mapping[int, str],
+    shippers: tuple[str, ...],
+) -> Place:
+    ids = tuple(location for location, _ in mapped)
+    sells_at = ids or physical
+    own = sells_at[0] if len(sells_at) == 1 else unassigned
+    publish = json.loads(row["publish"]) if row["publish"] else None
+    wanted = publish.get("from") if publish else None
+    draws = tuple(codes[code] for code in wanted) if wanted else ids or physical
+    authority = json.loads(row["authority"]).get("shipped")
+    first = codes.get(row["ships_from"] or "")
+    kind = adapters.get(row["provider"])
+    preferred = (
+        *((str(by_key[authority]),) if authority in by_key else ()),
+        *shippers,
+        str(row["id"]),
+    )
+    places: dict[str, tuple[int, ...]] = {}
+    for location, external in mapped:
+        if location in draws:
+            places[external] = (*places.get(external, ()), location)
+    by_external: dict[str, int] = {}
+    for location, external in mapped:
+        by_external.setdefault(external, location)
+    return Place(
+        id=row["id"],
+        key=row["key"],
+        provider=row["provider"],
+        rules=Rules(
+            unassigned=unassigned,
+            ships_from=first or (ids[0] if ids else (physical or (None,))[0]),
+            preferred=preferred,
+            custodians=custodians,
+        ),
+        by_external=by_external,
+        mapped=ids,
+        promise_place=own,
+        publish=publish,
+        draws_from=draws,
+        places=places if mapped else {"": draws},
+        tracks=kind.compares or kind.stamps,
+    )
+
+
+_keepers: "WeakKeyDictionary[Engine, HouseKeeper]" = WeakKeyDictionary()
+
+
+def current(connection: Connection) -> House:
+    """The configuration now, kept per engine."""
+    keeper = _keepers.setdefault(connection.engine, HouseKeeper())
+    return keeper.house(connection)

@@ -1,0 +1,285 @@
+"""Inbound: claim messages, keep only our fields, normalise, apply. Step 3.
+
+Before: `receive`. Next: `apply`, in the same transaction; then `publish`.
+A message that cannot be applied is buried alone; its neighbours go on.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection, Engine
+
+import adapters
+from adapters.base import Adapter
+from adapters.http import Http
+from app.domain.errors import HubError, MalformedPayload
+from app.domain.events import Message, Normalised
+from app.domain.instants import Instant
+from app.pipeline import listings
+from app.pipeline.apply import PARKED, QUARANTINED, Told, Verdict, apply
+from app.pipeline.house import House, HouseKeeper
+from app.store import channels as channel_store, inbox as store
+from app.store.engine import applying, is_sqlite, writing
+from app.store.tables import channels, inbox
+from app.store.vault import Vault
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Opened:
+    """A claimed message on its way through a batch."""
+
+    row: sa.RowMapping
+    topic: str = ""
+    document: Any = None
+    said: Normalised | None = None
+    error: str | None = None
+    verdicts: Sequence[Verdict] = ()
+
+
+class Inbound:
+    """Applies what waits in the inbox. One per process."""
+
+    def __init__(self, engine: Engine, vault: Vault, batch: int = 100) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._batch = batch
+        self._keeper = HouseKeeper()
+        self._adapters: dict[int, Adapter] = {}
+        self._mark: tuple[int, int] | None = None
+        self.woken: set[str] = set()
+        """Lanes that have work since these were last taken out."""
+
+    def run(self, now: Instant) -> int:
+        """Apply one batch of what waits; return how many messages were claimed."""
+        with self._engine.connect() as connection:
+            waiting = connection.execute(
+                sa.select(inbox.c.id)
+                .where(inbox.c.state == "waiting", inbox.c.lane == "apply")
+                .order_by(inbox.c.id)
+                .limit(self._batch)
+            )
+            ids = [row.id for row in waiting]
+        if ids:
+            self._apply(ids, now)
+        return len(ids)
+
+    def _apply(self, ids: Sequence[int], now: Instant) -> None:
+        try:
+            with applying(self._engine) as connection:
+                self._batch_of(connection, ids, now)
+        except sa.exc.OperationalError:
+            # The database itself is away: nothing is wrong with the messages.
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: split, then bury alone
+            if len(ids) == 1:
+                self._bury(ids[0], error, now)
+                return
+            half = len(ids) // 2
+            self._apply(ids[:half], now)
+            self._apply(ids[half:], now)
+
+    def _batch_of(
+        self, connection: Connection, ids: Sequence[int], now: Instant
+    ) -> None:
+        query = (
+            sa.select(inbox)
+            .where(
+                inbox.c.id.in_(ids),
+                inbox.c.state == "waiting",
+                inbox.c.lane == "apply",
+            )
+            .order_by(inbox.c.id)
+        )
+        if not is_sqlite(connection):
+            query = query.with_for_update(skip_locked=True)
+        house = self._keeper.house(connection)
+        if self._mark != house.mark:
+            self._adapters, self._mark = {}, house.mark
+        rows = connection.execute(query).mappings().all()
+        opened = [self._open(connection, row) for row in rows]
+        good = [one for one in opened if one.said is not None]
+        applied = apply(connection, house, [_told(one) for one in good], now)
+        for one, verdicts in zip(good, applied.verdicts, strict=True):
+            one.verdicts = verdicts
+            self._keep_up(connection, house, one, now)
+        store.settle(connection, [_settled(one, now) for one in opened])
+        self._wake(house, opened, applied.wake)
+
+    def _wake(self, house: House, opened: Sequence[Opened], ids: set[int]) -> None:
+        for one in opened:
+            if _waits_for_fetch(one):
+                key = house.channels[one.row["channel_id"]].key
+                self.woken.add(f"fetch:{key}")
+        self.woken |= {f"outbound:{house.channels[one].key}" for one in ids}
+
+    def _open(self, connection: Connection, row: sa.RowMapping) -> Opened:
+        one = Opened(row)
+        try:
+            adapter = self._adapter(connection, row["channel_id"])
+            if row["body"] is not None and row["document"] is None:
+                one.document = adapter.document(self._vault.open(row["body"]))
+            else:
+                one.document = json.loads(row["document"])
+            headers = json.loads(row["headers"])
+            one.topic = row["topic"] or adapter.topic(headers, one.document)
+            message = Message(
+                one.topic,
+                one.document,
+                row["received_at"],
+                headers,
+                json.loads(row["fetched"]) if row["fetched"] else None,
+            )
+            one.said = adapter.normalise(message)
+        except MalformedPayload as error:
+            one.error = str(error)
+        except HubError as error:
+            one.error = str(error)
+        except Exception as error:
+            log.exception("normalise failed", inbox_id=row["id"], topic=one.topic)
+            one.error = f"our adapter failed on this message ({type(error).__name__})"
+        return one
+
+    def _adapter(self, connection: Connection, channel_id: int) -> Adapter:
+        known = self._adapters.get(channel_id)
+        if known is None:
+            channel = channel_store.by_id(connection, self._vault, channel_id)
+            kind = adapters.get(channel.provider)
+            known = kind(channel, Http(kind.title, channel.key))
+            self._adapters[channel_id] = known
+        return known
+
+    def _keep_up(
+        self, connection: Connection, house: House, one: Opened, now: Instant
+    ) -> None:
+        if one.said is None:
+            return
+        channel = house.channels[one.row["channel_id"]]
+        for seen in one.said.listings:
+            listings.keep_up(connection, channel.id, seen, now)
+        if one.said.disconnected is not None:
+            connection.execute(
+                channels.update()
+                .where(channels.c.id == channel.id)
+                .values(disconnected_at=now, last_error=one.said.disconnected)
+            )
+
+    def _bury(self, inbox_id: int, error: Exception, now: Instant) -> None:
+        log.error("buried", inbox_id=inbox_id, exc_info=error)
+        with writing(self._engine) as connection:
+            row = (
+                connection.execute(sa.select(inbox).where(inbox.c.id == inbox_id))
+                .mappings()
+                .one()
+            )
+            one = self._open(connection, row)
+            one.said = None
+            one.error = one.error or f"cannot be applied: {_words(error)}"
+            store.settle(connection, [_settled(one, now)])
+
+
+def _told(one: Opened) -> Told:
+    said = one.said or Normalised()
+    return Told(
+        one.row["channel_id"],
+        said.events,
+        one.row["received_at"],
+        said.orders,
+        inbox_id=one.row["id"],
+    )
+
+
+def _waits_for_fetch(one: Opened) -> bool:
+    return (
+        one.said is not None
+        and one.said.read is not None
+        and one.row["fetched"] is None
+    )
+
+
+def _settled(one: Opened, now: Instant) -> tuple[Any, ...]:
+    state, note = _state(one)
+    wants = None
+    lane = "apply"
+    if _waits_for_fetch(one) and one.said is not None and one.said.read is not None:
+        wants, lane, state = json.dumps(asdict(one.said.read)), "fetch", "waiting"
+    # A body that could not be read stays sealed until it expires, to be replayed.
+    body = one.row["body"] if one.document is None else None
+    document = None if one.document is None else json.dumps(one.document)
+    settled_at = None if state == "waiting" else now
+    return (
+        state,
+        lane,
+        one.topic,
+        document,
+        wants,
+        note,
+        settled_at,
+        body,
+        one.row["id"],
+    )
+
+
+def _state(one: Opened) -> tuple[str, str | None]:
+    if one.said is None:
+        return "buried", one.error
+    parked = [v.note or "" for v in one.verdicts if v.verdict == PARKED]
+    if parked:
+        return "parked", "; ".join(sorted(set(parked)))
+    disputed = [v for v in one.verdicts if v.verdict == QUARANTINED]
+    if disputed:
+        return "applied", "; ".join(f"{v.key}: {v.note}" for v in disputed)
+    if one.said.events or one.said.orders or one.said.listings:
+        return "applied", "; ".join(one.said.ignored) or None
+    if one.said.disconnected is not None:
+        return "applied", one.said.disconnected
+    return "ignored", "; ".join(one.said.ignored) or "says nothing about stock"
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, sa.exc.DBAPIError):
+        text = str(error.orig).splitlines()[0] if error.orig else "refused"
+        if "ck_stock_levels" in text:
+            state = text.partition("ck_stock_levels_")[2].split('"')[0].strip()
+            return f"{state} would fall below zero"
+        return f"the database refused it: {text}"
+    return f"{type(error).__name__}: {error}"
+
+
+def replay(
+    engine: Engine,
+    ids: Sequence[int] | None = None,
+    filter: Mapping[str, Any] | None = None,
+) -> int:
+    """Let messages be processed again; return how many matched.
+
+    `filter` takes state, channel and topic. Replaying what was applied is a no-op.
+    """
+    wanted = [inbox.c.state != "waiting"]
+    if ids is not None:
+        wanted.append(inbox.c.id.in_(list(ids)))
+    for name, value in (filter or {}).items():
+        if name == "channel":
+            one = sa.select(channels.c.id).where(channels.c.key == value)
+            wanted.append(inbox.c.channel_id.in_(one))
+        else:
+            wanted.append(inbox.c[name] == value)
+    with writing(engine) as connection:
+        changed = connection.execute(
+            inbox.update()
+            .where(*wanted)
+            .values(
+                state="waiting",
+                lane="apply",
+                error=None,
+                settled_at=None,
+                attempts=0,
+                next_attempt_at=0,
+            )
+        )
+    return int(changed.rowcount)

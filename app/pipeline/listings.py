@@ -1,0 +1,207 @@
+"""Listings: which item of a channel is which SKU of ours, and what follows from it.
+
+What waited for a name applies by itself once the name is known, as if known before.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.domain.errors import BadConfiguration, UnknownName
+from app.domain.events import ListingSeen
+from app.domain.instants import Instant
+from app.pipeline.apply import PARKED, Told, apply, event_of
+from app.pipeline.house import House, Place, read_house
+from app.store import bulk, channels as channel_store
+from app.store.engine import applying
+from app.store.tables import inbox, listings, publications, skus, stock_events
+
+
+def add_sku(
+    connection: Connection, sku: str, name: str = "", barcode: str | None = None
+) -> int:
+    """Insert a SKU, or change the name and barcode of a known one; return its id."""
+    known = connection.execute(sa.select(skus.c.id).where(skus.c.sku == sku)).scalar()
+    if known is None:
+        return bulk.insert_one(connection, skus, sku=sku, name=name, barcode=barcode)
+    values = {key: v for key, v in (("name", name), ("barcode", barcode)) if v}
+    if values:
+        connection.execute(skus.update().where(skus.c.id == known).values(**values))
+    return int(known)
+
+
+def map_listing(
+    engine: Engine,
+    channel_key: str,
+    sku: str,
+    external_id: str,
+    external_parent_id: str | None = None,
+    *,
+    now: Instant,
+) -> tuple[dict[str, Any], set[str]]:
+    """Say which SKU a channel's item is; return the listing and the lanes to wake.
+
+    Raises UnknownName for an unknown channel or SKU.
+    """
+    with applying(engine) as connection:
+        listing = save_listing(
+            connection, channel_key, sku, external_id, external_parent_id
+        )
+        house = read_house(connection)
+        woken = publish_listings(connection, house, now, [listing["id"]])
+        woken |= unpark(connection, house, now)
+    return listing, lanes(house, woken)
+
+
+def lanes(house: House, channel_ids: Iterable[int]) -> set[str]:
+    """The outbound lanes of these channels."""
+    return {f"outbound:{house.channels[one].key}" for one in channel_ids}
+
+
+def save_listing(
+    connection: Connection,
+    channel_key: str,
+    sku: str,
+    external_id: str,
+    external_parent_id: str | None,
+) -> dict[str, Any]:
+    """Insert or change one listing. Raises UnknownName and BadConfiguration."""
+    channel = channel_store.row(connection, channel_key)
+    sku_id = connection.execute(sa.select(skus.c.id).where(skus.c.sku == sku)).scalar()
+    if sku_id is None:
+        raise UnknownName(f"there is no SKU {sku!r}; import it first", "sku")
+    if not external_id:
+        raise BadConfiguration("external_id is empty", "external_id")
+    known = connection.execute(
+        sa.select(listings.c.id).where(
+            listings.c.channel_id == channel["id"],
+            listings.c.external_id == external_id,
+        )
+    ).scalar()
+    values = {
+        "sku_id": sku_id,
+        "external_parent_id": external_parent_id,
+        "gone_at": None,
+    }
+    if known is None:
+        known = bulk.insert_one(
+            connection,
+            listings,
+            channel_id=channel["id"],
+            external_id=external_id,
+            **values,
+        )
+    else:
+        connection.execute(
+            listings.update().where(listings.c.id == known).values(**values)
+        )
+        connection.execute(
+            publications.delete().where(
+                publications.c.listing_id == known, publications.c.sku_id != sku_id
+            )
+        )
+    return {
+        "id": int(known),
+        "channel": channel_key,
+        "sku": sku,
+        "external_id": external_id,
+        "external_parent_id": external_parent_id,
+    }
+
+
+def publish_listings(
+    connection: Connection,
+    house: House,
+    now: Instant,
+    ids: Sequence[int] | None = None,
+) -> set[int]:
+    """Make the publications that channels' settings call for; drop the others.
+
+    `ids` limits it to some listings. Returns the channels with new wishes.
+    """
+    query = sa.select(listings.c.id, listings.c.channel_id, listings.c.sku_id).where(
+        listings.c.gone_at.is_(None)
+    )
+    kept = sa.select(publications.c.id, publications.c.listing_id, publications.c.place)
+    if ids is not None:
+        query = query.where(listings.c.id.in_(ids))
+        kept = kept.where(publications.c.listing_id.in_(ids))
+    wanted = {
+        (row.id, place): row
+        for row in connection.execute(query)
+        for place in _places(house.channels.get(row.channel_id))
+    }
+    there = {(row.listing_id, row.place): row.id for row in connection.execute(kept)}
+    new = [(key, wanted[key]) for key in sorted(wanted.keys() - there.keys())]
+    bulk.insert(
+        connection,
+        publications,
+        ("channel_id", "listing_id", "sku_id", "place", "wanted_at"),
+        [(row.channel_id, key[0], row.sku_id, key[1], now) for key, row in new],
+        or_ignore=True,
+    )
+    gone = [there[key] for key in there.keys() - wanted.keys()]
+    if gone:
+        connection.execute(publications.delete().where(publications.c.id.in_(gone)))
+    return {row.channel_id for _, row in new}
+
+
+def _places(channel: Place | None) -> Iterable[str]:
+    return channel.places if channel is not None and channel.publish is not None else ()
+
+
+def keep_up(
+    connection: Connection, channel_id: int, seen: ListingSeen, now: Instant
+) -> None:
+    """Follow what a channel says of an item that we know."""
+    values: dict[str, Any] = {"gone_at": now if seen.gone else None}
+    if seen.external_parent_id is not None:
+        values["external_parent_id"] = seen.external_parent_id
+    if seen.name is not None:
+        values["name"] = seen.name
+    connection.execute(
+        listings.update()
+        .where(
+            listings.c.channel_id == channel_id,
+            listings.c.external_id == seen.external_id,
+        )
+        .values(**values)
+    )
+
+
+def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
+    """Try again what waits for a name; return the channels to wake."""
+    rows = connection.execute(
+        sa.select(stock_events)
+        .where(stock_events.c.verdict == PARKED)
+        .order_by(stock_events.c.inbox_id, stock_events.c.id)
+    ).all()
+    told = []
+    for (channel_id, inbox_id, actor), group in groupby(
+        rows, key=lambda row: (row.channel_id, row.inbox_id, row.actor)
+    ):
+        waiting = list(group)
+        told.append(
+            Told(
+                channel_id,
+                [event_of(row) for row in waiting],
+                max(row.recorded_at for row in waiting),
+                inbox_id=inbox_id,
+                actor=actor,
+                rows=[row.id for row in waiting],
+            )
+        )
+    if not told:
+        return set()
+    applied = apply(connection, house, told, now)
+    for one, verdicts in zip(told, applied.verdicts, strict=True):
+        if all(verdict.verdict != PARKED for verdict in verdicts):
+            connection.execute(
+                inbox.update()
+                .where(inbox.c.id == one.inbox_id, inbox.c.state == "parked")
+                .values(state="applied", error=None, settled_at=now)
+            )
+    return applied.wake

@@ -1,0 +1,78 @@
+"""What a source calls a SKU or a place, looked up for a whole batch at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Connection
+
+from app.domain.events import StockEvent
+from app.pipeline.house import House, Place
+from app.store import bulk
+
+
+@dataclass(slots=True)
+class Names:
+    """Answers for one batch; `waits_for` names what nobody has told us of yet."""
+
+    house: House
+    listed: dict[tuple[int, str], int] = field(default_factory=dict)
+    parents: dict[tuple[int, str], int] = field(default_factory=dict)
+    skus: dict[str, int] = field(default_factory=dict)
+
+    def sku_id(self, channel: Place | None, event: StockEvent) -> int | None:
+        """Our SKU: by the listing's ids, else by the SKU as the source wrote it."""
+        if channel is not None:
+            if event.external_id is not None:
+                return self.listed.get((channel.id, event.external_id))
+            if event.external_parent_id is not None:
+                return self.parents.get((channel.id, event.external_parent_id))
+            listed = self.listed.get((channel.id, event.sku or ""))
+            if listed is not None:
+                return listed
+        return self.skus.get(event.sku or "")
+
+    def location_id(self, channel: Place | None, place: str) -> int | None:
+        """Our location: the channel's own name if it maps any, else our code."""
+        if channel is not None and channel.by_external:
+            return channel.by_external.get(place)
+        return self.house.codes.get(place)
+
+
+def missing_sku(channel: Place | None, event: StockEvent) -> str:
+    """What an event with an unknown SKU waits for."""
+    word = event.external_id or event.external_parent_id or event.sku or ""
+    return f"sku:{channel.key if channel else ''}:{word}"
+
+
+def missing_location(channel: Place | None, place: str | None) -> str:
+    """What an event with an unknown place waits for."""
+    return f"location:{channel.key if channel else ''}:{place or ''}"
+
+
+def look_up(
+    connection: Connection, house: House, events: Sequence[StockEvent]
+) -> Names:
+    """Find every SKU that these events may mean, in at most three queries."""
+    names = Names(house)
+    external = {e.external_id for e in events if e.external_id is not None}
+    parents = {e.external_parent_id for e in events if e.external_id is None}
+    words = {e.sku for e in events if e.sku and e.external_id is None}
+    listed = bulk.select(
+        connection,
+        "SELECT channel_id, external_id, sku_id FROM listings "
+        "WHERE gone_at IS NULL AND external_id {among}",
+        sorted(external | words),
+    )
+    names.listed = {(row[0], row[1]): row[2] for row in listed}
+    found = bulk.select(
+        connection,
+        "SELECT channel_id, external_parent_id, sku_id FROM listings "
+        "WHERE gone_at IS NULL AND external_parent_id {among} ORDER BY id DESC",
+        sorted(parent for parent in parents if parent is not None),
+    )
+    names.parents = {(row[0], row[1]): row[2] for row in found}
+    known = bulk.select(
+        connection, "SELECT sku, id FROM skus WHERE sku {among}", sorted(words)
+    )
+    names.skus = {row[0]: row[1] for row in known}
+    return names

@@ -1,0 +1,206 @@
+"""Writing movements down: ledger entries, levels by increments, publications marked.
+
+A physical movement that is told after a count, but happened before it, was in what was
+counted: it is posted together with the opposite variance at that count, net zero.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import Instant
+from app.domain.states import (
+    AVAILABLE,
+    DAMAGED,
+    INSPECTION,
+    ON_HAND,
+    VARIANCE,
+    Movement,
+)
+from app.pipeline.house import House
+from app.store import bulk, levels, publications
+from app.store.levels import Level, Spot
+from app.store.tables import ledger
+
+SELLABLE = "sellable"
+_SCOPES = {
+    SELLABLE: tuple(s for s in ON_HAND if s not in (DAMAGED, INSPECTION)),
+    "": ON_HAND,
+}
+_INSIDE = frozenset(ON_HAND)
+
+
+def scope_states(scope: str) -> tuple[str, ...]:
+    """The states a count of this scope counts."""
+    return _SCOPES[scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A movement to be written down, and why."""
+
+    movement: Movement
+    quantity: int
+    kind: str
+    event_id: int
+    channel_id: int | None = None
+    actor: str | None = None
+    reason: str | None = None
+    reverses: int | None = None
+    checkpoint: Instant | None = None
+    """Set on a count's own variance: the next count, not this one, absorbs it."""
+
+
+def post(
+    connection: Connection, house: House, entries: Sequence[Entry], now: Instant
+) -> set[int]:
+    """Write entries, change levels, mark publications; return channels to wake."""
+    if not entries:
+        return set()
+    spots = {spot for entry in entries for spot in _spots(entry.movement)}
+    locked = levels.lock(connection, spots)
+    everything = list(_with_absorbed(connection, entries, locked))
+    _write(connection, everything, now)
+    changes: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    shown: dict[Spot, int] = defaultdict(int)
+    for entry in everything:
+        sku, state, place, to_state, to_place, _ = entry.movement
+        changes[locked[sku, place].id][state] -= entry.quantity
+        changes[locked[sku, to_place].id][to_state] += entry.quantity
+        if state == AVAILABLE:
+            shown[sku, place] -= entry.quantity
+        if to_state == AVAILABLE:
+            shown[sku, to_place] += entry.quantity
+    levels.add(connection, changes)
+    moved = {sku for (sku, _), change in shown.items() if change}
+    woken = publications.mark_wanted(connection, moved, now)
+    _follow(connection, house, everything)
+    return woken
+
+
+def _spots(movement: Movement) -> tuple[Spot, Spot]:
+    return (
+        (movement.sku_id, movement.from_location),
+        (movement.sku_id, movement.to_location),
+    )
+
+
+def _with_absorbed(
+    connection: Connection, entries: Iterable[Entry], locked: dict[Spot, Level]
+) -> Iterable[Entry]:
+    for entry in entries:
+        yield entry
+        for spot in set(_spots(entry.movement)):
+            counted_at = locked[spot].counted_at
+            if counted_at is None or entry.movement.occurred_at > counted_at:
+                continue
+            opposite = _absorbed(connection, entry, spot)
+            if opposite is not None:
+                yield opposite
+
+
+def _absorbed(connection: Connection, entry: Entry, spot: Spot) -> Entry | None:
+    """The opposite variance at the earliest count that had this movement inside."""
+    if entry.checkpoint is None:
+        rule, at = "occurred_at >= ?", entry.movement.occurred_at
+    else:
+        rule, at = "occurred_at > ?", entry.checkpoint
+    if connection.dialect.name != "sqlite":
+        rule = rule.replace("?", "%s")
+    mark = rule[-2:].strip()
+    found = connection.exec_driver_sql(
+        "SELECT occurred_at, scope FROM checkpoints "
+        f"WHERE sku_id = {mark} AND location_id = {mark} AND {rule} "
+        "ORDER BY occurred_at LIMIT 1",
+        (*spot, at),
+    ).first()
+    if found is None:
+        return None
+    change = _effect(entry, spot[1], scope_states(found[1]))
+    if change == 0:
+        return None
+    return variance(spot, -change, found[0], entry, "absorbed by a count")
+
+
+def variance(
+    spot: Spot, change: int, at: Instant, cause: Entry, reason: str | None
+) -> Entry:
+    """An entry that changes available by `change` against variance."""
+    sku, place = spot
+    forth = Movement(sku, VARIANCE, place, AVAILABLE, place, at)
+    return Entry(
+        forth if change > 0 else forth.reversed(),
+        abs(change),
+        "counted",
+        cause.event_id,
+        cause.channel_id,
+        cause.actor,
+        reason,
+        checkpoint=at,
+    )
+
+
+def _effect(entry: Entry, location: int, states: tuple[str, ...]) -> int:
+    """By how much an entry changes what a count of these states would find there."""
+    movement = entry.movement
+    gained = movement.to_location == location and movement.to_state in states
+    lost = movement.from_location == location and movement.from_state in states
+    return (gained - lost) * entry.quantity
+
+
+_COLUMNS = (
+    "sku_id",
+    "from_state",
+    "from_location_id",
+    "to_state",
+    "to_location_id",
+    "occurred_at",
+    "quantity",
+    "kind",
+    "event_id",
+    "channel_id",
+    "actor",
+    "reason",
+    "reverses",
+    "recorded_at",
+)
+
+
+def _write(connection: Connection, entries: Sequence[Entry], now: Instant) -> None:
+    bulk.insert(
+        connection,
+        ledger,
+        _COLUMNS,
+        [
+            (
+                *entry.movement,
+                entry.quantity,
+                entry.kind,
+                entry.event_id,
+                entry.channel_id,
+                entry.actor,
+                entry.reason,
+                entry.reverses,
+                now,
+            )
+            for entry in entries
+        ],
+    )
+
+
+def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> None:
+    """Tell channels that compare or stamp their writes what they did themselves."""
+    effects: list[tuple[int, int, int, Instant, int]] = []
+    for entry in entries:
+        channel = house.channels.get(entry.channel_id or 0)
+        if channel is None or not channel.tracks:
+            continue
+        movement = entry.movement
+        for spot in set(_spots(movement)):
+            change = _effect(entry, spot[1], (AVAILABLE,))
+            if change:
+                effects.append((channel.id, *spot, movement.occurred_at, change))
+    if effects:
+        publications.follow(connection, house, effects)

@@ -1,0 +1,216 @@
+"""Receive: verify on raw bytes, store durably, wake. Step 2 of a webhook's journey.
+
+Before: `app.web.webhooks`. Next: `workers.inbound`. Nothing is parsed here.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+import adapters
+from adapters.base import Adapter, SignedRequest
+from adapters.http import Http
+from app.domain.channels import Channel
+from app.domain.errors import HubError, WebhookRefused
+from app.domain.instants import Instant
+from app.store import channels as store
+from app.store.engine import writing
+from app.store.inbox import (
+    UNWRITABLE,
+    InboxWriter,
+    body_hash,
+    count_refusal,
+    keep_sample,
+)
+from app.store.vault import Vault
+
+CONFIGURATION_SECONDS = 2.0
+"""How old a channel's configuration may be in the request."""
+_SAFE_HEADERS = {
+    "content-length",
+    "content-type",
+    "user-agent",
+    "webhook-id",
+    "webhook-timestamp",
+    "x-shopify-topic",
+    "x-shopify-shop-domain",
+    "x-shopify-webhook-id",
+}
+
+
+class NoSuchChannel(WebhookRefused):
+    """Nobody has told us of this channel."""
+
+    cause = "no_such_channel"
+
+
+class CannotStore(HubError):
+    """The database does not take it now: the sender should come again."""
+
+
+class Waker(Protocol):
+    """Wakes a lane of work."""
+
+    def wake(self, lane: str) -> bool:
+        """Say that there is work."""
+
+
+class Limits(Protocol):
+    """The settings that matter here."""
+
+    @property
+    def public_url(self) -> str:
+        """Where the world reaches us."""
+
+    @property
+    def refused_samples(self) -> int:
+        """How many refused requests are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender is told."""
+
+    status: str
+    id: int
+
+
+class Receiver:
+    """Takes webhooks in. One per process; used by many threads."""
+
+    def __init__(
+        self, engine: Engine, vault: Vault, wakes: Waker, settings: Limits
+    ) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._wakes = wakes
+        self._settings = settings
+        self._writer = InboxWriter(engine)
+        self._known: dict[str, tuple[float, Adapter]] = {}
+        self._lock = threading.Lock()
+
+    def receive(
+        self,
+        key: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        token: str | None,
+        now: Instant,
+    ) -> Receipt:
+        """Store one webhook. `headers` have lower-case names.
+
+        Raises NoSuchChannel, MissingHeader, InvalidSignature, StaleWebhook (all
+        counted, nothing stored) or CannotStore.
+        """
+        request = SignedRequest(headers, body, now, token)
+        try:
+            adapter = self._adapter(key)
+            adapter.verify(request)
+            delivery_id = adapter.delivery_id(request)
+        except WebhookRefused as refusal:
+            self.refuse(key, refusal.cause, str(refusal), headers, len(body), now)
+            raise
+        kept = {name: headers[name] for name in adapter.headers if name in headers}
+        try:
+            inbox_id, new = self._writer.put(
+                adapter.channel.id,
+                delivery_id,
+                body_hash(body),
+                json.dumps(kept),
+                self._vault.seal(body),
+                now,
+            )
+        except UNWRITABLE as error:
+            raise CannotStore(
+                f"the database does not take webhooks now ({type(error).__name__}); "
+                "send it again"
+            ) from error
+        if new:
+            self._wakes.wake("inbound")
+        return Receipt("accepted" if new else "duplicate", inbox_id)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._writer.close()
+
+    def _adapter(self, key: str) -> Adapter:
+        known = self._known.get(key)
+        if known is not None and time.monotonic() - known[0] < CONFIGURATION_SECONDS:
+            return known[1]
+        with self._lock:
+            return self._read_adapter(key)
+
+    def _read_adapter(self, key: str) -> Adapter:
+        known = self._known.get(key)
+        try:
+            with self._engine.connect() as connection:
+                channel = store.find(connection, self._vault, key)
+        except SQLAlchemyError as error:
+            if known is not None:
+                # What was right two seconds ago can still check a signature.
+                return known[1]
+            raise CannotStore("the database does not answer; send it again") from error
+        if channel is None:
+            self._known.pop(key, None)
+            raise NoSuchChannel(f"there is no channel {key!r} here")
+        adapter = known[1] if known is not None else None
+        channel = with_address(channel, self._settings.public_url)
+        if adapter is None or adapter.channel != channel:
+            kind = adapters.get(channel.provider)
+            adapter = kind(channel, Http(kind.title, channel.key, deadline=5))
+        self._known[key] = (time.monotonic(), adapter)
+        return adapter
+
+    def refuse(
+        self,
+        channel: str,
+        cause: str,
+        message: str,
+        headers: Mapping[str, str],
+        body_bytes: int,
+        now: Instant,
+    ) -> None:
+        """Count a refused request and keep a sample: never its body or a secret.
+
+        An unknown channel is counted under "?", so that nobody fills the table.
+        """
+        named = channel if cause != NoSuchChannel.cause else "?"
+        sample: dict[str, Any] = {
+            "channel": named,
+            "cause": cause,
+            "received_at": now,
+            "message": message[:300],
+            "headers": json.dumps(_safe(headers)),
+            "body_bytes": body_bytes,
+        }
+        try:
+            with writing(self._engine) as connection:
+                count_refusal(connection, named, cause, now)
+                keep_sample(connection, sample, self._settings.refused_samples)
+        except SQLAlchemyError:
+            # Counting must not stand between a sender and its answer.
+            return
+
+
+def with_address(channel: Channel, public_url: str) -> Channel:
+    """Fill in the address this channel's webhooks are sent to, where it is not set."""
+    if "notification_url" in channel.settings:
+        return channel
+    kind = adapters.get(channel.provider)
+    if "notification_url" not in kind.settings:
+        return channel
+    address = f"{public_url.rstrip('/')}/webhooks/{channel.key}"
+    return replace(channel, settings={**channel.settings, "notification_url": address})
+
+
+def _safe(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value[:120] if name in _SAFE_HEADERS else "(not kept)"
+        for name, value in list(headers.items())[:40]
+    }

@@ -1,0 +1,218 @@
+"""What messages do to stock, through the inbox, on both databases."""
+
+import itertools
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.instants import SECOND, iso, now
+from app.pipeline.audit import differences
+from app.pipeline.desired import numbers
+from app.pipeline.inbound import replay
+from app.store.tables import incidents, ledger, publications
+from tests.builders import (
+    JACKET,
+    Shop,
+    cancellation,
+    order,
+    returned,
+    sale,
+    shipment,
+)
+
+
+def is_right(shop: Shop) -> bool:
+    with shop.engine.connect() as connection:
+        return differences(connection) == []
+
+
+def shown(shop: Shop) -> set[int]:
+    with shop.engine.connect() as connection:
+        rows = connection.execute(sa.select(publications)).mappings().all()
+        return set(numbers(connection, rows).values())
+
+
+def entries(shop: Shop) -> int:
+    with shop.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count(ledger.c.id))).scalar_one()
+
+
+def test_a_sale_at_the_till_leaves_one_fewer_for_every_channel(shop):
+    shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+
+    assert shop.level(JACKET) == {"available": 9}
+    assert shown(shop) == {9}
+    assert is_right(shop)
+
+
+def test_an_order_promises_units_and_a_shipment_hands_them_over(shop):
+    at = now()
+    shop.tell("web", order("1001", JACKET, 3, at=at))
+    assert shop.level(JACKET) == {"available": 7, "committed": 3}
+
+    shop.tell("web", shipment("1001", JACKET, 2, at=at + SECOND))
+    assert shop.level(JACKET) == {"available": 7, "committed": 1}
+    assert is_right(shop)
+
+
+def test_every_order_of_arrival_leads_to_the_same_levels(shop):
+    at = now() - 60 * SECOND
+    story = [
+        order("1", JACKET, 4, at=at),
+        shipment("1", JACKET, 2, at=at + SECOND),
+        cancellation("1", JACKET, 1, at=at + 2 * SECOND),
+        returned("1", JACKET, 1, at=at + 3 * SECOND, location="downtown"),
+    ]
+    for number, told in enumerate(itertools.permutations(story)):
+        renamed = [dict(body, order=f"o{number}") for body in told]
+        before = shop.level(JACKET)
+        shop.tell("web", *renamed, *renamed)
+        after = shop.level(JACKET)
+
+        assert after["committed"] - before.get("committed", 0) == 1
+        assert before.get("available", 0) - after.get("available", 0) == 2
+    assert is_right(shop)
+
+
+def test_the_same_webhook_twice_is_once(shop):
+    body = sale("T-1", JACKET, 1, at=now())
+    shop.tell("till", body, body, body)
+
+    assert shop.level(JACKET) == {"available": 9}
+
+
+def test_replaying_everything_changes_nothing(shop):
+    at = now()
+    shop.tell("web", order("1", JACKET, 2, at=at), shipment("1", JACKET, 1, at=at + 1))
+    before = (shop.level(JACKET), entries(shop))
+
+    assert replay(shop.engine, filter={"channel": "web"}) == 2
+    shop.apply()
+
+    assert (shop.level(JACKET), entries(shop)) == before
+
+
+def test_a_correction_posts_only_the_difference(shop):
+    at = now()
+    shop.tell("web", order("1", JACKET, 2, at=at, version=1))
+    shop.tell("web", order("1", JACKET, 5, at=at, version=3))
+    shop.tell("web", order("1", JACKET, 9, at=at, version=2))
+
+    assert shop.level(JACKET) == {"available": 5, "committed": 5}
+
+
+def test_two_targets_with_one_version_are_shown_to_a_person(shop):
+    at = now()
+    shop.tell("web", order("1", JACKET, 2, at=at), order("1", JACKET, 3, at=at))
+
+    assert shop.level(JACKET) == {"available": 8, "committed": 2}
+    with shop.engine.connect() as connection:
+        found = connection.execute(sa.select(incidents)).one()
+    assert found.kind == "contradiction"
+    assert "2 before and 3 now" in found.message
+
+
+def test_a_sale_beyond_what_is_there_is_written_down(shop):
+    shop.tell("till", sale("T-1", JACKET, 12, at=now()))
+
+    assert shop.level(JACKET) == {"available": -2}
+    assert shown(shop) == {0}
+
+
+def test_an_unknown_sku_waits_and_its_neighbours_do_not(shop):
+    body = order("1", JACKET, 1, at=now())
+    body["lines"].append({"id": "2", "sku": "RED-SCARF", "quantity": 2})
+    shop.tell("web", body)
+
+    assert shop.level(JACKET) == {"available": 9, "committed": 1}
+    assert shop.messages() == [("parked", "unknown sku RED-SCARF")]
+
+
+def test_a_line_that_waited_applies_as_if_it_had_been_known(shop):
+    from app.pipeline.listings import map_listing
+
+    shop.tell("web", order("1", "scarf-ext", 2, at=now()))
+    shop.sku("RED-SCARF")
+    map_listing(shop.engine, "web", "RED-SCARF", "scarf-ext", now=now())
+
+    assert shop.level("RED-SCARF") == {"available": -2, "committed": 2}
+    assert shop.messages() == [("applied", None)]
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "words"), [(-1, "lines[0].quantity"), (1.5, "lines[0].quantity")]
+)
+def test_a_bad_quantity_is_buried_alone_with_its_field(shop, quantity, words):
+    bad = order("1", JACKET, 1, at=now())
+    bad["lines"][0]["quantity"] = quantity
+    shop.tell("web", order("2", JACKET, 1, at=now()), bad, b"{", b"[1]")
+
+    states = shop.messages()
+    assert [state for state, _ in states] == ["applied", "buried", "buried", "buried"]
+    assert words in states[1][1]
+    assert shop.level(JACKET) == {"available": 9, "committed": 1}
+
+
+def test_a_message_that_the_database_refuses_is_buried_alone(shop):
+    at = now()
+    bad = {
+        "type": "receipt",
+        "id": "R1",
+        "occurred_at": iso(at),
+        "of": "nothing",
+        "location": "downtown",
+        "lines": [{"id": "1", "sku": JACKET, "quantity": 2**31}],
+    }
+    shop.tell("web", *[order(f"{n}", JACKET, 1, at=at) for n in range(5)], bad)
+
+    assert shop.level(JACKET)["committed"] == 5
+    assert is_right(shop)
+
+
+def test_a_count_absorbs_what_happened_before_it_and_is_told_later(shop):
+    at = now() - 60 * SECOND
+    shop.count(JACKET, "downtown", 7, at=at)
+    shop.tell("till", sale("early", JACKET, 2, at=at - 10 * SECOND))
+    assert shop.level(JACKET) == {"available": 7}
+
+    shop.tell("till", sale("late", JACKET, 1, at=at + 10 * SECOND))
+    assert shop.level(JACKET) == {"available": 6}
+    shop.count(JACKET, "downtown", 9, at=at - 20 * SECOND)
+    assert shop.level(JACKET) == {"available": 6}
+    assert is_right(shop)
+
+
+def test_an_order_without_a_location_sits_in_no_physical_place(empty_shop):
+    shop = empty_shop
+    shop.locations("north", "south")
+    shop.channel("web", mapped={"north": "N", "south": "S"}, publish={})
+    shop.channel("pos", mapped={"south": "S1"}, publish={})
+    shop.sku(JACKET)
+    shop.listing("web", JACKET, "1")
+    shop.listing("pos", JACKET, "1")
+    shop.count(JACKET, "north", 1)
+    shop.count(JACKET, "south", 1)
+    at = now()
+    shop.tell("web", order("1", "1", 1, at=at))
+
+    assert shop.level(JACKET, "unassigned:web") == {"available": -1, "committed": 1}
+    assert shown(shop) == {1}
+    shop.tell("pos", sale("t", "1", 1, at=at))
+    assert shown(shop) == {0}
+    shop.tell("web", shipment("1", "1", 1, at=at + 1, location="N"))
+    assert shop.level(JACKET) == {}
+    assert is_right(shop)
+
+
+def test_a_shipping_provider_and_the_shop_report_one_shipment_once(shop):
+    shop.channel("wms")
+    at = now()
+    shipped = dict(shipment("1001", JACKET, 2, at=at + SECOND), channel="web")
+    shop.tell("wms", shipped)
+    assert shop.level(JACKET) == {"available": 8}
+
+    shop.tell("web", order("1001", JACKET, 2, at=at))
+    shop.tell("web", dict(shipment("1001", JACKET, 2, at=at + 2 * SECOND), id="own"))
+    assert shop.level(JACKET) == {"available": 8}
+    assert is_right(shop)

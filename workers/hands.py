@@ -1,0 +1,47 @@
+"""What a worker process holds: made once, used by every job it runs."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy.engine import Engine
+
+from app.pipeline.fetching import Fetcher
+from app.pipeline.inbound import Inbound
+from app.pipeline.publish import Publisher
+from app.queues import Wakes
+from app.store.engine import open_engine
+from app.store.vault import Vault
+from config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Everything a drain works with."""
+
+    settings: Settings
+    engine: Engine
+    wakes: Wakes
+    inbound: Inbound
+    publisher: Publisher
+    fetcher: Fetcher
+
+
+def make(settings: Settings) -> Hands:
+    """Build them from settings; nothing connects yet."""
+    engine = open_engine(settings.database_url, pool_size=2)
+    vault = Vault(settings.secret_keys)
+    return Hands(
+        settings,
+        engine,
+        Wakes(settings.redis_url),
+        Inbound(engine, vault, settings.apply_batch),
+        Publisher(engine, vault, settings),
+        Fetcher(engine, vault, settings),
+    )
+
+
+@cache
+def hands() -> Hands:
+    """This process's own; made at the first job, after any fork."""
+    return make(Settings.from_env(os.environ))

@@ -1,0 +1,81 @@
+"""The outbound drains: one lane per channel for pushes, one for fetches. Step 5.
+
+A drain lingers while work keeps coming and yields when other channels wait. A channel
+that timed out is drained by the slow queue's own worker, so it slows no other.
+"""
+
+import time
+from collections.abc import Callable
+
+from app.domain.instants import now
+from app.store import channels as channel_store
+from workers.hands import Hands, hands
+from workers.inbound import LANE as INBOUND
+
+LINGER_SECONDS = 0.5
+YIELD_SECONDS = 3.0
+STAY_SECONDS = 45.0
+
+
+def drain(key: str, given: Hands | None = None) -> None:
+    """Push what a channel should show until it is settled."""
+    mine = given or hands()
+
+    def work() -> bool:
+        more = mine.publisher.push_due(key)
+        while mine.publisher.woken:
+            mine.wakes.wake(mine.publisher.woken.pop())
+        return more
+
+    _drain(mine, f"outbound:{key}", key, mine.publisher.lease, work)
+    mine.publisher.release(key)
+
+
+def fetch(key: str, given: Hands | None = None) -> None:
+    """Read what a channel's messages point at."""
+    mine = given or hands()
+
+    def work() -> bool:
+        done = mine.fetcher.fetch_due(key)
+        if done:
+            mine.wakes.wake(INBOUND)
+        return done > 0
+
+    _drain(mine, f"fetch:{key}", key, mine.fetcher.lease, work)
+    mine.fetcher.release(key)
+
+
+def _drain(
+    mine: Hands,
+    lane: str,
+    key: str,
+    lease: Callable[[str], bool],
+    work: Callable[[], bool],
+) -> None:
+    if not lease(key):
+        return
+    wakes, began = mine.wakes, time.monotonic()
+    slow = is_slow(mine, key)
+    with wakes.draining(lane):
+        while True:
+            wakes.stay(lane)
+            wakes.forget(lane)
+            more = work()
+            spent = time.monotonic() - began
+            if spent > STAY_SECONDS:
+                break
+            if spent > YIELD_SECONDS and wakes.others_wait(slow):
+                break
+            if more or wakes.flagged(lane):
+                continue
+            if not wakes.linger(lane, LINGER_SECONDS):
+                break
+    if more or wakes.flagged(lane):
+        wakes.forget(lane)
+        wakes.wake(lane, slow=is_slow(mine, key))
+
+
+def is_slow(mine: Hands, key: str) -> bool:
+    """Whether a channel belongs to the slow queue now."""
+    with mine.engine.connect() as connection:
+        return (channel_store.row(connection, key)["slow_until"] or 0) > now()

@@ -1,0 +1,130 @@
+"""Start the workers of one kind: `python -m workers.run inbound|outbound|scheduler`.
+
+RQ's SimpleWorker does not fork for each job: a job here is a drain that may serve a
+thousand webhooks, and forking one that opens a connection costs a hundred milliseconds.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+import redis
+import rq
+import structlog
+from rq.serializers import JSONSerializer
+
+from app.queues import INBOUND, OUTBOUND, SLOW
+from config.logs import configure
+from config.settings import Settings
+from workers import hands, scheduled
+
+log = structlog.get_logger()
+
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+RETRY_SECONDS = 1.0
+PRUNE_SECONDS = 3600.0
+
+
+class Worker(rq.SimpleWorker):
+    """A worker that keeps quiet about every drain it runs."""
+
+    log_job_description = False
+
+
+def work(queue: str) -> None:
+    """Serve one queue for ever; a lost Redis is waited for."""
+    settings = Settings.from_env(os.environ)
+    configure(settings)
+    while True:
+        try:
+            connection = redis.Redis.from_url(settings.redis_url)
+            worker = Worker(
+                [rq.Queue(queue, connection=connection, serializer=JSONSerializer())],
+                connection=connection,
+                serializer=JSONSerializer(),
+            )
+            worker.work(logging_level="WARNING")
+            return
+        except redis.RedisError as error:
+            log.warning("redis is away", queue=queue, error=str(error))
+            time.sleep(RETRY_SECONDS)
+
+
+def pool(queues: list[str]) -> None:
+    """One worker process per entry; one that dies is replaced."""
+    context = multiprocessing.get_context("fork")
+    running: dict[BaseProcess, str] = {}
+    stopping: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        stopping.append(number)
+        for process in running:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    waiting = list(queues)
+    while waiting or running:
+        while waiting and not stopping:
+            queue = waiting.pop(0)
+            process: BaseProcess = context.Process(target=_child, args=(queue,))
+            process.start()
+            running[process] = queue
+        wait([p.sentinel for p in running], timeout=1)
+        for process in [p for p in running if not p.is_alive()]:
+            queue = running.pop(process)
+            if not stopping:
+                log.warning("worker died", queue=queue, exit=process.exitcode)
+                time.sleep(RETRY_SECONDS)
+                waiting.append(queue)
+        if stopping:
+            waiting.clear()
+
+
+def _child(queue: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+    work(queue)
+
+
+def schedule() -> None:
+    """Sweep for ever, every few seconds; prune every hour."""
+    settings = Settings.from_env(os.environ)
+    configure(settings)
+    mine = hands.make(settings)
+    pruned = 0.0
+    while True:
+        try:
+            scheduled.sweep(mine)
+            if time.monotonic() - pruned > PRUNE_SECONDS:
+                scheduled.prune(mine)
+                pruned = time.monotonic()
+        except Exception:
+            # The database may be away for a while; the next round tries again.
+            log.exception("sweep failed")
+        time.sleep(settings.sweep_seconds)
+
+
+def main(kind: str) -> None:
+    """Run one kind of worker until it is told to stop."""
+    if kind == "scheduler":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        schedule()
+    elif kind == "inbound":
+        work(INBOUND)
+    elif kind == "outbound":
+        count = Settings.from_env(os.environ).outbound_workers
+        pool([OUTBOUND] * count + [SLOW])
+    else:
+        sys.exit(f"no workers of kind {kind!r}: inbound, outbound or scheduler")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "")

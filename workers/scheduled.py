@@ -1,0 +1,95 @@
+"""The scheduler's rounds: what is due is found in the database and its lane woken.
+
+Redis may lose everything it holds: a round later all of it is known again.
+"""
+
+import sqlalchemy as sa
+
+from app.domain.instants import DAY, SECOND, Instant, now
+from app.pipeline import claims
+from app.store.engine import writing
+from app.store.tables import channels, inbox, publications
+from workers.hands import Hands
+
+PATIENCE: Instant = 2 * SECOND
+"""How long work may wait for its ordinary wake-up before it is woken by force."""
+
+
+def sweep(mine: Hands) -> None:
+    """Wake every lane whose work is due, and end holds that are over."""
+    moment = now()
+    for lane, slow in due_lanes(mine, moment):
+        mine.wakes.wake(lane, slow=slow, force=True)
+    for lane in claims.expire_holds(mine.engine, moment):
+        mine.wakes.wake(lane)
+
+
+def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
+    """Lanes with work that is due and was not started in time, and which are slow."""
+    late = moment - PATIENCE
+    with mine.engine.connect() as connection:
+        lanes = [
+            (f"outbound:{row.key}", (row.slow_until or 0) > moment)
+            for row in connection.execute(_pushes(moment, late))
+        ]
+        lanes += [
+            (f"fetch:{row.key}", (row.slow_until or 0) > moment)
+            for row in connection.execute(_fetches(moment))
+        ]
+        waiting = connection.execute(
+            sa.select(inbox.c.id)
+            .where(
+                inbox.c.state == "waiting",
+                inbox.c.lane == "apply",
+                inbox.c.received_at < late,
+            )
+            .limit(1)
+        ).first()
+    return lanes + ([("inbound", False)] if waiting is not None else [])
+
+
+def _pushes(moment: Instant, late: Instant) -> sa.Select[tuple[str, int | None]]:
+    due = (
+        sa.select(publications.c.id)
+        .where(
+            publications.c.channel_id == channels.c.id,
+            publications.c.wanted_version > publications.c.accepted_version,
+            publications.c.next_attempt_at <= moment,
+            sa.or_(publications.c.wanted_at < late, publications.c.next_attempt_at > 0),
+            publications.c.failed_at.is_(None),
+            publications.c.discarded_at.is_(None),
+        )
+        .exists()
+    )
+    return sa.select(channels.c.key, channels.c.slow_until).where(
+        due,
+        channels.c.paused_at.is_(None),
+        channels.c.disconnected_at.is_(None),
+        sa.func.coalesce(channels.c.held_until, 0) <= moment,
+    )
+
+
+def _fetches(moment: Instant) -> sa.Select[tuple[str, int | None]]:
+    due = (
+        sa.select(inbox.c.id)
+        .where(
+            inbox.c.channel_id == channels.c.id,
+            inbox.c.state == "waiting",
+            inbox.c.lane == "fetch",
+            inbox.c.next_attempt_at <= moment,
+        )
+        .exists()
+    )
+    return sa.select(channels.c.key, channels.c.slow_until).where(due)
+
+
+def prune(mine: Hands) -> None:
+    """Let go of sealed bodies that could not be read in time."""
+    old = now() - mine.settings.inbox_body_days * DAY
+    with writing(mine.engine) as connection:
+        connection.execute(
+            inbox.update()
+            .where(inbox.c.body.is_not(None), inbox.c.received_at < old)
+            .where(inbox.c.state != "waiting")
+            .values(body=None)
+        )
