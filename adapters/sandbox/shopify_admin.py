@@ -1,0 +1,237 @@
+"""The Shopify sandbox's Admin API: GraphQL with its limits, and what it reads.
+
+Points are taken from a bucket that fills again. Refusals come with status 200, as over
+there.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    execute_sync,
+    parse,
+    validate,
+)
+
+from adapters.sandbox.orders import clock
+from adapters.sandbox.shopify_orders import connection, order_node, stamp
+from adapters.sandbox.shopify_schema import SCHEMA, points
+from adapters.sandbox.shopify_writes import Writes, check_size, plain
+
+if TYPE_CHECKING:
+    from adapters.sandbox.shopify import ShopifySandbox
+
+MOST_POINTS = 1000
+
+
+class Bucket:
+    """Points that a shop's app may spend; it fills with time."""
+
+    def __init__(self, size: float, rate: float) -> None:
+        self.size = size
+        self.rate = rate
+        self._level = size
+        self._at = time.monotonic()
+        self._lock = threading.Lock()
+
+    def take(self, wanted: float) -> bool:
+        """Take points, or none of them."""
+        with self._lock:
+            self._fill()
+            if wanted > self._level:
+                return False
+            self._level -= wanted
+            return True
+
+    def status(self) -> dict[str, Any]:
+        """As every answer tells it."""
+        with self._lock:
+            self._fill()
+            return {
+                "maximumAvailable": self.size,
+                "currentlyAvailable": int(self._level),
+                "restoreRate": self.rate,
+            }
+
+    def _fill(self) -> None:
+        now = time.monotonic()
+        self._level = min(self.size, self._level + (now - self._at) * self.rate)
+        self._at = now
+
+
+class AdminApi:
+    """GraphQL over one shop."""
+
+    def __init__(self, shop: "ShopifySandbox") -> None:
+        self.shop = shop
+        config = shop.config
+        self.bucket = Bucket(
+            float(config.get("bucket", 2000)), float(config.get("restore_rate", 100))
+        )
+        self.writes = Writes(shop)
+
+    def answer(self, body: Any) -> dict[str, Any]:
+        """The whole JSON answer to one document."""
+        if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+            return _refusal("No query string was present", "BAD_REQUEST")
+        variables = body.get("variables") or {}
+        try:
+            document = parse(body["query"])
+        except GraphQLError as error:
+            return {"errors": [error.formatted]}
+        if found := validate(SCHEMA, document):
+            return {"errors": [error.formatted for error in found]}
+        wanted = points(document, variables)
+        if wanted > MOST_POINTS:
+            words = f"Query cost is {wanted}, which exceeds the single query max cost"
+            return _refusal(words, "MAX_COST_EXCEEDED")
+        if not self.bucket.take(wanted):
+            refused = _refusal("Throttled", "THROTTLED")
+            return {**refused, "extensions": self._cost(wanted, None)}
+        answer = self._execute(document, variables, body.get("operationName"))
+        answer["extensions"] = self._cost(wanted, wanted)
+        return answer
+
+    def _execute(
+        self, document: DocumentNode, variables: dict[str, Any], name: str | None
+    ) -> dict[str, Any]:
+        result = execute_sync(
+            SCHEMA,
+            document,
+            self._root(),
+            variable_values=variables,
+            operation_name=name,
+        )
+        answer: dict[str, Any] = {}
+        if result.errors:
+            answer["errors"] = [
+                {"extensions": {"code": "INVALID_VARIABLE"}, **error.formatted}
+                for error in result.errors
+            ]
+        if result.data is not None:
+            answer["data"] = result.data
+        return answer
+
+    def _cost(self, requested: int, actual: int | None) -> dict[str, Any]:
+        return {
+            "cost": {
+                "requestedQueryCost": requested,
+                "actualQueryCost": actual,
+                "throttleStatus": self.bucket.status(),
+            }
+        }
+
+    # -- reading -----------------------------------------------------------------
+
+    def _root(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "order": lambda info, id: self._node(id),
+            "fulfillmentOrder": lambda info, id: self._node(id),
+            "inventoryItem": lambda info, id: self._node(id),
+            "node": lambda info, id: self._node(id),
+            "nodes": self._nodes,
+            "orders": self._orders,
+            "shop": lambda info: {
+                "id": "gid://shopify/Shop/1",
+                "name": self.shop.domain,
+                "myshopifyDomain": self.shop.domain,
+            },
+            "inventorySetQuantities": self.writes.set_quantities,
+        }
+
+    def _nodes(self, info: Any, ids: list[str]) -> list[Any]:
+        check_size(ids)
+        return [self._node(one) for one in ids]
+
+    def _node(self, gid: str) -> Any:
+        kind, _, plain = gid.removeprefix("gid://shopify/").partition("/")
+        with self.shop.lock:
+            if kind == "InventoryItem":
+                return self._item_node(plain)
+            if kind == "Order":
+                return self._order_node(plain)
+            return self._part(kind, gid)
+
+    def _part(self, kind: str, gid: str) -> Any:
+        """A fulfillment, refund or fulfillment order, wherever it hangs."""
+        for order_id in self.shop.orders:
+            node = self._order_node(order_id)
+            parts = {
+                "Fulfillment": node["fulfillments"](None),
+                "Refund": node["refunds"](None),
+                "FulfillmentOrder": node["fulfillmentOrders"](None)["nodes"],
+            }
+            for one in parts.get(kind, ()):
+                if one["id"] == gid:
+                    return one
+        return None
+
+    def _order_node(self, order_id: str) -> Any:
+        order = self.shop.orders.get(order_id)
+        if order is None:
+            return None
+        routings = self.shop.routings.get(order_id, [])
+        return order_node(order, routings, self.shop.parents)
+
+    def _orders(
+        self,
+        info: Any,
+        first: int = 50,
+        after: str | None = None,
+        query: str | None = None,
+        **_: Any,
+    ) -> Any:
+        since = re.search(r"updated_at:>=?'?([^'\s]+)'?", query or "")
+        with self.shop.lock:
+            found = sorted(self.shop.orders.values(), key=lambda o: o.updated_at)
+            if since:
+                start = datetime.fromisoformat(since[1])
+                found = [
+                    o for o in found if o.updated_at.replace(microsecond=0) >= start
+                ]
+            nodes = [self._order_node(order.id) for order in found]
+        return connection(nodes)(info, first, after)
+
+    def _item_node(self, item: str) -> Any:
+        known = self.shop.items.get(item)
+        if known is None:
+            return None
+        return {
+            "__typename": "InventoryItem",
+            "id": f"gid://shopify/InventoryItem/{item}",
+            "sku": known.sku,
+            "tracked": item not in self.shop.untracked,
+            "inventoryLevel": lambda info, locationId, includeInactive=False: (
+                self._level(item, plain(locationId), includeInactive)
+            ),
+        }
+
+    def _level(self, item: str, place: str, with_inactive: bool) -> Any:
+        is_active = (item, place) not in self.shop.inactive
+        if place not in self.shop.locations:
+            return None
+        if not is_active and not with_inactive:
+            return None
+        quantity = self.shop.shown(item, place)
+        level = f"{item}{place}"
+        return {
+            "id": f"gid://shopify/InventoryLevel/{level}?inventory_item_id={item}",
+            "isActive": is_active,
+            "updatedAt": stamp(clock()),
+            "location": {"id": f"gid://shopify/Location/{place}"},
+            "quantities": lambda info, names: [
+                {"id": f"{level}{name}", "name": name, "quantity": quantity}
+                for name in names
+                if name in ("available", "on_hand")
+            ],
+        }
+
+
+def _refusal(message: str, code: str) -> dict[str, Any]:
+    return {"errors": [{"message": message, "extensions": {"code": code}}]}

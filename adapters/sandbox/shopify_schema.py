@@ -1,0 +1,246 @@
+"""The part of Shopify's Admin schema that the sandbox answers, and what a query costs.
+
+A cut-out of the published 2026-10 schema; a test compares the two. Required only at
+run time, and so not shown here either: `@idempotent` and `changeFromQuantity`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    build_schema,
+)
+
+SDL = """
+directive @idempotent(key: String!) on FIELD
+scalar DateTime
+scalar UnsignedInt64
+
+type Query {
+  order(id: ID!): Order
+  orders(first: Int, after: String, query: String, sortKey: OrderSortKeys,
+         reverse: Boolean): OrderConnection!
+  fulfillmentOrder(id: ID!): FulfillmentOrder
+  inventoryItem(id: ID!): InventoryItem
+  node(id: ID!): Node
+  nodes(ids: [ID!]!): [Node]!
+  shop: Shop!
+}
+type Mutation {
+  inventorySetQuantities(
+    input: InventorySetQuantitiesInput!
+  ): InventorySetQuantitiesPayload
+}
+interface Node { id: ID! }
+enum OrderSortKeys { CREATED_AT ID PROCESSED_AT UPDATED_AT }
+type PageInfo {
+  hasNextPage: Boolean!
+  hasPreviousPage: Boolean!
+  startCursor: String
+  endCursor: String
+}
+type Shop { id: ID! name: String! myshopifyDomain: String! }
+type Location implements Node { id: ID! legacyResourceId: UnsignedInt64! name: String! }
+type ProductVariant implements Node { id: ID! sku: String }
+
+type OrderConnection { nodes: [Order!]! edges: [OrderEdge!]! pageInfo: PageInfo! }
+type OrderEdge { cursor: String! node: Order! }
+type Order implements Node {
+  id: ID!
+  legacyResourceId: UnsignedInt64!
+  name: String!
+  createdAt: DateTime!
+  updatedAt: DateTime!
+  cancelledAt: DateTime
+  test: Boolean!
+  sourceName: String
+  retailLocation: Location
+  lineItems(first: Int, after: String): LineItemConnection!
+  fulfillments(first: Int): [Fulfillment!]!
+  refunds(first: Int): [Refund!]!
+  fulfillmentOrders(first: Int, after: String): FulfillmentOrderConnection!
+}
+type LineItemConnection {
+  nodes: [LineItem!]! edges: [LineItemEdge!]! pageInfo: PageInfo!
+}
+type LineItemEdge { cursor: String! node: LineItem! }
+type LineItem implements Node {
+  id: ID!
+  name: String!
+  sku: String
+  quantity: Int!
+  currentQuantity: Int!
+  unfulfilledQuantity: Int!
+  isGiftCard: Boolean!
+  variant: ProductVariant
+}
+enum FulfillmentStatus { CANCELLED ERROR FAILURE OPEN PENDING SUCCESS }
+type Fulfillment implements Node {
+  id: ID!
+  status: FulfillmentStatus!
+  createdAt: DateTime!
+  updatedAt: DateTime!
+  location: Location
+  fulfillmentLineItems(first: Int, after: String): FulfillmentLineItemConnection!
+}
+type FulfillmentLineItemConnection {
+  nodes: [FulfillmentLineItem!]! pageInfo: PageInfo!
+}
+type FulfillmentLineItem implements Node { id: ID! quantity: Int lineItem: LineItem! }
+type Refund implements Node {
+  id: ID!
+  createdAt: DateTime
+  processedAt: DateTime!
+  updatedAt: DateTime!
+  refundLineItems(first: Int, after: String): RefundLineItemConnection!
+}
+type RefundLineItemConnection { nodes: [RefundLineItem!]! pageInfo: PageInfo! }
+enum RefundLineItemRestockType { CANCEL LEGACY_RESTOCK NO_RESTOCK RETURN }
+type RefundLineItem {
+  id: ID
+  quantity: Int!
+  restockType: RefundLineItemRestockType!
+  lineItem: LineItem!
+  location: Location
+}
+type FulfillmentOrderConnection { nodes: [FulfillmentOrder!]! pageInfo: PageInfo! }
+enum FulfillmentOrderStatus {
+  CANCELLED CLOSED INCOMPLETE IN_PROGRESS ON_HOLD OPEN SCHEDULED
+}
+type FulfillmentOrder implements Node {
+  id: ID!
+  status: FulfillmentOrderStatus!
+  createdAt: DateTime!
+  updatedAt: DateTime!
+  assignedLocation: FulfillmentOrderAssignedLocation!
+  lineItems(first: Int, after: String): FulfillmentOrderLineItemConnection!
+  order: Order!
+}
+type FulfillmentOrderAssignedLocation { location: Location name: String! }
+type FulfillmentOrderLineItemConnection {
+  nodes: [FulfillmentOrderLineItem!]! pageInfo: PageInfo!
+}
+type FulfillmentOrderLineItem implements Node {
+  id: ID!
+  totalQuantity: Int!
+  remainingQuantity: Int!
+  lineItem: LineItem!
+}
+type InventoryItem implements Node {
+  id: ID!
+  sku: String
+  tracked: Boolean!
+  inventoryLevel(locationId: ID!, includeInactive: Boolean): InventoryLevel
+}
+type InventoryLevel implements Node {
+  id: ID!
+  isActive: Boolean!
+  updatedAt: DateTime!
+  location: Location!
+  quantities(names: [String!]!): [InventoryQuantity!]!
+}
+type InventoryQuantity implements Node { id: ID! name: String! quantity: Int! }
+
+input InventorySetQuantitiesInput {
+  name: String!
+  quantities: [InventoryQuantityInput!]!
+  reason: String!
+  referenceDocumentUri: String
+}
+input InventoryQuantityInput {
+  changeFromQuantity: Int
+  inventoryItemId: ID!
+  locationId: ID!
+  quantity: Int!
+}
+type InventorySetQuantitiesPayload {
+  inventoryAdjustmentGroup: InventoryAdjustmentGroup
+  userErrors: [InventorySetQuantitiesUserError!]!
+}
+type InventoryAdjustmentGroup implements Node {
+  id: ID!
+  createdAt: DateTime!
+  reason: String!
+}
+type InventorySetQuantitiesUserError {
+  code: InventorySetQuantitiesUserErrorCode
+  field: [String!]
+  message: String!
+}
+enum InventorySetQuantitiesUserErrorCode {
+  CHANGE_FROM_QUANTITY_STALE
+  IDEMPOTENCY_CONCURRENT_REQUEST
+  IDEMPOTENCY_KEY_PARAMETER_MISMATCH
+  IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED
+  INVALID_INVENTORY_ITEM
+  INVALID_LOCATION
+  INVALID_NAME
+  INVALID_QUANTITY_TOO_HIGH
+  INVALID_QUANTITY_TOO_LOW
+  INVALID_REASON
+  NON_MUTABLE_INVENTORY_ITEM
+  NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR
+}
+"""
+
+SCHEMA = build_schema(SDL)
+
+MUTATION_POINTS = 10
+
+
+def points(document: DocumentNode, variables: Mapping[str, Any]) -> int:
+    """What a document costs before it runs: objects, times the sizes asked for."""
+    fragments = {
+        one.name.value: one
+        for one in document.definitions
+        if isinstance(one, FragmentDefinitionNode)
+    }
+    total = 0
+    for one in document.definitions:
+        if isinstance(one, OperationDefinitionNode):
+            is_write = one.operation == OperationType.MUTATION
+            inside = _inside(one.selection_set, fragments, variables)
+            total += MUTATION_POINTS + 3 if is_write else inside
+    return max(1, total)
+
+
+def _inside(
+    selections: SelectionSetNode | None,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    variables: Mapping[str, Any],
+) -> int:
+    total = 0
+    for one in selections.selections if selections else ():
+        if isinstance(one, FragmentSpreadNode):
+            spread = fragments[one.name.value].selection_set
+            total += _inside(spread, fragments, variables)
+        elif isinstance(one, InlineFragmentNode):
+            total += _inside(one.selection_set, fragments, variables)
+        elif isinstance(one, FieldNode) and one.selection_set:
+            inside = _inside(one.selection_set, fragments, variables)
+            # `nodes` of a connection are counted by the connection.
+            own = 0 if one.name.value in ("pageInfo", "edges", "nodes") else 1
+            total += _size(one, variables) * (own + inside)
+    return total
+
+
+def _size(field: FieldNode, variables: Mapping[str, Any]) -> int:
+    for argument in field.arguments or ():
+        value: Any = argument.value
+        if isinstance(value, VariableNode):
+            value = variables.get(value.name.value)
+        if argument.name.value == "first":
+            return int(value.value) if isinstance(value, IntValueNode) else int(value)
+        if argument.name.value == "ids":
+            return max(1, len(getattr(value, "values", value)))
+    return 1
