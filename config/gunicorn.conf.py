@@ -7,12 +7,26 @@ import os
 import shutil
 from typing import Any
 
+from gunicorn.glogging import Logger
 from prometheus_client import multiprocess
 
 from config import logs
 from config.settings import Settings
 
 _settings = Settings.from_env(os.environ)
+
+
+class _OneFormat(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own lines, written as every other process writes its lines."""
+
+    def setup(self, cfg: object) -> None:
+        """Hand what gunicorn says to the root logger."""
+        super().setup(cfg)
+        logs.configure(_settings)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 bind = f"{_settings.host}:{_settings.port}"
@@ -34,8 +48,8 @@ limit_request_field_size = 8190
 
 # Every request would cost a line; what matters is in the metrics and the audit log.
 accesslog = None
-errorlog = "-"
 loglevel = _settings.log_level.lower()
+logger_class = _OneFormat
 control_socket_disable = True
 
 if _METRICS not in os.environ:
@@ -43,11 +57,6 @@ if _METRICS not in os.environ:
     os.environ[_METRICS] = str(_settings.data_dir / "metrics")
     shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
     os.makedirs(os.environ[_METRICS], exist_ok=True)
-
-
-def on_starting(server: object) -> None:
-    """Log as every other process does."""
-    logs.configure(_settings)
 
 
 def child_exit(server: object, worker: object) -> None:

@@ -17,7 +17,7 @@ def local_secret_key(data_dir: Path) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         pass
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _put(path, secrets.token_urlsafe(48))
     return path.read_text().strip()
 

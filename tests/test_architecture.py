@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "config": {
         "config",
         "environs",
+        "gunicorn.glogging",
         "marshmallow",
         "prometheus_client",
         "structlog",
