@@ -2,7 +2,8 @@
 
 A test that takes `provider` runs once per adapter module; with `case` once per
 recorded webhook, with `pointer` once per webhook that something is fetched for, with
-`push` once per recorded push; `publisher` is a provider that publishes.
+`push` once per recorded push; `publisher` is a provider that publishes, `reader` one
+whose numbers can be asked for.
 """
 
 import pytest
@@ -13,12 +14,15 @@ from tests.contract.recorded import Provider
 
 _ROWS = {"case": Provider.cases, "pointer": Provider.pointers, "push": Provider.pushes}
 
+_CAPABLE = {"publisher": "publishes", "reader": "reads"}
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     providers = [Provider(name) for name in adapters.names()]
-    if "publisher" in metafunc.fixturenames:
-        providers = [p for p in providers if _publishes(p)]
-        metafunc.parametrize("publisher", providers, ids=[p.name for p in providers])
+    for name, fact in _CAPABLE.items():
+        if name in metafunc.fixturenames:
+            able = [p for p in providers if _can(p, fact)]
+            metafunc.parametrize(name, able, ids=[p.name for p in able])
     if "provider" not in metafunc.fixturenames:
         return
     for name, rows_of in _ROWS.items():
@@ -33,9 +37,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("provider", providers, ids=[p.name for p in providers])
 
 
-def _publishes(provider: Provider) -> bool:
+def _can(provider: Provider, fact: str) -> bool:
     try:
-        return provider.adapter_class.publishes
+        return bool(getattr(provider.adapter_class, fact))
     except Exception:  # noqa: BLE001
         # A module that cannot be loaded fails its own tests, not the collection.
         return True

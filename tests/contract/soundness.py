@@ -67,7 +67,7 @@ _PEOPLE = re.compile(
     r"|given_?name|family_?name|display_?name|customer_?name|recipient|company"
     r"|address(_?line)?_?\d?|street\d?|city|city_locality|zip|postal_?code"
     r"|browser_ip|ip|note|customer_?notes?|birthday|buyer_email_address"
-    r"|shipping_address|billing_address|ship_?to|bill_?to|card(_details)?)$",
+    r"|shipping_address|billing_address|ship_?to|bill_?to|credit_card)$",
     re.IGNORECASE,
 )
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")

@@ -50,8 +50,6 @@ def test_the_known_signature_is_accepted(vector: tuple[Adapter, SignedRequest]):
 
 def test_one_changed_byte_is_refused(vector: tuple[Adapter, SignedRequest]):
     adapter, request = vector
-    if adapter.signature.sign(b"", "key", NOW) == {}:
-        pytest.skip("a token in the address does not speak for the body")
 
     for at in (0, len(request.body) // 2, len(request.body) - 1):
         changed = bytearray(request.body)
