@@ -19,18 +19,18 @@ from urllib.parse import quote
 
 from adapters.base import Adapter, keep
 from adapters.http import Answer
-from adapters.parts import square_counts as counts
-from adapters.parts import square_orders as orders
+from adapters.parts import square_counts as counts, square_orders as orders
 from adapters.shapes import kept
 from adapters.signatures import HmacBody
 from app.domain.channels import REJECTED, Channel, Outcome, Reading, Wish
-from app.domain.errors import BadConfiguration, MalformedPayload, RetryLater
+from app.domain.errors import BadConfiguration, GiveUp, MalformedPayload, RetryLater
 from app.domain.events import DAMAGED, INSPECT, SELLABLE, Message, Normalised, Read
 from app.domain.instants import Instant, iso, now
 
 _HOST = "https://connect.squareup.com"
 _VERSION = "2026-09-16"
 _HOMELESS = "Square keeps stock per location: map one of ours to one of its own"
+_MOST_PAGES = 1000
 _DISPOSITIONS = (SELLABLE, INSPECT, DAMAGED)
 
 _POINTERS = {
@@ -162,14 +162,14 @@ class Square(Adapter):
                 },
             }
             for page in self._pages("/v2/orders/search", query):
-                for order in page.get("orders") or ():
+                for order in counts.rows(page, "orders"):
                     yield _READ, {"type": _READ, "order": keep(order, orders.KEPT)}
 
     def _places(self) -> list[str]:
         if self.channel.locations:
             return sorted(set(self.channel.locations.values()))
         found = self._read("GET", "/v2/locations")
-        return [str(place["id"]) for place in found.get("locations") or ()]
+        return [str(place.get("id")) for place in counts.rows(found, "locations")]
 
     # -- publishing ----------------------------------------------------------
 
@@ -192,7 +192,7 @@ class Square(Adapter):
                 passes=(400, 404, 422),
                 json={"idempotency_key": key, **composed},
             )
-            for outcome in counts.judge(answer, sent, self._who()):
+            for outcome in self._judge().outcomes(answer, sent):
                 judged[outcome.publication_id] = outcome
         return [judged[wish.publication_id] for wish in wishes]
 
@@ -212,17 +212,18 @@ class Square(Adapter):
 
     # -- calling -------------------------------------------------------------
 
-    def _who(self) -> str:
-        return f"{self.title} ({self.channel.key})"
+    def _judge(self) -> counts.Judge:
+        return counts.Judge(f"{self.title} ({self.channel.key})", self.http.quote)
 
     def _read(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        """Read something; errors inside a 200 are no half answer but none."""
+        """Read something; an answer with errors inside is no half answer but none."""
         answer = self._call(method, path, **arguments)
-        body = answer.json()
+        body, judge = answer.json(), self._judge()
         if not isinstance(body, dict):
-            raise RetryLater(f"{self._who()} answered with something unreadable")
-        for error in body.get("errors") or ():
-            raise counts.refusal(error, answer.status, self._who())
+            raise RetryLater(f"{judge.who} answered with JSON that is no object")
+        if errors := body.get("errors"):
+            first = errors[0] if isinstance(errors, list) else {}
+            raise judge.refusal(first if isinstance(first, dict) else {}, answer.status)
         return body
 
     def _call(self, method: str, path: str, **arguments: Any) -> Answer:
@@ -234,14 +235,15 @@ class Square(Adapter):
         return self.http.call(method, host + path, headers=headers, **arguments)
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        cursor: str | None = None
-        while True:
-            asked = query | ({"cursor": cursor} if cursor else {})
+        asked = query
+        for _ in range(_MOST_PAGES):
             page = self._read("POST", path, json=asked)
             yield page
             cursor = page.get("cursor")
-            if not cursor:
+            if not cursor or not isinstance(cursor, str):
                 return
+            asked = {**query, "cursor": cursor}
+        raise GiveUp(f"{self._judge().who} has more than {_MOST_PAGES} pages of {path}")
 
 
 def _object(document: Any) -> dict[str, Any]:

@@ -4,12 +4,13 @@ https://developer.squareup.com/reference/square/inventory-api
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import fields
 
-from adapters.http import Answer, scrub
+from adapters.http import Answer
 from adapters.shapes import Name, Part, Time, Units, decimal, load
 from app.domain.channels import ACCEPTED, REJECTED, UNSENT, Outcome, Wish
 from app.domain.errors import (
@@ -79,10 +80,21 @@ def answered(page: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], int]]:
 
     What is sold by weight has no number of units; it is left out.
     """
-    for row in page.get("counts") or ():
+    for row in rows(page, "counts"):
         number = decimal(row.get("quantity"))
         if row.get("state") == _SHOWN and number is not None and number % 1 == 0:
-            yield (str(row["catalog_object_id"]), str(row["location_id"])), int(number)
+            item, place = row.get("catalog_object_id"), row.get("location_id")
+            yield (str(item), str(place)), int(number)
+
+
+def rows(page: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects of a list in an answer; Square leaves empty lists out."""
+    found = page.get(name)
+    return (
+        [one for one in found if isinstance(one, dict)]
+        if isinstance(found, list)
+        else []
+    )
 
 
 def change(wish: Wish) -> dict[str, Any]:
@@ -101,56 +113,62 @@ def change(wish: Wish) -> dict[str, Any]:
     }
 
 
-def judge(answer: Answer, sent: Sequence[Wish], who: str) -> list[Outcome]:
-    """One outcome per wish from an answer, which may be a 200 with errors inside.
+@dataclass(frozen=True)
+class Judge:
+    """Reads the errors in Square's answers. `quote` hides secrets and people's data."""
 
-    Raises when an error blames no item: then the call as a whole did not work.
-    """
-    status, body = answer.status, _body(answer)
-    errors = _errors(body)
-    if not errors and status < 300:
-        return [Outcome(wish.publication_id, ACCEPTED) for wish in sent]
-    blamed: dict[int, str] = {}
-    for error in errors or [{}]:
-        named = _named(error, sent)
-        if not named:
-            raise refusal(error, status, who)
-        blamed |= dict.fromkeys(named, _words(error))
-    taken = _taken(body) if status < 300 else set()
-    return [_outcome(wish, blamed.get(place), taken) for place, wish in enumerate(sent)]
+    who: str
+    quote: Callable[[str], str]
 
+    def outcomes(self, answer: Answer, sent: Sequence[Wish]) -> list[Outcome]:
+        """One outcome per wish from an answer, which may be a 200 with errors inside.
 
-def refusal(error: Mapping[str, Any], status: int, who: str) -> ChannelError:
-    """What an error means that is about the whole call."""
-    words = f"{who} answered {status}: {_words(error)}"
-    category = error.get("category")
-    if category == "AUTHENTICATION_ERROR":
-        return CredentialsRefused(words, status=status)
-    if category == "RATE_LIMIT_ERROR":
-        return RetryLater(words, status=status)
-    if category == "API_ERROR":
-        return RetryLater(words, status=status, unknown=True)
-    return GiveUp(words, status=status)
+        Raises when an error blames no item: then the call as a whole did not work.
+        """
+        body = self._body(answer)
+        errors = rows(body, "errors")
+        if not errors and answer.status < 300:
+            return [Outcome(wish.publication_id, ACCEPTED) for wish in sent]
+        blamed: dict[int, str] = {}
+        for error in errors or [{}]:
+            named = _named(error, sent)
+            if not named:
+                raise self.refusal(error, answer.status)
+            blamed |= dict.fromkeys(named, self._words(error))
+        taken = _taken(body) if answer.status < 300 else set()
+        return [
+            _outcome(wish, blamed.get(place), taken) for place, wish in enumerate(sent)
+        ]
 
+    def refusal(self, error: Mapping[str, Any], status: int) -> ChannelError:
+        """What an error means that is about the whole call."""
+        words = f"{self.who} answered {status}: {self._words(error)}"
+        category = error.get("category")
+        if category == "AUTHENTICATION_ERROR":
+            return CredentialsRefused(words, status=status)
+        if category == "RATE_LIMIT_ERROR":
+            return RetryLater(words, status=status)
+        if category == "API_ERROR":
+            return RetryLater(words, status=status, unknown=True)
+        return GiveUp(words, status=status)
 
-def _body(answer: Answer) -> dict[str, Any]:
-    is_refused = answer.status >= 300
-    try:
-        body = answer.json()
-    except RetryLater:
-        if not is_refused:
-            raise
-        body = {}  # a refusal in a proxy's own words
-    if not isinstance(body, dict) and not is_refused:
-        raise RetryLater("answered with JSON that is no object", unknown=True)
-    return body if isinstance(body, dict) else {}
+    def _body(self, answer: Answer) -> dict[str, Any]:
+        is_refused = answer.status >= 300
+        try:
+            body = answer.json()
+        except RetryLater:
+            if not is_refused:
+                raise
+            body = {}  # a refusal in a proxy's own words
+        if not isinstance(body, dict) and not is_refused:
+            words = f"{self.who} answered with JSON that is no object"
+            raise RetryLater(words, status=answer.status, unknown=True)
+        return body if isinstance(body, dict) else {}
 
-
-def _errors(body: dict[str, Any]) -> list[dict[str, Any]]:
-    found = body.get("errors")
-    if not isinstance(found, list):
-        return []
-    return [one for one in found if isinstance(one, dict)]
+    def _words(self, error: Mapping[str, Any]) -> str:
+        parts = (error.get("code"), error.get("detail"))
+        words = ": ".join(str(part) for part in parts if part)
+        return self.quote(words) or "(no reason given)"
 
 
 def _named(error: Mapping[str, Any], sent: Sequence[Wish]) -> list[int]:
@@ -165,19 +183,17 @@ def _named(error: Mapping[str, Any], sent: Sequence[Wish]) -> list[int]:
     return items or [place for place, wish in enumerate(sent) if wish.place in words]
 
 
-def _words(error: Mapping[str, Any]) -> str:
-    parts = (error.get("code"), scrub(str(error.get("detail") or "")))
-    return ": ".join(str(part) for part in parts if part)[:300] or "(no reason given)"
-
-
-def _taken(body: dict[str, Any]) -> set[tuple[Any, Any]]:
+def _taken(body: dict[str, Any]) -> set[tuple[str, str]]:
     """What a 200 with errors says it did all the same."""
-    changes = [one for one in body.get("changes") or () if isinstance(one, dict)]
-    counts = [one.get("physical_count") or {} for one in changes]
-    return {(one.get("catalog_object_id"), one.get("location_id")) for one in counts}
+    counts = [one.get("physical_count") for one in rows(body, "changes")]
+    return {
+        (str(one.get("catalog_object_id")), str(one.get("location_id")))
+        for one in counts
+        if isinstance(one, dict)
+    }
 
 
-def _outcome(wish: Wish, blame: str | None, taken: set[tuple[Any, Any]]) -> Outcome:
+def _outcome(wish: Wish, blame: str | None, taken: set[tuple[str, str]]) -> Outcome:
     if blame:
         return Outcome(wish.publication_id, REJECTED, blame)
     is_taken = (wish.external_id, wish.place) in taken
