@@ -1,13 +1,14 @@
 """Every GraphQL document we send to Shopify, as text.
 
-A test validates each of them against the published schema of the Admin API. Sizes keep
-one document under the limit of 1,000 points; what does not fit is asked for page by
-page, because an order read in part would cancel the lines it lacks.
+A test validates each of them against the published schema of the Admin API. A document
+is charged by the sizes it asks for, and may cost 1,000 points: so an order is asked for
+in the size of most orders, and the rest page by page. It is never read in part: that
+would cancel the lines it lacks.
 
 https://shopify.dev/docs/api/admin-graphql/2026-10
 """
 
-FIRST_LISTED = 10
+FIRST_LISTED = 5
 """Fulfillments and refunds read with an order; they are plain lists without pages."""
 
 MOST_LISTED = 100
@@ -61,7 +62,7 @@ fragment Shipment on Fulfillment {
   createdAt
   updatedAt
   location { id }
-  fulfillmentLineItems(first: 10) {
+  fulfillmentLineItems(first: 5) {
     nodes { ...Fulfilled }
     pageInfo { ...Page }
   }
@@ -73,7 +74,7 @@ fragment MoneyBack on Refund {
   id
   createdAt
   processedAt
-  refundLineItems(first: 10) {
+  refundLineItems(first: 5) {
     nodes { ...Refunded }
     pageInfo { ...Page }
   }
@@ -87,7 +88,7 @@ fragment Routing on FulfillmentOrder {
   createdAt
   updatedAt
   assignedLocation { location { id } }
-  lineItems(first: 10) {
+  lineItems(first: 5) {
     nodes { ...Routed }
     pageInfo { ...Page }
   }
@@ -104,13 +105,13 @@ fragment WholeOrder on Order {
   cancelledAt
   test
   retailLocation { id }
-  lineItems(first: 50) {
+  lineItems(first: 20) {
     nodes { ...Line }
     pageInfo { ...Page }
   }
-  fulfillments(first: 10) { ...Shipment }
-  refunds(first: 10) { ...MoneyBack }
-  fulfillmentOrders(first: 10) {
+  fulfillments(first: 5) { ...Shipment }
+  refunds(first: 5) { ...MoneyBack }
+  fulfillmentOrders(first: 5) {
     nodes { ...Routing }
     pageInfo { ...Page }
   }
@@ -152,7 +153,7 @@ query AllFulfillments($id: ID!) {
   order(id: $id) { fulfillments(first: 100) { ...Shipment } }
 }
 """
-    + _FULFILLMENT.replace("first: 10", "first: 2")
+    + _FULFILLMENT.replace("first: 5", "first: 2")
     + _FULFILLED
     + _PAGE
 )
@@ -163,7 +164,7 @@ query AllRefunds($id: ID!) {
   order(id: $id) { refunds(first: 100) { ...MoneyBack } }
 }
 """
-    + _REFUND.replace("first: 10", "first: 2")
+    + _REFUND.replace("first: 5", "first: 2")
     + _REFUNDED
     + _PAGE
 )

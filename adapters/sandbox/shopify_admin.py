@@ -21,7 +21,7 @@ from graphql import (
 
 from adapters.sandbox.orders import clock
 from adapters.sandbox.shopify_orders import connection, order_node, stamp
-from adapters.sandbox.shopify_schema import SCHEMA, points
+from adapters.sandbox.shopify_schema import SCHEMA, has_writes, points
 from adapters.sandbox.shopify_writes import Writes, check_size, plain
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Bucket:
                 return False
             self._level -= wanted
             return True
+
+    def give_back(self, points: float) -> None:
+        """Return what was asked for and not used."""
+        with self._lock:
+            self._level = min(self.size, self._level + points)
 
     def status(self) -> dict[str, Any]:
         """As every answer tells it."""
@@ -95,7 +100,11 @@ class AdminApi:
             refused = _refusal("Throttled", "THROTTLED")
             return {**refused, "extensions": self._cost(wanted, None)}
         answer = self._execute(document, variables, body.get("operationName"))
-        answer["extensions"] = self._cost(wanted, wanted)
+        used = min(wanted, _objects(answer.get("data")))
+        if has_writes(document):
+            used = wanted
+        self.bucket.give_back(wanted - used)
+        answer["extensions"] = self._cost(wanted, used)
         return answer
 
     def _execute(
@@ -231,6 +240,14 @@ class AdminApi:
                 if name in ("available", "on_hand")
             ],
         }
+
+
+def _objects(data: Any) -> int:
+    if isinstance(data, list):
+        return sum(_objects(one) for one in data)
+    if not isinstance(data, dict):
+        return 0
+    return 1 + sum(_objects(one) for one in data.values())
 
 
 def _refusal(message: str, code: str) -> dict[str, Any]:

@@ -208,10 +208,17 @@ def points(document: DocumentNode, variables: Mapping[str, Any]) -> int:
     total = 0
     for one in document.definitions:
         if isinstance(one, OperationDefinitionNode):
-            is_write = one.operation == OperationType.MUTATION
-            inside = _inside(one.selection_set, fragments, variables)
-            total += MUTATION_POINTS + 3 if is_write else inside
-    return max(1, total)
+            total += _inside(one.selection_set, fragments, variables)
+    return MUTATION_POINTS + 3 if has_writes(document) else max(1, total)
+
+
+def has_writes(document: DocumentNode) -> bool:
+    """Whether a document changes anything."""
+    return any(
+        isinstance(one, OperationDefinitionNode)
+        and one.operation == OperationType.MUTATION
+        for one in document.definitions
+    )
 
 
 def _inside(

@@ -21,8 +21,7 @@ from graphql.validation import specified_rules
 
 from adapters.parts import shopify_documents
 from adapters.parts.shopify_quantities import variables
-from adapters.sandbox.shopify_schema import SCHEMA as SANDBOX
-from adapters.sandbox.shopify_schema import points
+from adapters.sandbox.shopify_schema import SCHEMA as SANDBOX, points
 from app.domain.channels import Wish
 from tests.adapters.shopify_schema import published_schema
 
