@@ -86,8 +86,10 @@ def key_of(event: StockEvent) -> str:
     names = [part for part in parts if part is not None]
     if event.kind in (COUNTED, OBSERVED) or event.line is None:
         names += [event.external_id or event.external_parent_id or event.sku or ""]
+    if event.kind == OBSERVED:
         names += [event.place or ""]
-    return ":".join(names)
+    # A colon inside an id must not make two facts look like one.
+    return ":".join(name.replace("%", "%25").replace(":", "%3A") for name in names)
 
 
 @dataclass(frozen=True, slots=True)

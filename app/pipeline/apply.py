@@ -32,6 +32,7 @@ PARKED = "parked"
 DUPLICATE = "duplicate"
 OBSERVED = "observed"
 
+_FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
 NEEDS_PLACE = {
     kinds.RETURNED,
     kinds.RECEIVED,
@@ -212,6 +213,10 @@ class _Batch:
             and event.kind == kinds.PLACED
             and self.book.lacks(channel, event)
         ):
+            verdict.verdict = SUPERSEDED
+            return
+        if event.version == 0 and event.kind in _FROM_HOLDS and found:
+            # A hold's promise; the order's own channel has spoken since.
             verdict.verdict = SUPERSEDED
             return
         extra, waits = self._extra(channel, event)

@@ -96,7 +96,7 @@ class Casebook:
         exact = self._cases.get(self.case_key(owner, event), {})
         same = exact.get(line_name(event))
         foreign = owner is not channel or event.line is None
-        if event.kind not in _REPORTED or not foreign:
+        if event.kind not in ORDER_KINDS or not foreign:
             return [same] if same is not None else []
         told = self._told_by_channel(owner, channel, event, exact)
         if same is not None and (same in told or not told):

@@ -52,7 +52,7 @@ class House:
     physical: tuple[int, ...]
     unassigned: Mapping[int, int]
     """Virtual location id → the channel whose promises sit there."""
-    mark: tuple[int, int] = field(default=(0, 0))
+    mark: store.Mark = field(default=(0, 0, 0))
 
     def source_of(self, channel_id: int | None) -> str:
         """How a case names who reported something."""
@@ -73,7 +73,7 @@ class HouseKeeper:
         return self._house
 
 
-def read_house(connection: Connection, mark: tuple[int, int] = (0, 0)) -> House:
+def read_house(connection: Connection, mark: store.Mark = (0, 0, 0)) -> House:
     """Read every channel and location."""
     places = connection.execute(sa.select(locations).order_by(locations.c.id)).all()
     physical = tuple(row.id for row in places if row.unassigned_of is None)

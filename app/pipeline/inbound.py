@@ -51,7 +51,7 @@ class Inbound:
         self._batch = batch
         self._keeper = HouseKeeper()
         self._adapters: dict[int, Adapter] = {}
-        self._mark: tuple[int, int] | None = None
+        self._mark: channel_store.Mark | None = None
         self.woken: set[str] = set()
         """Lanes that have work since these were last taken out."""
 

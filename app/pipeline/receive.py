@@ -17,7 +17,7 @@ import adapters
 from adapters.base import Adapter, SignedRequest
 from adapters.http import Http
 from app.domain.channels import Channel
-from app.domain.errors import HubError, WebhookRefused
+from app.domain.errors import ChannelError, HubError, WebhookRefused
 from app.domain.instants import Instant
 from app.store import channels as store
 from app.store.engine import writing
@@ -116,6 +116,11 @@ class Receiver:
         except WebhookRefused as refusal:
             self.refuse(key, refusal.cause, str(refusal), headers, len(body), now)
             raise
+        except ChannelError as error:
+            # The provider's own keys could not be read to check the signature.
+            raise CannotStore(
+                f"the signature cannot be checked now: {error}"
+            ) from error
         kept = {name: headers[name] for name in adapter.headers if name in headers}
         try:
             inbox_id, new = self._writer.put(

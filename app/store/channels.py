@@ -15,6 +15,9 @@ from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
 
 
+Mark = tuple[int, int, int]
+
+
 def rows(connection: Connection) -> Sequence[RowMapping]:
     """Every channel, by key."""
     return (
@@ -64,12 +67,13 @@ def _channel(connection: Connection, vault: Vault, one: RowMapping) -> Channel:
     )
 
 
-def changed_at(connection: Connection) -> tuple[int, int]:
+def changed_at(connection: Connection) -> Mark:
     """A mark that differs after any change of configuration."""
     found = connection.exec_driver_sql(
-        "SELECT coalesce(max(changed_at), 0), count(*) FROM channels"
+        "SELECT coalesce(max(changed_at), 0), count(*), "
+        "(SELECT count(*) FROM locations) FROM channels"
     ).one()
-    return found[0], found[1]
+    return found[0], found[1], found[2]
 
 
 def touch(connection: Connection, now: Instant) -> None:

@@ -1,0 +1,181 @@
+"""Units asked for through our own API: only these can be refused."""
+
+import threading
+
+import pytest
+
+from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
+from app.domain.instants import SECOND, now
+from app.pipeline import claims
+from app.pipeline.audit import differences
+from tests.builders import JACKET, Shop, order, sale
+
+
+def hold(shop: Shop, quantity: int, **values):
+    lines = [{"sku": JACKET, "quantity": quantity}]
+    at = values.pop("at", now())
+    seconds = values.pop("expires_in", 900)
+    return claims.hold(shop.engine, lines, seconds, actor="test", now=at, **values)
+
+
+def is_right(shop: Shop) -> bool:
+    with shop.engine.connect() as connection:
+        return differences(connection) == []
+
+
+def test_a_hold_takes_units_out_of_sale_and_gives_them_back(shop):
+    held = hold(shop, 3)
+    assert shop.level(JACKET) == {"available": 7, "reserved": 3}
+
+    assert claims.release(shop.engine, held["id"], actor="test", now=now())[
+        "state"
+    ] == ("released")
+    assert shop.level(JACKET) == {"available": 10}
+    assert is_right(shop)
+
+
+def test_a_claim_beyond_what_is_free_is_refused_whole(shop):
+    with pytest.raises(ShortOfUnits) as refused:
+        claims.hold(
+            shop.engine,
+            [{"sku": JACKET, "quantity": 6}, {"sku": JACKET, "quantity": 5}],
+            60,
+            actor="test",
+            now=now(),
+        )
+
+    assert refused.value.short == [{"sku": JACKET, "requested": 11, "available": 4}]
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_an_unknown_sku_is_named_with_its_line(shop):
+    with pytest.raises(UnknownName) as refused:
+        claims.hold(
+            shop.engine,
+            [{"sku": JACKET, "quantity": 1}, {"sku": "NOPE", "quantity": 1}],
+            60,
+            actor="test",
+            now=now(),
+        )
+
+    assert refused.value.field == "lines[1].sku"
+
+
+def test_a_hold_that_has_expired_stands_in_nobody_s_way(shop):
+    hold(shop, 10, expires_in=1, at=now() - 5 * SECOND)
+
+    hold(shop, 10)
+
+    assert shop.level(JACKET) == {"reserved": 10}
+    assert is_right(shop)
+
+
+def test_committing_turns_a_hold_into_an_order_and_says_the_same_again(shop):
+    held = hold(shop, 2)
+    first = claims.commit(
+        shop.engine, held["id"], "web", "1001", actor="test", now=now()
+    )
+
+    again = claims.commit(
+        shop.engine, held["id"], "web", "1001", actor="test", now=now()
+    )
+
+    assert first == again
+    assert shop.level(JACKET) == {"available": 8, "committed": 2}
+    with pytest.raises(HoldEnded):
+        claims.release(shop.engine, held["id"], actor="test", now=now())
+
+
+def test_an_order_that_was_committed_and_also_arrives_counts_once(shop):
+    held = hold(shop, 2)
+    claims.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+
+    shop.tell("web", order("1001", JACKET, 2, at=now()))
+
+    assert shop.level(JACKET) == {"available": 8, "committed": 2}
+    assert is_right(shop)
+
+
+def test_an_order_that_arrives_first_and_is_committed_counts_once(shop):
+    held = hold(shop, 2)
+    shop.tell("web", order("1001", JACKET, 2, at=now()))
+    claims.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+
+    assert shop.level(JACKET) == {"available": 8, "committed": 2}
+
+
+def test_an_order_consumes_the_hold_that_refers_to_it(shop):
+    hold(shop, 2, reference="1001")
+
+    shop.tell("web", order("1001", JACKET, 2, at=now()))
+
+    assert shop.level(JACKET) == {"available": 8, "committed": 2}
+    assert is_right(shop)
+
+
+def test_a_late_payment_does_not_sell_silently(shop):
+    held = hold(shop, 2, expires_in=1, at=now() - 5 * SECOND)
+
+    with pytest.raises(HoldEnded):
+        claims.commit(shop.engine, held["id"], actor="test", now=now())
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_a_transfer_is_on_the_way_until_it_arrives(shop):
+    shop.locations("uptown")
+    sent = claims.transfer(
+        shop.engine,
+        "downtown",
+        "uptown",
+        [{"sku": JACKET, "quantity": 4}],
+        actor="test",
+        now=now(),
+    )
+    assert shop.level(JACKET, "downtown") == {"available": 6}
+    assert shop.level(JACKET, "uptown") == {"incoming": 4}
+
+    with pytest.raises(ShortOfUnits):
+        claims.receive_transfer(
+            shop.engine,
+            sent["id"],
+            [{"sku": JACKET, "quantity": 5}],
+            actor="test",
+            now=now(),
+        )
+    claims.receive_transfer(
+        shop.engine,
+        sent["id"],
+        [{"sku": JACKET, "quantity": 3}],
+        actor="test",
+        now=now(),
+    )
+    assert shop.level(JACKET, "uptown") == {"available": 3, "incoming": 1}
+    assert is_right(shop)
+
+
+def test_two_hundred_buyers_get_exactly_the_fifty_there_are(shop):
+    shop.count(JACKET, "downtown", 50, at=now())
+    accepted, refused = [], []
+
+    def buy() -> None:
+        for _ in range(25):
+            try:
+                accepted.append(hold(shop, 1))
+            except ShortOfUnits:
+                refused.append(1)
+
+    buyers = [threading.Thread(target=buy) for _ in range(8)]
+    for buyer in buyers:
+        buyer.start()
+    for number in range(7):
+        shop.tell("till", sale(f"T-{number}", JACKET, 1, at=now()))
+    for buyer in buyers:
+        buyer.join()
+
+    taken = 7
+    level = shop.level(JACKET)
+    assert len(accepted) + len(refused) == 200
+    assert level.get("reserved", 0) == len(accepted)
+    assert 50 - taken <= len(accepted) <= 50
+    assert level.get("available", 0) == 50 - taken - len(accepted)
+    assert is_right(shop)

@@ -1,0 +1,249 @@
+"""Pushing numbers to a channel that listens, over real HTTP."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.instants import SECOND, iso, now
+from app.pipeline.publish import Publisher, discard, retry
+from app.store import channels
+from app.store.engine import writing
+from app.store.tables import incidents, publications, push_attempts
+from tests.builders import JACKET, SECRET, Shop, sale
+from tests.listening import listening
+
+
+@pytest.fixture
+def channel():
+    with listening() as channel:
+        yield channel
+
+
+@pytest.fixture
+def web(empty_shop, channel) -> Shop:
+    shop = empty_shop
+    shop.locations("downtown")
+    shop.channel("web", publish={}, settings={"push_url": channel.url})
+    shop.channel("till")
+    shop.sku(JACKET, "RED-SCARF")
+    shop.listing("web", JACKET, "jacket-1")
+    shop.count(JACKET, "downtown", 5)
+    return shop
+
+
+@pytest.fixture
+def publisher(web, settings) -> Publisher:
+    quick = replace(
+        settings,
+        push_deadline_seconds=1,
+        retry_base_seconds=0.01,
+        retry_cap_seconds=0.01,
+        retry_limit=3,
+    )
+    return Publisher(web.engine, web.vault, quick)
+
+
+def row(shop: Shop) -> sa.RowMapping:
+    with shop.engine.connect() as connection:
+        return connection.execute(sa.select(publications)).mappings().one()
+
+
+def push_all(publisher: Publisher) -> None:
+    while publisher.push_due("web"):
+        pass
+
+
+def set_row(shop: Shop, **values: Any) -> None:
+    with writing(shop.engine) as connection:
+        connection.execute(publications.update().values(**values))
+
+
+def test_a_change_is_pushed_with_the_number_as_it_is_now(web, publisher, channel):
+    for number in range(3):
+        web.tell("till", sale(f"T-{number}", JACKET, 1, at=now()))
+
+    push_all(publisher)
+
+    assert len(channel.pushes) == 1
+    assert channel.rows[0]["available"] == 2
+    assert channel.rows[0]["external_id"] == "jacket-1"
+    settled = row(web)
+    assert settled["accepted"] == 2
+    assert settled["accepted_version"] == settled["wanted_version"]
+    assert not settled["unsure"]
+
+
+def test_five_four_five_delivers_the_second_five(web, publisher, channel):
+    push_all(publisher)
+    at = now()
+    web.tell("till", sale("T", JACKET, 1, at=at))
+    push_all(publisher)
+    web.tell("till", dict(sale("T", JACKET, 0, at=at), version=iso(at + SECOND)))
+    push_all(publisher)
+
+    assert [row["available"] for row in channel.rows] == [5, 4, 5]
+
+
+def test_a_refusal_of_one_row_waits_for_a_person(web, publisher, channel):
+    channel.body = {
+        "results": [
+            {
+                "external_id": "jacket-1",
+                "location": None,
+                "status": "rejected",
+                "reason": "no such item",
+            }
+        ]
+    }
+    push_all(publisher)
+    assert row(web)["failed_at"] is not None
+    assert "no such item" in row(web)["last_error"]
+
+    web.tell("till", sale("T", JACKET, 1, at=now()))
+    push_all(publisher)
+    assert row(web)["failed_at"] is not None
+
+    channel.body = None
+    assert retry(web.engine, filter={"channel": "web"})[0] == 1
+    push_all(publisher)
+    assert row(web)["accepted"] == 4
+
+
+def test_a_channel_that_is_down_becomes_a_dead_letter_and_rises_again(
+    web, publisher, channel, eventually
+):
+    channel.status = 500
+    eventually(lambda: publisher.push_due("web") or row(web)["failed_at"], within=10)
+    while row(web)["failed_at"] is None:
+        publisher.push_due("web")
+    assert row(web)["attempts"] == 3
+    assert "500" in row(web)["last_error"]
+    assert len(set(channel.ids)) == 1, "one webhook-id for one exact body"
+
+    channel.status = 200
+    web.tell("till", sale("T", JACKET, 1, at=now()))
+    push_all(publisher)
+    assert row(web)["accepted"] == 4
+    assert row(web)["attempts"] == 0
+
+
+def test_the_channel_says_when_to_come_back(web, publisher, channel):
+    channel.status = 429
+    channel.headers = {"Retry-After": "30"}
+    publisher.push_due("web")
+
+    assert row(web)["next_attempt_at"] >= now() + 29 * SECOND
+    set_row(web, next_attempt_at=0)
+    publisher.push_due("web")
+    assert len(channel.ids) == 1, "the whole channel waits, not only the row"
+
+
+def test_silence_is_retried_and_leaves_the_row_unsure(web, publisher, channel):
+    channel.delay = 1.5
+    publisher.push_due("web")
+
+    assert row(web)["unsure"]
+    assert "did not answer" in row(web)["last_error"]
+    with web.engine.connect() as connection:
+        told = channels.row(connection, "web")
+    assert told["slow_until"] > now()
+
+
+def test_refused_credentials_pause_the_channel_and_tell_somebody(
+    web, publisher, channel
+):
+    channel.status = 401
+    publisher.push_due("web")
+    with web.engine.connect() as connection:
+        told = channels.row(connection, "web")
+        found = connection.execute(sa.select(incidents)).one()
+    assert told["paused_reason"] == "credentials refused"
+    assert "resume" in found.message
+    assert row(web)["failed_at"] is None
+
+    channel.status = 200
+    with writing(web.engine) as connection:
+        channels.resume(connection, "web", now())
+    push_all(publisher)
+    assert row(web)["accepted"] == 5
+
+
+def test_a_paused_channel_is_held_and_resumes_with_the_newest_number(
+    web, publisher, channel
+):
+    with writing(web.engine) as connection:
+        channels.pause(connection, "web", "stocktaking", now())
+    web.tell("till", sale("T", JACKET, 2, at=now()))
+    push_all(publisher)
+    assert channel.pushes == []
+
+    with writing(web.engine) as connection:
+        channels.resume(connection, "web", now())
+    push_all(publisher)
+    assert [row["available"] for row in channel.rows] == [3]
+
+
+def test_what_the_channel_already_shows_is_not_sent(web, publisher, channel):
+    web.tell(
+        "web",
+        {
+            "type": "observation",
+            "id": "o1",
+            "occurred_at": iso(now()),
+            "lines": [{"id": "1", "sku": "jacket-1", "quantity": 5}],
+        },
+    )
+    push_all(publisher)
+
+    assert channel.pushes == []
+    assert row(web)["accepted"] == 5
+
+
+def test_only_the_holder_of_the_lease_sends(web, publisher, channel, settings):
+    other = Publisher(web.engine, web.vault, settings)
+    assert other.lease("web")
+
+    publisher.push_due("web")
+
+    assert channel.pushes == []
+
+
+def test_a_worker_that_died_in_the_middle_leaves_a_row_that_is_sent_again(
+    web, publisher, channel
+):
+    set_row(web, unsure=True)
+    with writing(web.engine) as connection:
+        connection.execute(
+            push_attempts.insert().values(
+                channel_id=1,
+                key="k",
+                variables_hash="h",
+                started_at=1,
+                result="sending",
+            )
+        )
+    push_all(publisher)
+
+    assert row(web)["accepted"] == 5
+    assert not row(web)["unsure"]
+
+
+def test_discarding_forgets_until_stock_changes(web, publisher, channel):
+    assert discard(web.engine, [row(web)["id"]]) == 1
+    push_all(publisher)
+    assert channel.pushes == []
+
+    web.tell("till", sale("T", JACKET, 1, at=now()))
+    push_all(publisher)
+    assert channel.shows() == {"jacket-1": 4}
+
+
+def test_the_secret_appears_in_no_error(web, publisher, channel):
+    channel.status = 400
+    channel.body = {"error": f"bad secret {SECRET}"}
+    publisher.push_due("web")
+
+    assert "400" in row(web)["last_error"]
+    assert SECRET not in row(web)["last_error"]
