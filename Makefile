@@ -33,7 +33,7 @@ audit: $(VENV)/for-testing ## Ask for known vulnerabilities in what we run on
 	@$(BIN)/python .ci/audit.py requirements.lock
 
 bench: $(VENV)/for-testing ## Measure speed against the targets
-	$(BIN)/python -m pytest tests/benchmarks --benchmarks
+	$(BIN)/python -m pytest -m benchmark
 
 lock: $(VENV)/for-testing ## Look for newer versions and lock them
 	$(PIP) pip-tools
