@@ -8,6 +8,8 @@ https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from adapters.http import Answer, Http
@@ -103,6 +105,15 @@ class Admin:
         if not isinstance(told.get("data"), dict):
             raise RetryLater(f"{self.name}: the answer has no data", unknown=True)
         return told["data"]
+
+    @contextmanager
+    def expecting(self, what: str) -> Iterator[None]:
+        """Raise RetryLater where an answer is not built as the schema promises."""
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            words = f"{self.name} answered with {what} of another shape"
+            raise RetryLater(f"{words} ({type(error).__name__})") from error
 
     def _post(self, document: str, variables: dict[str, Any]) -> Answer:
         token = self._token()

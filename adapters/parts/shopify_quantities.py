@@ -187,11 +187,8 @@ def _read_place(admin: Admin, place: str, wishes: Iterable[Wish]) -> list[Readin
     data = admin.ask(
         LEVELS, {"ids": ids, "location": gid("Location", place)}, "read_inventory"
     )
-    shown = {
-        plain(str(node.get("id"))): _available(node)
-        for node in data.get("nodes") or ()
-        if isinstance(node, dict) and node.get("id")
-    }
+    with admin.expecting("a list of numbers"):
+        shown = {plain(node["id"]): _available(node) for node in data["nodes"] if node}
     return [
         Reading(wish.publication_id, shown.get(wish.external_id), read_at)
         for wish in asked
@@ -199,10 +196,8 @@ def _read_place(admin: Admin, place: str, wishes: Iterable[Wish]) -> list[Readin
 
 
 def _available(node: dict[str, Any]) -> int | None:
-    level = node.get("inventoryLevel")
-    if not node.get("tracked") or not level or not level.get("isActive"):
+    level = node["inventoryLevel"]
+    if not node["tracked"] or level is None or not level["isActive"]:
         return None
-    for one in level.get("quantities") or ():
-        if one.get("name") == "available":
-            return int(one["quantity"])
-    return None
+    found = {one["name"]: one["quantity"] for one in level["quantities"]}
+    return int(found["available"])

@@ -30,37 +30,46 @@ _OVERLAP: Instant = 2 * MINUTE
 def read_order(admin: Admin, order_id: str) -> dict[str, Any] | None:
     """One order; None where the shop has (or shows us) no such order."""
     data = admin.ask(ORDER, {"id": gid("Order", order_id)}, _SCOPE)
-    return _whole(admin, data.get("order"))
+    with admin.expecting("an order"):
+        return _whole(admin, data["order"])
 
 
 def read_routed_order(admin: Admin, fulfillment_order_id: str) -> dict[str, Any] | None:
     """The order that a fulfillment order belongs to."""
     asked = {"id": gid("FulfillmentOrder", fulfillment_order_id)}
     data = admin.ask(ROUTED_ORDER, asked, _ROUTING_SCOPE)
-    return _whole(admin, (data.get("fulfillmentOrder") or {}).get("order"))
+    with admin.expecting("an order"):
+        found = data["fulfillmentOrder"]
+        return _whole(admin, found["order"]) if found is not None else None
 
 
 def changed_orders(admin: Admin, since: Instant) -> Iterator[dict[str, Any]]:
-    """All orders that changed since then, oldest change first."""
+    """All orders that changed since then, oldest change first.
+
+    A shop that asks for a pause in between raises RetryLater; what was yielded stands.
+    """
     after = None
     query = f"updated_at:>='{iso(since - _OVERLAP)}'"
     while True:
         asked = {"query": query, "after": after}
-        page = admin.ask(CHANGED_ORDERS, asked, _SCOPE)["orders"]
-        for node in page["nodes"]:
-            found = read_order(admin, plain(node["id"]))
+        data = admin.ask(CHANGED_ORDERS, asked, _SCOPE)
+        with admin.expecting("a list of orders"):
+            ids = [plain(node["id"]) for node in data["orders"]["nodes"]]
+            more = data["orders"]["pageInfo"]["hasNextPage"]
+            after = data["orders"]["pageInfo"]["endCursor"]
+        for order_id in ids:
+            found = read_order(admin, order_id)
             if found is not None:
                 yield found
-        if not page["pageInfo"]["hasNextPage"]:
+        if not more:
             return
-        after = page["pageInfo"]["endCursor"]
 
 
 # -- to the last page ------------------------------------------------------------
 
 
 def _whole(admin: Admin, order: Any) -> dict[str, Any] | None:
-    if not isinstance(order, dict):
+    if order is None:
         return None
     for field in LISTS:
         if len(order[field]) >= FIRST_LISTED:

@@ -6,8 +6,7 @@ https://shopify.dev/docs/api/webhooks/2026-10
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from adapters.parts import shopify_catalogue as catalogue
-from adapters.parts import shopify_orders as orders
+from adapters.parts import shopify_catalogue as catalogue, shopify_orders as orders
 from adapters.parts.shopify_quantities import plain
 from adapters.parts.shopify_shapes import KEPT as ORDERS_KEPT
 from adapters.shapes import Name, Part, load
