@@ -1,0 +1,224 @@
+"""What the dashboard asks of many tables at once: what is not delivered, what is sold
+twice, what a number went through. Read only; ordered by what a person should see first.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain.instants import DAY, Instant
+from app.store import deliveries
+from app.store.tables import (
+    channels,
+    listings,
+    publications,
+    push_attempt_items,
+    push_attempts,
+    refused,
+    skus,
+    stock_events,
+    stock_levels,
+)
+
+URGENCY: Final = (
+    deliveries.FAILED,
+    deliveries.HELD,
+    deliveries.RETRYING,
+    deliveries.WAITING,
+)
+"""What is not delivered, the most urgent first."""
+
+Position = tuple[int, Instant, int]
+"""Where a page ends: urgency, wanted_at and id of its last row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which deliveries are looked at; `sku` is a part of the SKU or the name."""
+
+    state: str | None = None
+    channel: str | None = None
+    sku: str | None = None
+
+
+def undelivered(
+    connection: Connection,
+    look: Look,
+    now: Instant,
+    *,
+    limit: int,
+    after: Position | None = None,
+) -> Sequence[RowMapping]:
+    """Publications that are not as they should be, the most urgent and oldest first.
+
+    Every column of publications, and `state`, `urgency`, `channel`, `sku`, `name`,
+    `external_id`.
+    """
+    urgency = _urgency(now)
+    query = (
+        _publications(now)
+        .add_columns(urgency.label("urgency"))
+        .order_by(urgency, publications.c.wanted_at, publications.c.id)
+        .limit(limit)
+    )
+    if look.state is None:
+        query = query.where(_is_open(), urgency < len(URGENCY))
+    else:
+        query = query.where(deliveries.state_at(now) == look.state)
+    if look.channel:
+        query = query.where(channels.c.key == look.channel)
+    if look.sku:
+        query = query.where(
+            sa.or_(
+                skus.c.sku.icontains(look.sku, autoescape=True),
+                skus.c.name.icontains(look.sku, autoescape=True),
+            )
+        )
+    if after is not None:
+        here = sa.tuple_(urgency, publications.c.wanted_at, publications.c.id)
+        query = query.where(here > sa.tuple_(*after))
+    return connection.execute(query).mappings().all()
+
+
+def _urgency(now: Instant) -> sa.ColumnElement[int]:
+    order = {state: place for place, state in enumerate(URGENCY)}
+    return sa.case(order, value=deliveries.state_at(now), else_=len(URGENCY))
+
+
+def _is_open() -> sa.ColumnElement[bool]:
+    return sa.or_(
+        publications.c.wanted_version > publications.c.accepted_version,
+        publications.c.unsure,
+    )
+
+
+def _publications(now: Instant) -> sa.Select[Any]:
+    return (
+        sa.select(
+            publications,
+            deliveries.state_at(now).label("state"),
+            channels.c.key.label("channel"),
+            skus.c.sku,
+            skus.c.name,
+            listings.c.external_id,
+        )
+        .select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+        .join(skus, skus.c.id == publications.c.sku_id)
+        .join(listings, listings.c.id == publications.c.listing_id)
+    )
+
+
+def publication(connection: Connection, row_id: int, now: Instant) -> RowMapping | None:
+    """One publication as in `undelivered`, whatever its state; None when unknown."""
+    query = _publications(now).where(publications.c.id == row_id)
+    return connection.execute(query).mappings().first()
+
+
+def of_sku(connection: Connection, sku: str, now: Instant) -> Sequence[RowMapping]:
+    """What every channel shows of one SKU."""
+    query = _publications(now).where(skus.c.sku == sku)
+    ordered = query.order_by(channels.c.key, publications.c.place)
+    return connection.execute(ordered).mappings().all()
+
+
+def attempts(
+    connection: Connection, row_id: int, *, limit: int, before: int | None = None
+) -> Sequence[RowMapping]:
+    """The attempts at one publication, newest first: each with its number and result."""
+    item = push_attempt_items.c
+    query = (
+        sa.select(
+            push_attempts,
+            item.id.label("item_id"),
+            item.number,
+            item.expected,
+            item.version,
+            item.verdict,
+            item.reason,
+        )
+        .join(push_attempts, push_attempts.c.id == item.attempt_id)
+        .where(item.publication_id == row_id)
+        .order_by(item.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(item.id < before)
+    return connection.execute(query).mappings().all()
+
+
+def delivered_since(connection: Connection, since: Instant) -> int:
+    """How many listings took their newest number since then."""
+    return connection.execute(
+        sa.select(sa.func.count())
+        .select_from(publications)
+        .where(publications.c.accepted_at >= since)
+    ).scalar_one()
+
+
+def yesterday(now: Instant) -> Instant:
+    """The same time a day ago."""
+    return now - DAY
+
+
+def oversold(connection: Connection, *, limit: int) -> Sequence[RowMapping]:
+    """SKUs of which more is promised than there is, worst first: sku, name, units."""
+    short = sa.select(stock_levels.c.sku_id).where(stock_levels.c.available < 0)
+    total = sa.func.sum(stock_levels.c.available)
+    query = (
+        sa.select(
+            skus.c.sku, skus.c.name, sa.cast(-total, sa.BigInteger).label("units")
+        )
+        .join(stock_levels, stock_levels.c.sku_id == skus.c.id)
+        .where(skus.c.id.in_(short))
+        .group_by(skus.c.id, skus.c.sku, skus.c.name)
+        .having(total < 0)
+        .order_by(total, skus.c.sku)
+        .limit(limit)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def failures(connection: Connection, now: Instant) -> Sequence[RowMapping]:
+    """Failed publications by channel and kind of error: channel, error_class, rows,
+    an example of the error's text and of a SKU."""
+    query = (
+        sa.select(
+            channels.c.key.label("channel"),
+            publications.c.error_class,
+            sa.func.count().label("rows"),
+            sa.func.min(publications.c.last_error).label("example"),
+            sa.func.min(skus.c.sku).label("sku"),
+        )
+        .select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+        .join(skus, skus.c.id == publications.c.sku_id)
+        .where(
+            publications.c.failed_at.is_not(None),
+            deliveries.state_at(now) == deliveries.FAILED,
+        )
+        .group_by(channels.c.key, publications.c.error_class)
+        .order_by(sa.func.count().desc(), channels.c.key)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def refusals(connection: Connection) -> Sequence[RowMapping]:
+    """Webhooks turned away, by channel and cause, the newest first."""
+    query = sa.select(refused).order_by(refused.c.last_at.desc()).limit(100)
+    return connection.execute(query).mappings().all()
+
+
+def event_details(
+    connection: Connection, event_ids: Collection[int]
+) -> Mapping[int, str]:
+    """Stock event id → the rest of what its source told, as JSON."""
+    found = connection.execute(
+        sa.select(stock_events.c.id, stock_events.c.details).where(
+            stock_events.c.id.in_(event_ids)
+        )
+    )
+    return {row.id: row.details for row in found}

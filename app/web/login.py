@@ -1,0 +1,149 @@
+"""Logging in with e-mail and password, and who may press what."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, Final
+
+from flask import Flask, abort, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_limiter.util import get_remote_address
+from flask_login import (
+    LoginManager,
+    UserMixin,
+    current_user,
+    login_user,
+    logout_user,
+)
+from sqlalchemy.engine import RowMapping
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.store import people
+from app.web.hub import hub
+from app.web.security import limiter
+
+OPEN: Final = ("pages.login", "pages.log_in")
+"""What can be seen without a login."""
+LIFETIME: Final = timedelta(days=7)
+TRIES_PER_ACCOUNT: Final = "10 per 10 minutes"
+"""From one address for one e-mail: nobody can lock another person out."""
+TRIES_PER_ADDRESS: Final = "60 per 10 minutes"
+
+
+class Person(UserMixin):  # type: ignore[misc]
+    """Somebody who is logged in."""
+
+    def __init__(self, row: RowMapping) -> None:
+        self.id = row["id"]
+        self.email: str = row["email"]
+        self.role: str = row["role"]
+        self._mark = _mark(row["password_hash"])
+
+    def get_id(self) -> str:
+        """Name the person and the password: a new password ends old sessions."""
+        return f"{self.id}.{self._mark}"
+
+    def may(self, role: str) -> bool:
+        """Whether this person may do what asks for `role`."""
+        return people.allows(self.role, role)
+
+
+def _mark(password_hash: str) -> str:
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]
+
+
+def prepare(app: Flask) -> None:
+    """Set up sessions and who is behind one."""
+    app.config.setdefault("SESSION_COOKIE_SAMESITE", "Lax")
+    app.config.setdefault("SESSION_COOKIE_HTTPONLY", True)
+    app.config["PERMANENT_SESSION_LIFETIME"] = LIFETIME
+    manager = LoginManager()
+    manager.user_loader(_load)
+    manager.init_app(app)
+    app.jinja_env.globals["OPERATOR"] = people.OPERATOR
+
+
+def _load(written: str) -> Person | None:
+    number, _, mark = written.partition(".")
+    if not number.isdecimal():
+        return None
+    with hub().engine.connect() as connection:
+        row = people.user_by_id(connection, int(number))
+    if row is None or _mark(row["password_hash"]) != mark:
+        return None
+    return Person(row)
+
+
+def _account_key() -> str:
+    email = request.form.get("email", "").strip().lower()
+    return f"{get_remote_address()} {hashlib.sha256(email.encode()).hexdigest()}"
+
+
+def _failed(response: AnyResponse) -> bool:
+    return response.status_code == 401
+
+
+def throttled(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Slow guessing down: failed tries are counted, successful ones are not."""
+    for limit, key in (
+        (TRIES_PER_ACCOUNT, _account_key),
+        (TRIES_PER_ADDRESS, get_remote_address),
+    ):
+        view = limiter.limit(limit, key_func=key, deduct_when=_failed)(view)
+    return view
+
+
+def require() -> AnyResponse | None:
+    """Send whoever is not logged in to the login page, and back here afterwards."""
+    if current_user.is_authenticated:
+        return None
+    if request.method not in ("GET", "HEAD"):
+        return redirect(url_for("pages.login"), code=303)
+    wanted = request.full_path.rstrip("?")
+    return redirect(url_for("pages.login", next=wanted if wanted != "/" else None))
+
+
+def needs(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Allow a view only to those with at least this role."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            if not current_user.may(role):
+                abort(403)
+            return view(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def form(email: str = "", message: str = "", status: int = 200) -> ResponseReturnValue:
+    """Show the login page."""
+    with hub().engine.connect() as connection:
+        anybody = people.any_user(connection)
+    wanted = request.values.get("next", "")
+    return render_template(
+        "login.html", email=email, message=message, next=wanted, anybody=anybody
+    ), status
+
+
+def enter() -> bool:
+    """Check what the form says and log that person in."""
+    with hub().engine.connect() as connection:
+        row = people.check_password(
+            connection, request.form.get("email", ""), request.form.get("password", "")
+        )
+    if row is None:
+        return False
+    session.clear()
+    session.permanent = True
+    login_user(Person(row))
+    return True
+
+
+def leave() -> None:
+    """Forget who this was."""
+    logout_user()
+    session.clear()

@@ -1,0 +1,30 @@
+"""The dashboard: server-rendered pages for the people who run the hub.
+
+Every page works without JavaScript; what changes stock or deliveries is a form that
+calls a function of the pipeline. `frame` holds what all pages share.
+"""
+
+from flask import Flask
+
+from app.web import login
+from app.web.pages import (
+    channels,
+    deliveries,
+    frame,
+    inbox,
+    overview,
+    session,
+    stock,
+)
+
+__all__ = ["register"]
+
+PAGES = (session, overview, deliveries, channels, stock, inbox)
+"""Each of them adds its addresses to `frame.pages` when it is imported."""
+
+
+def register(app: Flask) -> None:
+    """Add the dashboard to an application that has its hub already."""
+    frame.prepare(app)
+    login.prepare(app)
+    app.register_blueprint(frame.pages)

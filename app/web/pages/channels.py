@@ -1,0 +1,108 @@
+"""`/channels`: how each channel is, and the buttons Pause and Resume."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain import instants
+from app.domain.errors import UnknownName
+from app.store import channels as store, deeds, deliveries, overview
+from app.store.engine import writing
+from app.store.people import OPERATOR
+from app.web import login
+from app.web.hub import hub
+from app.web.pages import words
+from app.web.pages.frame import back, pages
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One channel with what is known of it."""
+
+    row: RowMapping
+    word: words.Word
+    behind: Mapping[str, int]
+    """State → how many numbers."""
+    refused: list[RowMapping]
+    webhook_url: str
+
+
+REFUSED = {
+    "signature": "with a signature that none of our secrets made. Was it rotated?",
+    "stale": "signed too long ago. Is the sender's clock right?",
+    "missing_header": "without a header that the provider always sends.",
+    "too_large": "larger than allowed.",
+    "no_such_channel": "for a channel that does not exist.",
+}
+
+
+@pages.get("/channels")
+def channels() -> ResponseReturnValue:
+    """Show every channel."""
+    now = instants.now()
+    with hub().engine.connect() as connection:
+        listed = store.rows(connection)
+        counts = deliveries.counts(connection, now)
+        refused = _refused(connection)
+    root = hub().settings.public_url
+    cards = [
+        Card(
+            row,
+            words.channel(row, now),
+            {state: counts.get((row["key"], state), 0) for state in deliveries.STATES},
+            refused[row["key"]],
+            f"{root}/webhooks/{row['key']}",
+        )
+        for row in listed
+    ]
+    return render_template(
+        "channels.html", now=now, cards=cards, refused=REFUSED, strangers=refused["?"]
+    )
+
+
+def _refused(connection: Connection) -> Mapping[str, list[RowMapping]]:
+    by_channel: dict[str, list[RowMapping]] = defaultdict(list)
+    for row in overview.refusals(connection):
+        by_channel[row["channel"]].append(row)
+    return by_channel
+
+
+@pages.post("/channels/<key>/pause")
+@login.needs(OPERATOR)
+def pause(key: str) -> ResponseReturnValue:
+    """Stop sending numbers to a channel."""
+    reason = request.form.get("reason", "").strip()[:200]
+    now = instants.now()
+    said = reason or f"paused by {current_user.email}"
+    _set(key, "pause", lambda connection: store.pause(connection, key, said, now))
+    return back(
+        url_for("pages.channels"),
+        f"{key} is paused. Its webhooks are still taken in; its numbers wait.",
+    )
+
+
+@pages.post("/channels/<key>/resume")
+@login.needs(OPERATOR)
+def resume(key: str) -> ResponseReturnValue:
+    """Send numbers again, the newest ones."""
+    now = instants.now()
+    _set(key, "resume", lambda connection: store.resume(connection, key, now))
+    hub().wakes.wake(f"outbound:{key}")
+    return back(
+        url_for("pages.channels"), f"{key} is sent its newest numbers again, as of now."
+    )
+
+
+def _set(key: str, action: str, change: Any) -> None:
+    try:
+        with writing(hub().engine) as connection:
+            change(connection)
+            deeds.note(connection, current_user.email, action, key, instants.now())
+    except UnknownName:
+        abort(404)

@@ -1,0 +1,109 @@
+"""What all pages share: the blueprint, the login before every view, and the helpers
+that views and templates use. CSRF and security headers: `app.web.security`."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_bootstrap import Bootstrap5
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.domain import instants
+from app.web import login
+from app.web.pages import words
+
+STATIC = Path(__file__).parent.parent / "static"
+
+KEPT_SECONDS = 3600
+"""How long a browser keeps files; ours have their version in the address."""
+
+pages = Blueprint("pages", __name__)
+
+
+def prepare(app: Flask) -> None:
+    """Set up styles served from here, and the templates' helpers."""
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = KEPT_SECONDS
+    # A form is good as long as the session: the page may be open on a wall all day.
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    Bootstrap5(app)
+    app.jinja_env.filters.update(
+        iso=instants.iso,
+        number=words.number,
+        units=words.units,
+        day=words.day,
+        pretty=words.pretty,
+    )
+    app.jinja_env.globals.update(asset=asset, words=words)
+
+
+@pages.before_request
+def _check() -> AnyResponse | None:
+    return None if request.endpoint in login.OPEN else login.require()
+
+
+@pages.after_request
+def _private(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+@pages.errorhandler(CSRFError)
+def _expired(_error: CSRFError) -> ResponseReturnValue:
+    return render_template("error.html", status=400, is_expired=True), 400
+
+
+@cache
+def _version(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
+
+
+def asset(name: str) -> str:
+    """The address of a file of ours; it changes with the content, so it may be kept."""
+    return url_for("static", filename=name, v=_version(name))
+
+
+def local_path(target: str | None, default: str) -> str:
+    """`target` if it is a path on this very host, else `default`.
+
+    Browsers read a backslash like a slash, so `/\\evil.example` leaves the host too.
+    """
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return default
+    if "\\" in target or any(ord(letter) < 33 for letter in target):
+        return default
+    parts = urlsplit(target)
+    return default if parts.scheme or parts.netloc else target
+
+
+def back(default: str, message: str = "", tone: str = "success") -> AnyResponse:
+    """Return to the page the form was on, and say what was done."""
+    if message:
+        flash(message, tone)
+    return redirect(local_path(request.form.get("back"), default), code=303)
+
+
+def chosen(field: str = "id") -> list[int]:
+    """The rows a form is about: the one whose button was pressed, else those ticked."""
+    one = request.form.get("one")
+    texts = [one] if one else request.form.getlist(field)
+    return [int(text) for text in texts if text.isdecimal() and len(text) < 19]
+
+
+def positive(name: str) -> int | None:
+    """A whole number from the address, or None."""
+    text = request.args.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 19 else None

@@ -1,0 +1,159 @@
+"""`/inbox`: webhooks that wait for a person, why, and what to do about each."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain import instants
+from app.domain.errors import BadConfiguration, UnknownName
+from app.pipeline import inbound, listings
+from app.store import deeds, messages
+from app.store.engine import writing
+from app.store.people import OPERATOR
+from app.web import login
+from app.web.hub import hub
+from app.web.pages import words
+from app.web.pages.frame import back, chosen, pages, positive
+
+PAGE = 30
+NOTHING = "Nothing was selected. Tick some messages first."
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a parked line waits for."""
+
+    kind: str
+    """`sku`, `location` or `channel`."""
+    channel: str
+    word: str
+    """The name as the source sent it."""
+    external_id: str
+    external_parent_id: str
+    quantity: int
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message with what its lines wait for."""
+
+    row: RowMapping
+    word: words.Word
+    waits: Sequence[Wait]
+
+
+@pages.get("/inbox")
+def inbox() -> ResponseReturnValue:
+    """Show the messages of one state, newest first."""
+    with hub().engine.connect() as connection:
+        counts = messages.counts(connection)
+        state = _state(counts)
+        found = messages.page(
+            connection,
+            limit=PAGE + 1,
+            before=positive("before"),
+            state=state,
+            channel=request.args.get("channel") or None,
+        )
+        shown = [_shown(connection, row) for row in found[:PAGE]]
+    more = found[PAGE - 1]["id"] if len(found) > PAGE else None
+    return render_template(
+        "inbox.html", counts=counts, state=state, found=shown, more=more
+    )
+
+
+def _state(counts: Any) -> str:
+    asked = request.args.get("state", "")
+    if asked in messages.STATES:
+        return asked
+    return "parked" if counts["parked"] or not counts["buried"] else "buried"
+
+
+def _shown(connection: Connection, row: RowMapping) -> Shown:
+    waits = []
+    if row["state"] == "parked":
+        said = messages.events_of(connection, row["id"])
+        waits = [_wait(event) for event in said if event["verdict"] == "parked"]
+    return Shown(row, words.MESSAGE[row["state"]], waits)
+
+
+def _wait(event: RowMapping) -> Wait:
+    kind, _, rest = (event["waits_for"] or "").partition(":")
+    channel, _, word = rest.partition(":")
+    details = json.loads(event["details"])
+    return Wait(
+        kind,
+        channel,
+        word,
+        details.get("external_id") or details.get("sku") or word,
+        details.get("external_parent_id") or "",
+        event["target"],
+        words.TOLD.get(event["kind"], event["kind"]),
+    )
+
+
+@pages.post("/inbox/replay")
+@login.needs(OPERATOR)
+def replay() -> ResponseReturnValue:
+    """Read the chosen messages again."""
+    ids = chosen()
+    if not ids:
+        return back(url_for("pages.inbox"), NOTHING, "warning")
+    matched = inbound.replay(hub().engine, ids)
+    hub().wakes.wake("inbound")
+    _note("replay", "inbox", {"ids": ids[:1000]})
+    is_or_are = "is" if matched == 1 else "are"
+    return back(
+        url_for("pages.inbox"),
+        f"{words.units(matched, 'message')} {is_or_are} being read again.",
+    )
+
+
+@pages.post("/inbox/name")
+@login.needs(OPERATOR)
+def name_listing() -> ResponseReturnValue:
+    """Say which SKU a channel's item is; what waits for it applies by itself."""
+    told = {name: request.form.get(name, "").strip() for name in _FIELDS}
+    if not told["sku"]:
+        return back(url_for("pages.inbox"), "Say which SKU it is.", "warning")
+    try:
+        _, lanes = listings.map_listing(
+            hub().engine,
+            told["channel"],
+            told["sku"],
+            told["external_id"],
+            told["external_parent_id"] or None,
+            now=instants.now(),
+        )
+    except UnknownName as error:
+        if error.field == "channel":
+            abort(404)
+        flash(f"{error}. Check the spelling, or add it to the SKUs first.", "danger")
+        return back(url_for("pages.inbox"))
+    except BadConfiguration as error:
+        return back(url_for("pages.inbox"), f"That did not work: {error}.", "danger")
+    for lane in lanes:
+        hub().wakes.wake(lane)
+    _note("name listing", told["channel"], told)
+    return back(
+        url_for("pages.inbox"),
+        f"{told['external_id']} on {told['channel']} is {told['sku']} from now on. "
+        "What waited for it is in the stock.",
+    )
+
+
+_FIELDS = ("channel", "sku", "external_id", "external_parent_id")
+
+
+def _note(action: str, subject: str, details: Any) -> None:
+    with writing(hub().engine) as connection:
+        deeds.note(
+            connection, current_user.email, action, subject, instants.now(), details
+        )

@@ -1,0 +1,171 @@
+"""`/`: what is wrong, what it means for which products, and what to press."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain import instants
+from app.domain.instants import Instant
+from app.store import channels as channel_store, deliveries, messages, overview as store
+from app.store.overview import Look, Position
+from app.web.hub import hub
+from app.web.pages import issues, rows, words
+from app.web.pages.frame import pages
+from app.web.pages.rows import Delivery
+
+PAGE = 50
+LOOKED_AT = 500
+"""How many of the most urgent deliveries are weighed for the risk on top."""
+WORST = 500
+"""How many oversold products are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The numbers on top."""
+
+    at_risk: int
+    """Units that channels offer too many, or that are promised twice."""
+    is_at_least: bool
+    """More is undelivered than was weighed."""
+    failed: int
+    waiting: int
+    retrying: int
+    held: int
+    overdue: Instant | None
+    delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One channel on the overview."""
+
+    key: str
+    provider: str
+    word: words.Word
+    behind: int
+    """Numbers not delivered yet."""
+    failed: int
+
+
+@pages.get("/")
+def overview() -> ResponseReturnValue:
+    """Show the dashboard."""
+    now = instants.now()
+    look = wanted()
+    after = position(request.args.get("after"))
+    with hub().engine.connect() as connection:
+        urgent = rows.read(
+            connection, store.undelivered(connection, Look(), now, limit=LOOKED_AT), now
+        )
+        found = store.undelivered(connection, look, now, limit=PAGE + 1, after=after)
+        shown = rows.read(connection, found[:PAGE], now)
+        state = _state(connection, urgent, now)
+    more = cursor(found[PAGE - 1]) if len(found) > PAGE else None
+    return render_template(
+        "overview.html",
+        now=now,
+        look=look,
+        filters=filters(look),
+        deliveries=shown,
+        after=request.args.get("after"),
+        more=more,
+        **state,
+    )
+
+
+def _state(
+    connection: Connection, urgent: list[Delivery], now: Instant
+) -> dict[str, Any]:
+    counts = deliveries.counts(connection, now)
+    listed = channel_store.rows(connection)
+    oversold = store.oversold(connection, limit=WORST)
+    seen = issues.Seen(
+        urgent=urgent,
+        oversold=oversold,
+        channels=listed,
+        failures=store.failures(connection, now),
+        inbox=messages.counts(connection),
+        incidents=messages.incidents_page(connection, limit=20, is_open=True),
+        now=now,
+    )
+    found = issues.find(seen)
+    strip = _strip(connection, counts, seen)
+    return {
+        "tiles": [_tile(row, counts, now) for row in listed],
+        "strip": strip,
+        "issues": found,
+        "verdict": issues.verdict(found, seen, behind=strip.waiting),
+    }
+
+
+def _strip(
+    connection: Connection,
+    counts: Mapping[tuple[str, str], int],
+    seen: issues.Seen,
+) -> Strip:
+    by_state = {
+        state: sum(n for (_, word), n in counts.items() if word == state)
+        for state in deliveries.STATES
+    }
+    twice = sum(int(row["units"]) for row in seen.oversold)
+    return Strip(
+        at_risk=rows.excess(seen.urgent) + twice,
+        is_at_least=len(seen.urgent) == LOOKED_AT or len(seen.oversold) == WORST,
+        failed=by_state[deliveries.FAILED],
+        waiting=by_state[deliveries.WAITING] + by_state[deliveries.RETRYING],
+        retrying=by_state[deliveries.RETRYING],
+        held=by_state[deliveries.HELD],
+        overdue=deliveries.oldest_due(connection, seen.now),
+        delivered=store.delivered_since(connection, store.yesterday(seen.now)),
+    )
+
+
+def _tile(row: RowMapping, counts: Mapping[tuple[str, str], int], now: Instant) -> Tile:
+    key = row["key"]
+    word, failed = words.channel(row, now), counts.get((key, deliveries.FAILED), 0)
+    return Tile(
+        key,
+        row["provider"],
+        words.NEEDS_YOU if failed and word.tone == "ok" else word,
+        sum(counts.get((key, state), 0) for state in store.URGENCY),
+        failed,
+    )
+
+
+# -- what is asked for ---------------------------------------------------------
+
+
+def wanted() -> Look:
+    """The filter in the address; words nobody uses mean everything."""
+    state = request.values.get("state", "")
+    return Look(
+        state=state if state in deliveries.STATES else None,
+        channel=request.values.get("channel") or None,
+        sku=request.values.get("sku", "").strip() or None,
+    )
+
+
+def filters(look: Look) -> dict[str, str]:
+    """The filter as it stands in an address."""
+    return {name: value for name, value in asdict(look).items() if value}
+
+
+def cursor(row: RowMapping) -> str:
+    """Where the next page begins, as it stands in an address."""
+    return f"{row['urgency']}.{row['wanted_at']}.{row['id']}"
+
+
+def position(text: str | None) -> Position | None:
+    """Read a cursor; None when it is none."""
+    parts = (text or "").split(".")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        return None
+    if any(len(part) > 18 for part in parts):
+        return None
+    urgency, wanted_at, row_id = map(int, parts)
+    return urgency, wanted_at, row_id

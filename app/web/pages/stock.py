@@ -1,0 +1,86 @@
+"""`/stock`: search; `/stock/<sku>`: how much there is, who shows what, what happened."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import abort, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain import instants
+from app.domain.instants import Instant
+from app.store import balances, history, overview as store
+from app.store.balances import When
+from app.store.history import Position
+from app.web.hub import hub
+from app.web.pages import rows, words
+from app.web.pages.frame import pages
+
+PAGE = 50
+
+
+@pages.get("/stock")
+def search() -> ResponseReturnValue:
+    """Find a SKU by a part of its code, its name or its barcode."""
+    text = request.args.get("q", "").strip()
+    after = request.args.get("after") or None
+    when = When(instants.now())
+    with hub().engine.connect() as connection:
+        found = balances.page(
+            connection, when, limit=PAGE + 1, after=after, search=text or None
+        )
+    more = found[PAGE - 1]["sku"] if len(found) > PAGE else None
+    return render_template(
+        "stock_search.html", found=found[:PAGE], q=text, after=after, more=more
+    )
+
+
+@pages.get("/stock/<path:sku>")
+def stock(sku: str) -> ResponseReturnValue:
+    """Show one SKU: its levels, the number on each channel, its ledger."""
+    now = instants.now()
+    before = _position(request.args.get("before"))
+    with hub().engine.connect() as connection:
+        balance = balances.stock_of(connection, sku, When(now))
+        sku_id = history.sku_id_of(connection, sku)
+        if balance is None or sku_id is None:
+            abort(404)
+        shown = rows.read(connection, store.of_sku(connection, sku, now), now)
+        found = history.page(connection, sku_id, limit=PAGE + 1, before=before)
+        entries = _entries(connection, found[:PAGE])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    return render_template(
+        "stock.html",
+        now=now,
+        balance=balance,
+        deliveries=shown,
+        excess=rows.excess(shown),
+        entries=entries,
+        before=request.args.get("before"),
+        more=f"{last['occurred_at']}.{last['id']}" if last else None,
+    )
+
+
+def _entries(
+    connection: Connection, found: Sequence[RowMapping]
+) -> list[Mapping[str, Any]]:
+    details = store.event_details(connection, {row["event_id"] for row in found})
+    return [
+        {
+            "row": row,
+            "says": words.entry(row, json.loads(details.get(row["event_id"], "{}"))),
+            "effect": words.effect(row),
+        }
+        for row in found
+    ]
+
+
+def _position(text: str | None) -> Position | None:
+    occurred_at, _, entry_id = (text or "").partition(".")
+    if not (occurred_at.isdecimal() and entry_id.isdecimal()):
+        return None
+    if len(occurred_at) > 18 or len(entry_id) > 18:
+        return None
+    moment: Instant = int(occurred_at)
+    return moment, int(entry_id)
