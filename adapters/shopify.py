@@ -24,14 +24,15 @@ from shopify.utils.shop_url import sanitize_shop_domain
 
 from adapters.base import Adapter, SignedRequest
 from adapters.http import Http
-from adapters.parts import shopify_orders as orders
-from adapters.parts import shopify_quantities as quantities
-from adapters.parts import shopify_reading as reading
+from adapters.parts import (
+    shopify_orders as orders,
+    shopify_quantities as quantities,
+    shopify_reading as reading,
+)
 from adapters.parts.shopify_client import API_VERSION, Admin
 from adapters.parts.shopify_topics import KEPT, TOPICS
 from adapters.signatures import HmacBody
-from app.domain.channels import Channel, Outcome, Wish
-from app.domain.channels import Reading as Shown
+from app.domain.channels import Channel, Outcome, Reading as Shown, Wish
 from app.domain.errors import BadConfiguration, InvalidSignature
 from app.domain.events import Message, Normalised, Read, key_of
 from app.domain.instants import Instant
