@@ -67,7 +67,7 @@ def page(
     after: int | None = None,
 ) -> Sequence[RowMapping]:
     """Up to `limit` publications by id: every column, and `state`, `channel`, `sku`,
-    `external_id`, `external_parent_id`, `provider`; `after` ends the page before."""
+    `name`, `external_id`, `external_parent_id`, `provider`; `after` ends the page before."""
     query = (
         _filtered(
             sa.select(
@@ -76,6 +76,7 @@ def page(
                 channels.c.key.label("channel"),
                 channels.c.provider,
                 skus.c.sku,
+                skus.c.name,
                 listings.c.external_id,
                 listings.c.external_parent_id,
             ),

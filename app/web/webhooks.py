@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.wsgi import get_content_length, get_input_stream
+from werkzeug.wsgi import get_content_length
 
 from app.domain import instants
 from app.domain.errors import InvalidSignature, MissingHeader, StaleWebhook
@@ -27,7 +26,12 @@ from app.web import metrics
 from app.web.problems import MEDIA_TYPE, document
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import (
+        InputStream,
+        StartResponse,
+        WSGIApplication,
+        WSGIEnvironment,
+    )
 
 PREFIX = "/webhooks/"
 RETRY_AFTER_SECONDS = 5
@@ -41,6 +45,10 @@ class Answer(NamedTuple):
     status: int
     body: Mapping[str, object]
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class TooLarge(Exception):
+    """The body is larger than a webhook may be."""
 
 
 class BrokenTransfer(Exception):
@@ -73,6 +81,8 @@ class Webhooks:
 
     def _answer(self, environ: "WSGIEnvironment", path: str) -> Answer:
         key, _, token = path[len(PREFIX) :].removesuffix("/").partition("/")
+        if not key.isprintable():
+            key = "?"  # a database may not even be asked for it
         if environ["REQUEST_METHOD"] != "POST":
             return _problem(
                 405, "webhooks are sent with POST", headers=(("Allow", "POST"),)
@@ -96,7 +106,7 @@ class Webhooks:
         now = instants.now()
         try:
             body = read_body(environ, self._max_body_bytes)
-        except RequestEntityTooLarge:
+        except TooLarge:
             detail = f"a webhook may have {self._max_body_bytes} bytes at most"
             self._refuse(key, "too_large", detail, headers, environ, now)
             return _problem(413, detail)
@@ -144,19 +154,34 @@ class Webhooks:
 
 
 def read_body(environ: "WSGIEnvironment", limit: int) -> bytes:
-    """Read the whole body, at most `limit` bytes of it.
+    """Read the whole body, at most one byte more than `limit`.
 
-    Raises RequestEntityTooLarge, without reading at all when the length is announced,
-    and BrokenTransfer when fewer bytes came than were announced.
+    Raises TooLarge, without reading at all when the length is announced, and
+    BrokenTransfer when fewer bytes came than were announced.
     """
     announced = get_content_length(environ)
-    try:
-        body = get_input_stream(environ, max_content_length=limit).read()
-    except (ClientDisconnected, OSError, ParseException) as error:
-        raise BrokenTransfer("the body broke off while it was sent") from error
+    if announced is None and not environ.get("wsgi.input_terminated"):
+        return b""
+    if announced is not None and announced > limit:
+        raise TooLarge
+    wanted = limit + 1 if announced is None else announced
+    body = _read(environ["wsgi.input"], wanted)
+    if len(body) > limit:
+        raise TooLarge
     if announced is not None and len(body) < announced:
         raise BrokenTransfer(f"{len(body)} of {announced} announced bytes arrived")
     return body
+
+
+def _read(stream: "InputStream", wanted: int) -> bytes:
+    parts: list[bytes] = []
+    try:
+        while wanted > 0 and (part := stream.read(wanted)):
+            parts.append(part)
+            wanted -= len(part)
+    except (OSError, ParseException) as error:
+        raise BrokenTransfer("the body broke off while it was sent") from error
+    return b"".join(parts)
 
 
 _REFUSALS = (NoSuchChannel, MissingHeader, InvalidSignature, StaleWebhook)

@@ -134,10 +134,9 @@ def _repeated(kept: Kept) -> Response:
 
 def _body_hash() -> str:
     """The same for the same JSON, however it is written down."""
-    told: Any = request.get_json(silent=True)
-    written = (
-        request.get_data()
-        if told is None
-        else json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
-    )
-    return hashlib.sha256(written).hexdigest()
+    raw = request.get_data()
+    try:
+        told = json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return hashlib.sha256(raw).hexdigest()
+    return hashlib.sha256(told.encode()).hexdigest()

@@ -3,21 +3,45 @@
 What a view takes and gives is checked by its schemas, which OpenAPI shows too.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from flask import Request, current_app
 from flask_smorest import Blueprint
-from marshmallow import Schema
+from marshmallow import Schema, missing
+from webargs.flaskparser import FlaskParser
 
-from app.web.problems import MEDIA_TYPE
+from app.web.problems import MEDIA_TYPE, Problem
 
 Wrap: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 PREFIX = "/api/v1"
 
 
+class JsonBody(FlaskParser):
+    """Reads bodies; says in words why one cannot be read."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Parse the body; an empty one is missing."""
+        raw = req.get_data()
+        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        if req.content_length is None and len(raw) >= limit:
+            raise Problem(413, f"a body may have {limit} bytes at most")
+        if not raw:
+            return missing
+        if not req.is_json:
+            raise Problem(415, "send JSON, with Content-Type: application/json")
+        try:
+            return json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise Problem(400, f"the body is no JSON: {error}") from error
+
+
 class Resource(Blueprint):  # type: ignore[misc]
     """The views of one resource."""
+
+    ARGUMENTS_PARSER = JsonBody()
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, __name__, url_prefix=PREFIX, description=description)

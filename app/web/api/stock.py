@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from app.domain import instants
@@ -159,7 +160,7 @@ def list_ledger(query: dict[str, Any], sku: str) -> Any:
     with hub().engine.connect() as connection:
         sku_id = history.sku_id_of(connection, sku) if storable(sku) else None
         if sku_id is None:
-            raise _no_sku(sku)
+            return _named_ledger(sku, query)
         rows = history.page(
             connection,
             sku_id,
@@ -169,6 +170,14 @@ def list_ledger(query: dict[str, Any], sku: str) -> Any:
         )
     entries = [entry(row) for row in rows]
     return page_of(entries, query["limit"], lambda row: (row["occurred_at"], row["id"]))
+
+
+def _named_ledger(sku: str, query: dict[str, Any]) -> Response:
+    """A SKU's own name may end in /ledger: then this is its stock."""
+    found = _balance(f"{sku}/ledger", query)
+    if found is None:
+        raise _no_sku(sku)
+    return jsonify(Balance().dump(found))
 
 
 def _balance(sku: str, query: dict[str, Any]) -> dict[str, Any] | None:

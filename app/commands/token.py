@@ -1,0 +1,29 @@
+"""`onecount token …`: what programs come in with."""
+
+import click
+
+from app.store import people
+from app.store.engine import open_engine, writing
+from config.settings import Settings
+
+
+@click.group()
+def command() -> None:
+    """Tokens for the API."""
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(people.ROLES),
+    required=True,
+    help="viewer reads, operator also writes stock, admin may do everything.",
+)
+@click.pass_obj
+def create(settings: Settings, name: str, role: str) -> None:
+    """Make a token and print it, alone and for the only time."""
+    engine = open_engine(settings.database_url)
+    with writing(engine) as connection:
+        token = people.create_token(connection, name, role)
+    click.echo(token)

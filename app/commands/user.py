@@ -1,0 +1,31 @@
+"""`onecount user …`: people who may open the dashboard."""
+
+import click
+
+from app.store import people
+from app.store.engine import open_engine, writing
+from config.settings import Settings
+
+
+@click.group()
+def command() -> None:
+    """Logins for the dashboard."""
+
+
+@command.command()
+@click.argument("email")
+@click.option(
+    "--role",
+    type=click.Choice(people.ROLES),
+    default=people.ADMIN,
+    show_default=True,
+    help="viewer looks, operator also acts, admin may do everything.",
+)
+@click.password_option(help="Asked for when left out.")
+@click.pass_obj
+def create(settings: Settings, email: str, role: str, password: str) -> None:
+    """Let a person log in to the dashboard."""
+    engine = open_engine(settings.database_url)
+    with writing(engine) as connection:
+        people.create_user(connection, email, password, role)
+    click.echo(f"{email} can log in now, as {role}.")

@@ -1,0 +1,59 @@
+"""The web application on a real database and a real Redis, with a small shop in it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.factory import create_app
+from app.store import people
+from app.store.engine import writing
+from app.store.vault import Vault
+from app.web.hub import EXTENSION, Hub
+from tests.builders import JACKET, Shop
+from tests.web.calls import Api
+
+
+@pytest.fixture
+def app(settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    hub: Hub = app.extensions[EXTENSION]
+    hub.receiver.close()
+    hub.wakes.redis.close()
+    hub.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def token(engine) -> Callable[[str], str]:
+    def make(role: str) -> str:
+        with writing(engine) as connection:
+            return people.create_token(connection, f"a {role}", role)
+
+    return make
+
+
+@pytest.fixture
+def api(client: FlaskClient, token: Callable[[str], str]) -> Api:
+    """The API as an administrator's program calls it."""
+    return Api(client, token("admin"))
+
+
+@pytest.fixture
+def shop(engine, settings) -> Iterator[Shop]:
+    """Ten blue jackets downtown, a store that shows them and a till."""
+    shop = Shop(engine, Vault(settings.secret_keys))
+    shop.locations("downtown", "harbour")
+    shop.channel("web", mapped={"downtown": "d", "harbour": "h"}, publish={})
+    shop.channel("till", mapped={"downtown": "1"}, publish=None)
+    shop.sku(JACKET)
+    shop.listing("web", JACKET, "jacket-on-the-web")
+    shop.count(JACKET, "downtown", 10)
+    yield shop
+    shop.receiver.close()
