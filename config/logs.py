@@ -5,7 +5,7 @@ On a terminal it is made for eyes, elsewhere one JSON object per line.
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -19,6 +19,17 @@ _QUIET = {
     "alembic": logging.WARNING,
 }
 """Libraries that tell of every step: only their warnings are worth a line."""
+
+
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    """Looks the stream up at every line, for whoever exchanges it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
 
 
 def configure(settings: Settings) -> None:
@@ -41,7 +52,7 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],

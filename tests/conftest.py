@@ -37,7 +37,22 @@ def database_url(
         shutil.copy(request.getfixturevalue("_sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    yield from _copied(request.getfixturevalue("_postgres_template"))
+    yield from _copied(
+        request.getfixturevalue("_postgres_server"),
+        request.getfixturevalue("_postgres_template"),
+    )
+
+
+@pytest.fixture
+def empty_database_url(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """A database without a single table."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new' / 'onecount.db'}"
+        return
+    server = request.getfixturevalue("_postgres_server")
+    yield from _copied(server, server.set(database="template1"))
 
 
 @pytest.fixture
@@ -95,11 +110,11 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgres_url() -> Iterator[str]:
-    """The server's URL: the one that is named, else a server from a wheel."""
+def _postgres_server() -> Iterator[sa.URL]:
+    """The server that is named, else one from a wheel."""
     named = os.environ.get("ONECOUNT_TEST_POSTGRES_URL")
     if named:
-        yield named
+        yield sa.make_url(named).set(drivername="postgresql+psycopg")
         return
     with warnings.catch_warnings():
         # It looks for a runtime folder while it is imported, and says if there is none.
@@ -109,13 +124,13 @@ def _postgres_url() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="onecount-pg-"))
     with get_server(folder, cleanup_mode="delete") as server:
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
-        yield server.get_uri()
+        yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(_postgres_url: str) -> Iterator[sa.URL]:
+def _postgres_template(_postgres_server: sa.URL) -> Iterator[sa.URL]:
     """A migrated database to copy; nobody is connected to it."""
-    server = sa.make_url(_postgres_url).set(drivername="postgresql+psycopg")
+    server = _postgres_server
     template = server.set(database=f"onecount_{uuid.uuid4().hex}")
     _administer(server, f'CREATE DATABASE "{template.database}"')
     engine = open_engine(template.render_as_string(hide_password=False))
@@ -125,8 +140,7 @@ def _postgres_template(_postgres_url: str) -> Iterator[sa.URL]:
     _administer(server, f'DROP DATABASE "{template.database}" WITH (FORCE)')
 
 
-def _copied(template: sa.URL) -> Iterator[str]:
-    server = template.set(database="postgres")
+def _copied(server: sa.URL, template: sa.URL) -> Iterator[str]:
     copy = template.set(database=f"onecount_{uuid.uuid4().hex}")
     _administer(
         server, f'CREATE DATABASE "{copy.database}" TEMPLATE "{template.database}"'
