@@ -128,7 +128,9 @@ class _Batch:
             applied.wake |= checkpoints.count(
                 self.connection, self.house, count, self.now
             )
-        applied.wake |= publications.observe(self.connection, self.seen, self.now)
+        applied.wake |= publications.observe(
+            self.connection, self.house, self.seen, self.now
+        )
         self._write_events()
         return applied
 

@@ -36,6 +36,8 @@ class Place:
     """Our locations this channel may sell from."""
     places: Mapping[str, tuple[int, ...]]
     """For publishing: the channel's own place ('' for none) → our locations."""
+    reads: bool
+    """Its own numbers can be asked for."""
     tracks: bool
     """Its own effects on its numbers are followed (compare-and-set, time stamps)."""
 
@@ -166,6 +168,7 @@ def _place(
         publish=publish,
         draws_from=draws,
         places=places if mapped else {"": draws},
+        reads=kind.reads,
         tracks=kind.compares or kind.stamps,
     )
 

@@ -14,7 +14,6 @@ from app.store import bulk
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
 
-
 Mark = tuple[int, int, int]
 
 

@@ -124,7 +124,7 @@ GRACE: Instant = 5 * SECOND
 
 
 def observe(
-    connection: Connection, seen: Sequence[Observation], now: Instant
+    connection: Connection, house: "House", seen: Sequence[Observation], now: Instant
 ) -> set[int]:
     """Take observations in; return the channels where one cannot be explained.
 
@@ -142,36 +142,44 @@ def observe(
                 publications.c.place == one.place,
             )
         ).mappings()
+        can_read = house.channels[one.channel_id].reads
         for row in rows.all():
-            if take_reading(connection, row, one.available, one.observed_at):
+            if _take(connection, row, one, can_read):
                 woken |= mark_rows(connection, [row["id"]], now)
                 doubt(connection, row["id"], one.observed_at, now + GRACE)
     return woken
 
 
-def take_reading(
-    connection: Connection, row: sa.RowMapping, available: int, read_at: Instant
-) -> bool:
-    """Store one reading; True when it shows something that we cannot explain.
+CLOSE: Instant = 2 * SECOND
+"""Times nearer than this cannot be ordered: providers' clocks tick whole seconds."""
 
-    Only a reading sets `observed`; one dated before the last reading changes nothing.
+
+def _take(
+    connection: Connection, row: sa.RowMapping, seen: Observation, can_read: bool
+) -> bool:
+    """Store one observation; True when it shows something that we cannot explain.
+
+    Only a reading sets `observed`; one dated before the last reading changes nothing,
+    unless the clocks cannot tell: then the channel is read, and that decides.
     """
-    if row["observed_at"] is not None and read_at <= row["observed_at"]:
-        return False
-    values: dict[str, object] = {"observed": available, "observed_at": read_at}
-    foreign = False
-    if read_at >= (row["believed_at"] or 0):
-        foreign = available != row["believed"]
-        values |= {"believed": available, "believed_at": read_at}
+    at, number = seen.observed_at, seen.available
+    last = max(row["observed_at"] or 0, row["believed_at"] or 0)
+    foreign = number != row["believed"] and row["accepted"] is not None
+    values: dict[str, object] = {}
+    if at > (row["observed_at"] or 0):
+        values = {"observed": number, "observed_at": at}
+    if at >= last:
+        values |= {"believed": number, "believed_at": at}
         if not foreign:
             values["doubt_at"] = None
-        elif available != row["accepted"]:
+        elif number != row["accepted"]:
             # Channels ordered by time stamps: ours must come after this to win.
-            values["effect_at"] = max(row["effect_at"], read_at)
-    connection.execute(
-        publications.update().where(publications.c.id == row["id"]).values(**values)
-    )
-    return foreign and row["accepted"] is not None
+            values["effect_at"] = max(row["effect_at"], at)
+    elif not can_read or last - at > CLOSE:
+        foreign = False
+    if values:
+        _set(connection, row["id"], **values)
+    return foreign
 
 
 def doubt(

@@ -1,0 +1,250 @@
+"""Whole channels against their sandboxes: sales there, pushes from here, echoes back.
+
+The sandbox's webhooks go straight into the receiver, as the web process would put them.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import sqlalchemy as sa
+
+from adapters.sandbox.shopify import ShopifySandbox
+from adapters.sandbox.square import SquareSandbox
+from app.domain.errors import HubError
+from app.domain.instants import now
+from app.pipeline.audit import differences
+from app.pipeline.fetching import Fetcher
+from app.pipeline.publish import Publisher
+from app.store.engine import writing
+from app.store.tables import publications, push_attempts
+from tests.adapters.sandboxes import control, serving
+from tests.builders import JACKET, Shop, sale
+
+ITEM = "808950810"
+PLACE = "655441491"
+
+
+@contextmanager
+def door(shop: Shop) -> Iterator[str]:
+    """An address whose POSTs end in the shop's inbox, unless `shop.deaf` is set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status = 200
+            try:
+                if not getattr(shop, "deaf", False):
+                    key = self.path.split("/")[2]
+                    shop.receiver.receive(key, headers, body, None, now())
+            except HubError:
+                status = 401
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Trade:
+    """A shop with one channel in its sandbox."""
+
+    def __init__(self, shop: Shop, key: str, url: str, publisher, fetcher) -> None:
+        self.shop, self.key, self.url = shop, key, url
+        self.publisher, self.fetcher = publisher, fetcher
+
+    def work(self) -> None:
+        """Apply, fetch and push until nothing is due."""
+        busy = True
+        while busy:
+            self.shop.apply()
+            busy = self.fetcher.fetch_due(self.key) > 0
+            busy = self.publisher.push_due(self.key) or busy
+
+    def settle(self, eventually, number: int) -> None:
+        """Work until the channel itself shows this number (and so do we)."""
+
+        def right() -> bool:
+            with writing(self.shop.engine) as connection:
+                # Nobody waits out a grace or a backoff in a test.
+                connection.execute(publications.update().values(next_attempt_at=0))
+            self.work()
+            row = self.row()
+            quiet = row["wanted_version"] == row["accepted_version"]
+            return self.shows() == number and quiet
+
+        eventually(right)
+
+    def row(self) -> sa.RowMapping:
+        with self.shop.engine.connect() as connection:
+            return connection.execute(sa.select(publications)).mappings().one()
+
+    def shows(self) -> int:
+        import requests
+
+        state = requests.get(f"{self.url}/_sandbox/state", timeout=5).json()
+        return state["stock"][ITEM][PLACE]
+
+    def attempts(self) -> int:
+        with self.shop.engine.connect() as connection:
+            count = sa.select(sa.func.count(push_attempts.c.id))
+            return connection.execute(count).scalar_one()
+
+
+def open_shop(shop: Shop, provider: str, url: str, **values) -> None:
+    shop.locations("downtown")
+    shop.channel(
+        "web",
+        provider=provider,
+        base_url=url,
+        mapped={"downtown": PLACE},
+        publish={"from": ["downtown"]},
+        **values,
+    )
+    shop.channel("till")
+    shop.sku(JACKET)
+    with writing(shop.engine) as connection:
+        from app.pipeline.listings import save_listing
+
+        save_listing(connection, "web", JACKET, ITEM, "variant-1")
+    shop.listing("web", JACKET, ITEM)
+    with writing(shop.engine) as connection:
+        save_listing(connection, "web", JACKET, ITEM, "49148385")
+    shop.count(JACKET, "downtown", 5)
+
+
+CONFIG = {
+    "secret": "hush",
+    "token": "shpat_sandbox",
+    "items": [{"id": ITEM, "parent": "49148385", "sku": JACKET, "name": "Jacket"}],
+    "locations": [{"id": PLACE, "name": "Downtown"}],
+    "stock": {ITEM: {PLACE: 5}},
+    "retry_seconds": [0.1, 0.2, 0.4],
+    "retry_scale": 0.001,
+}
+
+
+@pytest.fixture(params=["shopify", "square"])
+def trade(request, empty_shop, settings):
+    shop, provider = empty_shop, request.param
+    with ExitStack() as stack:
+        address = stack.enter_context(door(shop)) + "/webhooks/web"
+        config = CONFIG | {"webhook_url": address}
+        if provider == "shopify":
+            sandbox = ShopifySandbox(config | {"shop": "blue-jacket.myshopify.com"})
+            setup = {"settings": {"shop": "blue-jacket.myshopify.com"}}
+        else:
+            sandbox = SquareSandbox(config | {"notification_url": address})
+            setup = {"settings": {"notification_url": address}}
+        url = stack.enter_context(serving(sandbox))
+        secrets = {"webhook": ["hush"], "access_token": ["shpat_sandbox"]}
+        open_shop(shop, provider, url, secrets=secrets, **setup)
+        quick = replace(settings, retry_base_seconds=0.01, retry_cap_seconds=0.05)
+        publisher = Publisher(shop.engine, shop.vault, quick)
+        fetcher = Fetcher(shop.engine, shop.vault, quick)
+        yield Trade(shop, "web", url, publisher, fetcher)
+
+
+def sell(trade: Trade, quantity: int = 1, **values) -> dict:
+    lines = [{"item": ITEM, "quantity": quantity}]
+    return control(trade.url, "sell", lines=lines, **values)
+
+
+def is_right(trade: Trade) -> bool:
+    with trade.shop.engine.connect() as connection:
+        return differences(connection) == []
+
+
+def test_a_sale_elsewhere_lowers_the_number_there(trade, eventually):
+    trade.settle(eventually, 5)
+    trade.shop.tell("till", sale("T-1", JACKET, 2, at=now()))
+
+    trade.settle(eventually, 3)
+
+    assert is_right(trade)
+
+
+def test_its_own_sale_is_counted_once_and_nothing_is_pushed_back(trade, eventually):
+    trade.settle(eventually, 5)
+    sell(trade, shipped=True, place=PLACE)
+    eventually(lambda: trade.work() or trade.shop.level(JACKET).get("available") == 4)
+
+    trade.settle(eventually, 4)
+
+    assert trade.shop.level(JACKET) == {"available": 4}
+    assert is_right(trade)
+
+
+def test_an_echo_makes_no_entry_and_no_push(trade, eventually):
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    trade.settle(eventually, 4)
+    sent = trade.attempts()
+
+    eventually(lambda: any("level" in str(s) or s for s in trade.shop.messages()))
+    trade.settle(eventually, 4)
+    trade.work()
+
+    assert trade.attempts() == sent
+    assert trade.shop.level(JACKET) == {"available": 4}
+
+
+def test_a_sale_whose_webhook_is_late_is_not_put_back_on_sale(trade, eventually):
+    trade.settle(eventually, 5)
+    trade.shop.deaf = True
+    sell(trade, 2, shipped=True, place=PLACE)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+
+    if trade.publisher._adapters["web"].compares:
+        trade.settle(eventually, 2)
+        assert trade.shop.level(JACKET) == {"available": 2}
+    else:
+        # A later sale than our stamp is kept by the channel itself.
+        eventually(lambda: trade.work() or trade.shows() <= 4)
+        assert trade.shows() == 2
+    assert is_right(trade)
+
+
+def test_a_number_edited_by_hand_is_put_right(trade, eventually):
+    trade.settle(eventually, 5)
+    control(trade.url, "edit", item=ITEM, place=PLACE, quantity=50)
+    eventually(lambda: trade.work() or trade.row()["doubt_at"] or trade.shows() == 5)
+
+    trade.settle(eventually, 5)
+
+    assert trade.shop.level(JACKET) == {"available": 5}
+
+
+def test_a_push_whose_answer_got_lost_is_read_before_it_is_repeated(trade, eventually):
+    trade.settle(eventually, 5)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    with writing(trade.shop.engine) as connection:
+        connection.execute(publications.update().values(unsure=True))
+
+    trade.settle(eventually, 4)
+
+    assert not trade.row()["unsure"]
+
+
+def test_a_channel_in_bad_weather_gets_the_number_in_the_end(trade, eventually):
+    trade.settle(eventually, 5)
+    control(trade.url, "weather", status=500)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    trade.work()
+    assert trade.row()["attempts"] >= 1
+
+    control(trade.url, "weather")
+    trade.settle(eventually, 4)
