@@ -53,7 +53,7 @@ class Wakes:
         )
         self._script = self.redis.register_script(_WAKE)
         self._queues = {
-            name: rq.Queue(name, connection=self.redis, serializer=JSONSerializer())
+            name: rq.Queue(name, connection=self.redis, serializer=JSONSerializer)
             for name in QUEUES
         }
 

@@ -44,9 +44,9 @@ def work(queue: str) -> None:
         try:
             connection = redis.Redis.from_url(settings.redis_url)
             worker = Worker(
-                [rq.Queue(queue, connection=connection, serializer=JSONSerializer())],
+                [rq.Queue(queue, connection=connection, serializer=JSONSerializer)],
                 connection=connection,
-                serializer=JSONSerializer(),
+                serializer=JSONSerializer,
             )
             worker.work(logging_level="WARNING")
             return
