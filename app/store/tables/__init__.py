@@ -1,0 +1,60 @@
+"""Every table, grouped as configuration · receiving · stock · publishing · people.
+
+Times are microseconds since 1970 UTC (`_at`). Text columns named `targets`, `posted`,
+`details`, `document` … hold JSON. Quantities are 64-bit integers.
+"""
+
+from app.store.tables.columns import metadata
+from app.store.tables.configuration import (
+    channel_locations,
+    channels,
+    listings,
+    locations,
+    skus,
+)
+from app.store.tables.people import api_tokens, audit_log, idempotency_keys, users
+from app.store.tables.publishing import (
+    incidents,
+    leases,
+    publications,
+    push_attempt_items,
+    push_attempts,
+)
+from app.store.tables.receiving import inbox, refused, refused_samples
+from app.store.tables.stock import (
+    checkpoints,
+    hold_lines,
+    holds,
+    ledger,
+    lines,
+    stock_events,
+    stock_levels,
+)
+
+__all__ = [
+    "api_tokens",
+    "audit_log",
+    "channel_locations",
+    "channels",
+    "checkpoints",
+    "hold_lines",
+    "holds",
+    "idempotency_keys",
+    "inbox",
+    "incidents",
+    "leases",
+    "ledger",
+    "lines",
+    "listings",
+    "locations",
+    "metadata",
+    "publications",
+    "push_attempt_items",
+    "push_attempts",
+    "refused",
+    "refused_samples",
+    "skus",
+    "stock_events",
+    "stock_levels",
+    "users",
+]

@@ -1,0 +1,77 @@
+"""Configuration: channels, locations, SKUs and how channels list them."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, UniqueConstraint
+
+from app.store.tables.columns import Big, Text, count, id_, metadata, ref, text
+
+channels = sa.Table(
+    "channels",
+    metadata,
+    id_(),
+    Column("key", Text, nullable=False, unique=True),
+    Column("provider", Text, nullable=False),
+    Column("base_url", Text),
+    text("settings", "{}"),
+    text("secrets"),  # encrypted JSON: name → list of values
+    Column("publish", Text),  # JSON; NULL: listens only
+    text("authority", "{}"),
+    Column("ships_from", Text),
+    Column("private_addresses", sa.Boolean, nullable=False, server_default=sa.true()),
+    Column("paused_at", Big),
+    Column("paused_reason", Text),
+    Column("disconnected_at", Big),
+    Column("held_until", Big),  # the channel asked us to wait
+    Column("slow_until", Big),  # timed out: served by the slow lane until then
+    count("failures"),  # channel-level failures in a row
+    Column("last_error", Text),
+    Column("answered_at", Big),
+    Column("orders_read_at", Big),  # cursor of `recent`
+    count("changed_at"),
+)
+
+locations = sa.Table(
+    "locations",
+    metadata,
+    id_(),
+    Column("code", Text, nullable=False, unique=True),
+    text("name"),
+    Column("custodian", Text),
+    # The virtual place of promises that name no location yet: one per channel.
+    ref("unassigned_of", "channels", nullable=True),
+)
+
+channel_locations = sa.Table(
+    "channel_locations",
+    metadata,
+    id_(),
+    ref("channel_id", "channels"),
+    ref("location_id", "locations"),
+    Column("external_id", Text, nullable=False),
+    count("position"),
+    UniqueConstraint("channel_id", "location_id"),
+)
+
+skus = sa.Table(
+    "skus",
+    metadata,
+    id_(),
+    Column("sku", Text, nullable=False, unique=True),
+    text("name"),
+    Column("barcode", Text),
+)
+
+listings = sa.Table(
+    "listings",
+    metadata,
+    id_(),
+    ref("channel_id", "channels"),
+    ref("sku_id", "skus"),
+    Column("external_id", Text, nullable=False),
+    Column("external_parent_id", Text),
+    text("name"),
+    Column("gone_at", Big),
+    UniqueConstraint("channel_id", "external_id"),
+    Index(None, "channel_id", "external_parent_id"),
+    Index(None, "sku_id"),
+)

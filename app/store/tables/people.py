@@ -1,0 +1,53 @@
+"""People: users, tokens, idempotency keys and the audit log."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, UniqueConstraint
+
+from app.store.tables.columns import Big, Text, id_, metadata, ref, text
+
+users = sa.Table(
+    "users",
+    metadata,
+    id_(),
+    Column("email", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("disabled_at", Big),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    id_(),
+    Column("name", Text, nullable=False),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("revoked_at", Big),
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    id_(),
+    ref("token_id", "api_tokens"),
+    Column("path", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("body_hash", Text, nullable=False),
+    Column("status", Big, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    UniqueConstraint("token_id", "path", "key"),
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    id_(),
+    Column("at", Big, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    text("details", "{}"),
+)

@@ -1,0 +1,100 @@
+"""Publishing: publications, attempts, leases and incidents."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, UniqueConstraint
+
+from app.store.tables.columns import Big, Text, count, id_, link, metadata, ref, text
+
+publications = sa.Table(
+    "publications",
+    metadata,
+    id_(),
+    ref("channel_id", "channels"),
+    ref("listing_id", "listings"),
+    ref("sku_id", "skus"),
+    text("place"),  # the channel's own location id; '' where it has none
+    count("wanted_version", 1),
+    count("wanted_at"),
+    count("accepted_version"),
+    Column("accepted", Big),
+    Column("accepted_at", Big),
+    Column("observed", Big),
+    Column("observed_at", Big),
+    Column("believed", Big),
+    Column("believed_at", Big),
+    Column("unsure", sa.Boolean, nullable=False, server_default=sa.false()),
+    Column("doubt_at", Big),  # it showed a number that we cannot explain yet
+    count("misses"),  # compare-and-set misses in a row
+    count("stamp"),  # the time our newest write was stamped with
+    count("effect_at"),  # the newest event of this channel applied here
+    count("attempts"),
+    count("next_attempt_at"),
+    Column("failed_at", Big),
+    Column("error_class", Text),
+    Column("last_error", Text),
+    Column("discarded_at", Big),
+    UniqueConstraint("listing_id", "place"),
+    Index(None, "sku_id"),
+)
+Index(
+    "ix_publications_due",
+    publications.c.channel_id,
+    publications.c.next_attempt_at,
+    sqlite_where=publications.c.wanted_version > publications.c.accepted_version,
+    postgresql_where=publications.c.wanted_version > publications.c.accepted_version,
+)
+
+push_attempts = sa.Table(
+    "push_attempts",
+    metadata,
+    id_(),
+    ref("channel_id", "channels"),
+    Column("key", Text, nullable=False),
+    Column("variables_hash", Text, nullable=False),
+    Column("started_at", Big, nullable=False),
+    Column("finished_at", Big),
+    # sending · accepted · partly · refused · retry · unknown
+    Column("result", Text, nullable=False),
+    Column("error", Text),
+    Column("delay_reason", Text),
+    Index(None, "channel_id", "id"),
+)
+
+push_attempt_items = sa.Table(
+    "push_attempt_items",
+    metadata,
+    id_(),
+    link("attempt_id"),
+    link("publication_id"),
+    Column("number", Big, nullable=False),
+    Column("expected", Big),
+    Column("version", Big, nullable=False),
+    Column("verdict", Text),
+    Column("reason", Text),
+    Index(None, "publication_id", "id"),
+    Index(None, "attempt_id"),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Big, nullable=False),
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    id_(),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    ref("channel_id", "channels", nullable=True),
+    text("message"),
+    text("details", "{}"),
+    count("times", 1),
+    Column("opened_at", Big, nullable=False),
+    Column("seen_at", Big, nullable=False),
+    Column("closed_at", Big),
+    Index(None, "kind", "subject"),
+)

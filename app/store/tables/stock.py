@@ -1,0 +1,139 @@
+"""Stock: events, cases, the ledger, levels, counts and holds."""
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
+
+from app.domain.states import STATES
+from app.store.tables.columns import Big, Text, count, id_, link, metadata, ref, text
+
+stock_events = sa.Table(
+    "stock_events",
+    metadata,
+    id_(),
+    link("channel_id", nullable=True),
+    Column("key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("target", Big, nullable=False),
+    Column("version", Big, nullable=False),
+    Column("occurred_at", Big, nullable=False),
+    Column("recorded_at", Big, nullable=False),
+    # posted · superseded · quarantined · parked · observed
+    Column("verdict", Text, nullable=False),
+    Column("note", Text),
+    Column("waits_for", Text),
+    Column("inbox_id", Big),
+    Column("actor", Text),
+    text("details", "{}"),  # the rest of the event, as the source told it
+    UniqueConstraint("key", "version", "target"),
+)
+Index("ix_stock_events_inbox", stock_events.c.inbox_id)
+Index(
+    "ix_stock_events_parked",
+    stock_events.c.waits_for,
+    sqlite_where=stock_events.c.verdict == "parked",
+    postgresql_where=stock_events.c.verdict == "parked",
+)
+
+lines = sa.Table(
+    "lines",
+    metadata,
+    id_(),
+    Column("case_key", Text, nullable=False),  # the order, receipt, transfer …
+    Column("line", Text, nullable=False),
+    link("channel_id", nullable=True),
+    Column("order_number", Text),
+    link("sku_id", nullable=True),
+    text("targets", "{}"),
+    text("posted", "[]"),
+    UniqueConstraint("case_key", "line"),
+)
+Index(
+    "ix_lines_number",
+    lines.c.order_number,
+    lines.c.channel_id,
+    sqlite_where=lines.c.order_number.is_not(None),
+    postgresql_where=lines.c.order_number.is_not(None),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    id_(),
+    link("sku_id"),
+    Column("kind", Text, nullable=False),
+    Column("quantity", Big, nullable=False),
+    Column("from_state", Text, nullable=False),
+    link("from_location_id"),
+    Column("to_state", Text, nullable=False),
+    link("to_location_id"),
+    Column("occurred_at", Big, nullable=False),
+    Column("recorded_at", Big, nullable=False),
+    link("event_id"),
+    link("channel_id", nullable=True),
+    Column("actor", Text),
+    Column("reason", Text),
+    Column("reverses", Big),
+    CheckConstraint("quantity > 0", name="positive"),
+    Index(None, "sku_id", "occurred_at", "id"),
+)
+Index("ix_ledger_event", ledger.c.event_id)
+
+stock_levels = sa.Table(
+    "stock_levels",
+    metadata,
+    id_(),
+    ref("sku_id", "skus"),
+    ref("location_id", "locations"),
+    *(count(state) for state in STATES),
+    Column("counted_at", Big),  # the newest checkpoint here
+    UniqueConstraint("sku_id", "location_id"),
+    CheckConstraint("reserved >= 0", name="reserved"),
+    CheckConstraint("committed >= 0", name="committed"),
+    CheckConstraint("inspection >= 0", name="inspection"),
+    CheckConstraint("damaged >= 0", name="damaged"),
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    id_(),
+    link("sku_id"),
+    link("location_id"),
+    Column("occurred_at", Big, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("counted", Big, nullable=False),
+    Column("version", Big, nullable=False),
+    Column("key", Text, nullable=False),
+    UniqueConstraint("sku_id", "location_id", "occurred_at"),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    id_(),
+    Column("hold_id", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),  # active · committed · released · expired
+    Column("reference", Text),
+    Column("created_at", Big, nullable=False),
+    Column("expires_at", Big, nullable=False),
+    Column("ended_at", Big),
+    Column("actor", Text),
+    Column("answer", Text),  # what the commit answered, for a second commit
+    CheckConstraint(
+        "state IN ('active','committed','released','expired')", name="state"
+    ),
+)
+Index("ix_holds_active", holds.c.state, holds.c.expires_at)
+Index("ix_holds_reference", holds.c.reference)
+
+hold_lines = sa.Table(
+    "hold_lines",
+    metadata,
+    id_(),
+    ref("hold", "holds"),
+    ref("sku_id", "skus"),
+    ref("location_id", "locations"),
+    Column("quantity", Big, nullable=False),
+    Index(None, "hold"),
+    Index(None, "sku_id"),
+)
