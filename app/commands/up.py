@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import click
@@ -103,7 +105,7 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 async def _announce(settings: Settings, login: Login | None) -> None:
     """Say where the dashboard is as soon as it answers."""
-    while not await asyncio.to_thread(_listens, settings.host, settings.port):
+    while not await asyncio.to_thread(_answers, settings.host, settings.port):
         await asyncio.sleep(0.1)
     click.secho(f"\nOnecount is running. Dashboard: {settings.public_url}", bold=True)
     if login is None:
@@ -137,10 +139,14 @@ def _bind(host: str, port: int) -> int:
         return int(candidate.getsockname()[1])
 
 
-def _listens(host: str, port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
+    """Whether the web process serves; that it listens would say too little."""
     seen = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    connection = HTTPConnection(seen, port, timeout=5)
     try:
-        with socket.create_connection((seen, port), timeout=1):
-            return True
-    except OSError:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
