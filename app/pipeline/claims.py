@@ -39,14 +39,19 @@ def hold(
     actor: str,
     now: Instant,
     wakes: Waker | None = None,
+    hold_id: str | None = None,
 ) -> dict[str, Any]:
     """Reserve units for `expires_in` seconds. Lines are {"sku","quantity","location"?}.
 
-    Raises ShortOfUnits or UnknownName; then nothing is held.
+    A `hold_id` of the caller's own makes a repeat the same hold. Raises ShortOfUnits or
+    UnknownName; then nothing is held.
     """
-    hold_id = str(uuid4())
+    hold_id = hold_id or str(uuid4())
     expires_at = now + expires_in * SECOND
     with applying(engine) as connection:
+        known = holds.find(connection, hold_id)
+        if known is not None:
+            return _answer(hold_id, known["state"], known["expires_at"])
         house = current(connection)
         claimed = _claim(connection, house, lines, now)
         row = holds.make(connection, hold_id, reference, actor, now, expires_at)
@@ -292,13 +297,19 @@ def transfer(
     actor: str,
     now: Instant,
     wakes: Waker | None = None,
+    transfer_id: str | None = None,
 ) -> dict[str, Any]:
-    """Send units to another location. Raises ShortOfUnits, UnknownName."""
-    transfer_id = str(uuid4())
+    """Send units to another location. Raises ShortOfUnits, UnknownName.
+
+    A `transfer_id` of the caller's own, with the same `now`, makes a repeat the same
+    transfer.
+    """
+    transfer_id = transfer_id or str(uuid4())
     with applying(engine) as connection:
         house = current(connection)
         asked = [{**line, "location": from_} for line in lines]
-        _claim(connection, house, asked, now)
+        if not _is_told(connection, f"api:{kinds.TRANSFERRED}:{transfer_id}:"):
+            _claim(connection, house, asked, now)
         events = [
             StockEvent(
                 kinds.TRANSFERRED,
@@ -315,7 +326,8 @@ def transfer(
         ]
         recorded, woken = record_in(connection, events, actor=actor, now=now)
     wake_all(wakes, woken)
-    return {"id": transfer_id, "state": "sent", "entries": recorded.entries}
+    keys = [verdict.key for verdict in recorded.events]
+    return {"id": transfer_id, "state": "sent", "events": keys}
 
 
 def receive_transfer(
@@ -326,22 +338,17 @@ def receive_transfer(
     actor: str,
     now: Instant,
     wakes: Waker | None = None,
+    fact_id: str | None = None,
 ) -> dict[str, Any]:
-    """Take in units that were sent. Raises ShortOfUnits (more than is on the way)."""
+    """Take in units that were sent. Raises ShortOfUnits (more than is on the way).
+
+    A `fact_id` of the caller's own, with the same `now`, makes a repeat the same fact.
+    """
+    fact = f"{transfer_id}/{fact_id or uuid4()}"
     with applying(engine) as connection:
         to, on_the_way = _on_the_way(connection, transfer_id)
-        short = [
-            {
-                "sku": line["sku"],
-                "requested": line["quantity"],
-                "available": on_the_way.get(str(line["sku"]), 0),
-            }
-            for line in lines
-            if int(line["quantity"]) > on_the_way.get(str(line["sku"]), 0)
-        ]
-        if short:
-            raise ShortOfUnits(short)
-        fact = f"{transfer_id}/{uuid4()}"
+        if not _is_told(connection, f"api:{kinds.RECEIVED}:{fact}:"):
+            _take_in(on_the_way, lines)
         events = [
             StockEvent(
                 kinds.RECEIVED,
@@ -357,10 +364,33 @@ def receive_transfer(
             for number, line in enumerate(lines, 1)
         ]
         recorded, woken = record_in(connection, events, actor=actor, now=now)
-        left = sum(on_the_way.values()) - sum(int(line["quantity"]) for line in lines)
     wake_all(wakes, woken)
-    state = "received" if left == 0 else "partly received"
-    return {"id": transfer_id, "state": state, "entries": recorded.entries}
+    state = "partly received" if any(on_the_way.values()) else "received"
+    keys = [verdict.key for verdict in recorded.events]
+    return {"id": transfer_id, "state": state, "events": keys}
+
+
+def _take_in(on_the_way: dict[str, int], lines: Lines) -> None:
+    """Take lines off what is on the way; two lines for one SKU count as their sum."""
+    asked: dict[str, int] = defaultdict(int)
+    for line in lines:
+        asked[str(line["sku"])] += int(line["quantity"])
+    short = [
+        {"sku": sku, "requested": units, "available": on_the_way.get(sku, 0)}
+        for sku, units in asked.items()
+        if units > on_the_way.get(sku, 0)
+    ]
+    if short:
+        raise ShortOfUnits(short)
+    for sku, units in asked.items():
+        on_the_way[sku] -= units
+
+
+def _is_told(connection: Connection, prefix: str) -> bool:
+    query = sa.select(stock_events.c.id).where(
+        stock_events.c.key.startswith(prefix, autoescape=True)
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _on_the_way(connection: Connection, transfer_id: str) -> tuple[str, dict[str, int]]:

@@ -61,12 +61,6 @@ def of_events(connection: Connection, keys: Iterable[str]) -> Sequence[RowMappin
     return connection.execute(query.order_by(ledger.c.id)).mappings().all()
 
 
-def by_ids(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
-    """These entries, in the order of writing."""
-    query = _entries().where(ledger.c.id.in_(ids)).order_by(ledger.c.id)
-    return connection.execute(query).mappings().all()
-
-
 def _entries() -> sa.Select[Any]:
     sender, receiver = locations.alias("sender"), locations.alias("receiver")
     return (

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.domain import instants
 from app.pipeline import claims
@@ -13,7 +13,7 @@ from app.store import history, holds
 from app.web.api import names
 from app.web.api.facts import MOST_LINES
 from app.web.api.fields import Word, number, units
-from app.web.api.idempotency import once
+from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource
 from app.web.api.stock import Entry, entry
 from app.web.auth import OPERATOR, actor, needs
@@ -49,6 +49,12 @@ class Transfer(Schema):
     from_ = Word(required=True, data_key="from")
     to = Word(required=True)
     lines = fields.List(fields.Nested(Line), required=True, validate=_length)
+
+    @validates_schema
+    def goes_somewhere(self, data: dict[str, Any], **_: Any) -> None:
+        """A transfer changes the location."""
+        if data["from_"] == data["to"]:
+            raise ValidationError("is where the units are already", "to")
 
 
 class Arrival(Schema):
@@ -145,13 +151,14 @@ def send(told: dict[str, Any]) -> dict[str, Any]:
         told["to"],
         told["lines"],
         actor=actor(),
-        now=instants.now(),
+        now=this_try().now,
         wakes=hub().wakes,
+        transfer_id=this_try().id,
     )
     return _with_entries(sent)
 
 
-@blueprint.post("/transfers/<transfer_id>/receive")
+@blueprint.post("/transfers/<id:transfer_id>/receive")
 @needs(OPERATOR)
 @once
 @blueprint.body(Arrival)
@@ -165,8 +172,9 @@ def arrive(told: dict[str, Any], transfer_id: str) -> dict[str, Any]:
         transfer_id,
         told["lines"],
         actor=actor(),
-        now=instants.now(),
+        now=this_try().now,
         wakes=hub().wakes,
+        fact_id=this_try().id,
     )
     return _with_entries(arrived)
 
@@ -190,10 +198,11 @@ def hold(told: dict[str, Any]) -> dict[str, Any]:
         actor=actor(),
         now=instants.now(),
         wakes=hub().wakes,
+        hold_id=this_try().id,
     )
 
 
-@blueprint.post("/holds/<hold_id>/commit")
+@blueprint.post("/holds/<id:hold_id>/commit")
 @needs(OPERATOR)
 @once
 @blueprint.body(Commitment, required=False)
@@ -215,7 +224,7 @@ def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
     )
 
 
-@blueprint.delete("/holds/<hold_id>")
+@blueprint.delete("/holds/<id:hold_id>")
 @needs(OPERATOR)
 @once
 @blueprint.answers(200, Held)
@@ -228,10 +237,9 @@ def release(hold_id: str) -> dict[str, Any]:
 
 
 def _with_entries(claimed: dict[str, Any]) -> dict[str, Any]:
-    """The same, with the ledger entries as the API tells them."""
-    ids = [row["id"] for row in claimed["entries"]]
+    """The same, with the ledger entries that its events caused."""
     with hub().engine.connect() as connection:
-        rows = history.by_ids(connection, ids)
+        rows = history.of_events(connection, claimed["events"])
     return {**claimed, "entries": [entry(row) for row in rows]}
 
 

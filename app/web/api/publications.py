@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.domain import instants
-from app.pipeline import desired, publish
+from app.pipeline import desired, redelivery
 from app.pipeline.facts import wake_all
 from app.store import deliveries
 from app.store.deliveries import Filter
@@ -95,7 +95,7 @@ def list_publications(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.answers(202, Matched)
 def retry(told: dict[str, Any]) -> dict[str, int]:
     """Try publications again, those that failed too."""
-    matched, lanes = publish.retry(
+    matched, lanes = redelivery.retry(
         hub().engine, ids=told.get("ids"), filter=told.get("filter")
     )
     wake_all(hub().wakes, lanes)

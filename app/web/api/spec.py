@@ -35,6 +35,12 @@ class SkuConverter(BaseConverter):
     part_isolating = False
 
 
+class IdConverter(BaseConverter):
+    """An id of ours in an address."""
+
+    regex = "[0-9A-Za-z-]{1,64}"
+
+
 class HubApi(Api):  # type: ignore[misc]
     """The API of the hub; errors are answered by `app.web.problems`."""
 
@@ -57,7 +63,7 @@ class HubApi(Api):  # type: ignore[misc]
 
 def make_api(app: Flask) -> HubApi:
     """Prepare the API and the address of its document."""
-    app.url_map.converters["sku"] = SkuConverter
+    app.url_map.converters |= {"sku": SkuConverter, "id": IdConverter}
     # A SKU may begin with, end in or hold several slashes.
     app.url_map.merge_slashes = False
     app.config.update(
@@ -71,6 +77,7 @@ def make_api(app: Flask) -> HubApi:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     api = HubApi(app)
     api.register_converter(SkuConverter, _sku_parameter)
+    api.register_converter(IdConverter, _id_parameter)
     api.spec.components.security_scheme(
         "token",
         {
@@ -84,6 +91,10 @@ def make_api(app: Flask) -> HubApi:
 
 def _sku_parameter(_: BaseConverter) -> dict[str, Any]:
     return {"type": "string", "minLength": 1}
+
+
+def _id_parameter(converter: BaseConverter) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{converter.regex}$"}
 
 
 _DESCRIPTION = """Stock, facts, claims and deliveries of one hub.

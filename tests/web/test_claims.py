@@ -1,0 +1,177 @@
+"""Holds and transfers: claims get all of what they ask for, or nothing and a reason."""
+
+import pytest
+
+from app.domain.instants import SECOND, now
+from tests.builders import JACKET, order
+
+
+def held(quantity=4, **more):
+    return {"lines": [{"sku": JACKET, "quantity": quantity}], **more}
+
+
+def moved(quantity=4, **more):
+    sent = {"from": "downtown", "to": "harbour"}
+    return {**sent, "lines": [{"sku": JACKET, "quantity": quantity}], **more}
+
+
+def test_a_hold_reserves_units_until_it_expires(api, shop):
+    hold = api.post("/holds", held(expires_in=900, reference="cart-1"))
+
+    assert hold["id"]
+    assert hold["state"] == "active"
+    assert hold["expires_at"].endswith("Z")
+    stock = api.stock(JACKET)
+    assert (stock["available"], stock["reserved"], stock["on_hand"]) == (6, 4, 10)
+
+
+def test_too_few_units_are_409_with_what_is_short(api, shop):
+    response = api.call("POST", "/holds", held(11))
+
+    assert response.status_code == 409
+    assert response.content_type == "application/problem+json"
+    assert response.json["short"] == [{"sku": JACKET, "requested": 11, "available": 10}]
+    assert api.stock(JACKET)["available"] == 10
+
+
+def test_a_released_hold_gives_its_units_back_and_cannot_be_committed(api, shop):
+    hold = api.post("/holds", held())
+
+    released = api.call("DELETE", f"/holds/{hold['id']}")
+    assert released.status_code == 200
+    assert released.json["state"] == "released"
+    assert api.stock(JACKET)["available"] == 10
+
+    response = api.call("POST", f"/holds/{hold['id']}/commit", {})
+    assert response.status_code == 409
+
+
+def test_a_committed_hold_is_a_promise_and_a_second_commit_answers_the_same(api, shop):
+    hold = api.post("/holds", held())
+    path = f"/holds/{hold['id']}"
+
+    first = api.post(f"{path}/commit", {"channel": "web", "order": "1001"}, status=200)
+    again = api.post(f"{path}/commit", {"channel": "web", "order": "1001"}, status=200)
+
+    assert first == again
+    assert first["state"] == "committed"
+    stock = api.stock(JACKET)
+    assert (stock["committed"], stock["reserved"], stock["on_hand"]) == (4, 0, 10)
+    assert api.call("DELETE", path).status_code == 409
+
+
+def test_a_hold_can_be_committed_without_a_body(client, api, shop):
+    hold = api.post("/holds", held())
+
+    response = api.call("POST", f"/holds/{hold['id']}/commit")
+
+    assert response.status_code == 200, response.text
+    assert api.stock(JACKET)["committed"] == 4
+
+
+def test_an_expired_hold_cannot_be_committed(api, shop, engine):
+    hold = api.post("/holds", held())
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE holds SET expires_at = {now() - SECOND}")
+
+    response = api.call("POST", f"/holds/{hold['id']}/commit", {})
+
+    assert response.status_code == 409
+    assert api.stock(JACKET)["available"] == 10
+
+
+def test_an_order_that_names_the_holds_reference_consumes_it(api, shop):
+    api.post("/holds", held(reference="1001"))
+
+    shop.tell("web", order("1001", "jacket-on-the-web", 4, at=now()))
+
+    stock = api.stock(JACKET)
+    assert (stock["reserved"], stock["committed"], stock["available"]) == (0, 4, 6)
+
+
+def test_committing_other_units_than_are_held_names_the_line(api, shop):
+    hold = api.post("/holds", held())
+    path = f"/holds/{hold['id']}/commit"
+
+    fewer = {"lines": [{"sku": JACKET, "quantity": 3}]}
+    other = {"lines": [{"sku": "HAT", "id": "1"}]}
+
+    assert api.refused(path, fewer) == ["lines[0].quantity"]
+    assert api.refused(path, other) == ["lines[0].sku"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"expires_in": 0}, "expires_in"),
+        ({"expires_in": "900"}, "expires_in"),
+        ({"lines": []}, "lines"),
+        ({"lines": [{"sku": JACKET, "quantity": 0}]}, "lines[0].quantity"),
+        ({"lines": [{"sku": "NOBODY", "quantity": 1}]}, "lines[0].sku"),
+        (
+            {"lines": [{"sku": JACKET, "quantity": 1, "location": "atlantis"}]},
+            "lines[0].location",
+        ),
+    ],
+)
+def test_a_hold_that_cannot_be_meant_names_the_field(api, shop, change, field):
+    assert api.refused("/holds", held() | change) == [field]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/holds/nobody/commit"),
+        ("DELETE", "/holds/nobody"),
+        ("POST", "/holds/%00/commit"),
+        ("DELETE", "/holds/%00"),
+        ("POST", "/transfers/nobody/receive"),
+        ("POST", "/transfers/%00/receive"),
+    ],
+)
+def test_what_does_not_exist_is_404(api, shop, method, path):
+    body = None if method == "DELETE" else {}
+    if "transfers" in path:
+        body = {"lines": [{"sku": JACKET, "quantity": 1}]}
+
+    assert api.call(method, path, body).status_code == 404
+
+
+def test_a_transfer_is_on_the_way_until_it_is_received(api, shop):
+    sent = api.post("/transfers", moved())
+    stock = api.stock(JACKET)
+    assert (stock["available"], stock["incoming"]) == (6, 4)
+    assert sent["entries"][0]["to"] == {"state": "incoming", "location": "harbour"}
+
+    received = {"lines": [{"sku": JACKET, "quantity": 3}]}
+    api.post(f"/transfers/{sent['id']}/receive", received, status=200)
+
+    stock = api.stock(JACKET)
+    assert (stock["available"], stock["incoming"]) == (9, 1)
+    there = {spot["location"]: spot["available"] for spot in stock["locations"]}
+    assert there == {"downtown": 6, "harbour": 3}
+
+
+def test_no_more_can_be_received_than_is_on_the_way(api, shop):
+    sent = api.post("/transfers", moved())
+    path = f"/transfers/{sent['id']}/receive"
+
+    response = api.call("POST", path, {"lines": [{"sku": JACKET, "quantity": 5}]})
+
+    assert response.status_code == 409
+    assert response.json["short"][0]["available"] == 4
+
+
+def test_a_transfer_takes_all_its_lines_or_none(api, shop):
+    shop.sku("HAT")
+    both = moved(lines=[*moved()["lines"], {"sku": "HAT", "quantity": 1}])
+
+    response = api.call("POST", "/transfers", both)
+
+    assert response.status_code == 409
+    assert [row["sku"] for row in response.json["short"]] == ["HAT"]
+    assert api.stock(JACKET)["incoming"] == 0
+
+
+def test_a_transfer_to_where_it_comes_from_is_refused(api, shop):
+    assert api.refused("/transfers", moved(to="downtown")) == ["to"]
