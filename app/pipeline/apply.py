@@ -16,12 +16,12 @@ from app.domain import events as kinds
 from app.domain.case import UNLINKED, Rules, Target, difference, movements
 from app.domain.events import StockEvent, WholeOrder, key_of
 from app.domain.instants import Instant
-from app.pipeline import checkpoints
+from app.pipeline import checkpoints, observing
 from app.pipeline.casebook import ORDER_KINDS, Casebook, fact_name
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, look_up, missing_location, missing_sku
 from app.pipeline.posting import Entry, post
-from app.store import bulk, cases, holds, incidents, publications
+from app.store import bulk, cases, holds, incidents
 from app.store.cases import Case
 from app.store.tables import stock_events
 
@@ -108,16 +108,15 @@ class _Batch:
         self.batch = batch
         self.now = now
         self.book = Casebook(connection, house)
-        self.names: Names = look_up(
-            connection, house, [event for told in batch for event in told.events]
-        )
+        self.told = [(told.channel_id, told.events) for told in batch]
+        self.names: Names = look_up(connection, house, self.told)
         self.noted: list[_Noted] = []
         self.causes: dict[int, tuple[Verdict, Told, StockEvent]] = {}
         self.counts: list[checkpoints.Count] = []
-        self.seen: list[publications.Observation] = []
+        self.seen: list[observing.Observation] = []
 
     def run(self) -> Applied:
-        self.book.open([(told.channel_id, told.events) for told in self.batch])
+        self.book.open(self.told)
         applied = Applied([self._told(told) for told in self.batch])
         self._consume_holds()
         self._number_events()
@@ -128,7 +127,7 @@ class _Batch:
             applied.wake |= checkpoints.count(
                 self.connection, self.house, count, self.now
             )
-        applied.wake |= publications.observe(
+        applied.wake |= observing.observe(
             self.connection, self.house, self.seen, self.now
         )
         self._write_events()
@@ -302,7 +301,7 @@ class _Batch:
             return None
         word = event.external_id or event.sku or ""
         self.seen.append(
-            publications.Observation(
+            observing.Observation(
                 channel.id,
                 word,
                 self.names.sku_id(channel, event),
@@ -442,11 +441,14 @@ _REST = tuple(
 )
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _details(event: StockEvent) -> str:
     told = {
         name: value for name in _REST if (value := getattr(event, name)) is not None
     }
-    return json.dumps(told, separators=(",", ":"))
+    return _encode(told)
 
 
 def event_of(row: Any) -> StockEvent:

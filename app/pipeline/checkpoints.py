@@ -42,63 +42,65 @@ class Count:
 def count(
     connection: Connection, house: House, counted: Count, now: Instant
 ) -> set[int]:
-    """Post the variance of a count; return channels to wake."""
+    """Post the variance of a count; return channels to wake.
+
+    Of two counts of one place at one time, the higher version (then key) counts.
+    """
     spot = (counted.sku_id, counted.location_id)
     level = levels.lock(connection, [spot])[spot]
-    event, key = counted.event, counted.verdict.key
-    known = connection.execute(
-        sa.select(checkpoints).where(
-            checkpoints.c.sku_id == counted.sku_id,
-            checkpoints.c.location_id == counted.location_id,
-            checkpoints.c.occurred_at == event.occurred_at,
-        )
-    ).first()
-    if known is not None and (known.version, known.key) >= (event.version, key):
+    event = counted.event
+    if not _store(connection, counted, level):
         counted.verdict.verdict = "superseded"
         return set()
-    scope = event.scope or ""
-    states = scope_states(scope)
+    states = scope_states(event.scope or "")
     then = sum(level[state] for state in states) - _since(
         connection, spot, states, event.occurred_at
-    )
-    values = {
-        "scope": scope,
-        "counted": event.quantity,
-        "version": event.version,
-        "key": key,
-    }
-    if known is None:
-        connection.execute(
-            checkpoints.insert().values(
-                sku_id=spot[0],
-                location_id=spot[1],
-                occurred_at=event.occurred_at,
-                **values,
-            )
-        )
-    else:
-        connection.execute(
-            checkpoints.update().where(checkpoints.c.id == known.id).values(**values)
-        )
-    connection.execute(
-        stock_levels.update()
-        .where(stock_levels.c.id == level.id)
-        .values(counted_at=max(level.counted_at or 0, event.occurred_at))
     )
     change = event.quantity - then
     if change == 0:
         return set()
-    nowhere = Movement(*spot[:1], "", spot[1], "", spot[1], event.occurred_at)
+    at, place = event.occurred_at, counted.location_id
     cause = Entry(
-        nowhere,
+        Movement(counted.sku_id, "", place, "", place, at),
         0,
         event.kind,
         counted.verdict.event_id or 0,
         counted.channel_id,
         counted.actor,
     )
-    entry = variance(spot, change, event.occurred_at, cause, event.reason)
+    entry = variance(spot, change, at, cause, event.reason)
     return post(connection, house, [entry], now)
+
+
+def _store(connection: Connection, counted: Count, level: levels.Level) -> bool:
+    """Write the checkpoint down; False when a newer word on it is known."""
+    event, key = counted.event, counted.verdict.key
+    same = sa.and_(
+        checkpoints.c.sku_id == counted.sku_id,
+        checkpoints.c.location_id == counted.location_id,
+        checkpoints.c.occurred_at == event.occurred_at,
+    )
+    known = connection.execute(sa.select(checkpoints).where(same)).first()
+    if known is not None and (known.version, known.key) >= (event.version, key):
+        return False
+    connection.execute(checkpoints.delete().where(same))
+    connection.execute(
+        checkpoints.insert().values(
+            sku_id=counted.sku_id,
+            location_id=counted.location_id,
+            occurred_at=event.occurred_at,
+            scope=event.scope or "",
+            counted=event.quantity,
+            version=event.version,
+            key=key,
+        )
+    )
+    connection.execute(
+        stock_levels.update()
+        .where(stock_levels.c.id == level.id)
+        .values(counted_at=max(level.counted_at or 0, event.occurred_at))
+    )
+    return True
 
 
 def _since(

@@ -19,8 +19,9 @@ from adapters.http import Http
 from app.domain.errors import CredentialsRefused, GiveUp, HubError, RetryLater
 from app.domain.events import Message, Read
 from app.domain.instants import MINUTE, Instant, now as clock
-from app.domain.retry import Policy, delay
-from app.pipeline.publish import SLOW, Tuning
+from app.domain.retry import delay
+from app.pipeline.outcomes import SLOW
+from app.pipeline.tuning import Tuning, policy_of
 from app.store import channels as channel_store, incidents, leases
 from app.store.engine import writing
 from app.store.tables import channels, inbox
@@ -36,11 +37,7 @@ class Fetcher:
         self._engine = engine
         self._vault = vault
         self._settings = settings
-        self._policy = Policy(
-            settings.retry_base_seconds,
-            settings.retry_cap_seconds,
-            settings.retry_limit,
-        )
+        self._policy = policy_of(settings)
         self.holder = str(uuid4())
 
     def fetch_due(self, key: str, limit: int = 20) -> int:

@@ -87,13 +87,7 @@ def read_house(connection: Connection, mark: store.Mark = (0, 0, 0)) -> House:
     custodians = {
         row.id: str(by_key[row.custodian]) for row in places if row.custodian in by_key
     }
-    mapped: dict[int, list[tuple[int, str]]] = {}
-    for link in connection.execute(
-        sa.select(channel_locations).order_by(channel_locations.c.position)
-    ):
-        mapped.setdefault(link.channel_id, []).append(
-            (link.location_id, link.external_id)
-        )
+    mapped = _mapped(connection)
     shippers = tuple(
         str(row["id"]) for row in listed if row["provider"] == "shipstation"
     )
@@ -119,6 +113,18 @@ def read_house(connection: Connection, mark: store.Mark = (0, 0, 0)) -> House:
         unassigned={place: channel for channel, place in unassigned.items()},
         mark=mark,
     )
+
+
+def _mapped(connection: Connection) -> dict[int, list[tuple[int, str]]]:
+    """Channel id → its locations: ours, and the channel's own id."""
+    found: dict[int, list[tuple[int, str]]] = {}
+    for link in connection.execute(
+        sa.select(channel_locations).order_by(channel_locations.c.position)
+    ):
+        found.setdefault(link.channel_id, []).append(
+            (link.location_id, link.external_id)
+        )
+    return found
 
 
 def _place(

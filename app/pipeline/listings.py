@@ -69,18 +69,13 @@ def save_listing(
     external_parent_id: str | None,
 ) -> dict[str, Any]:
     """Insert or change one listing. Raises UnknownName and BadConfiguration."""
-    channel = channel_store.row(connection, channel_key)
+    channel_id = channel_store.row(connection, channel_key)["id"]
     sku_id = connection.execute(sa.select(skus.c.id).where(skus.c.sku == sku)).scalar()
     if sku_id is None:
         raise UnknownName(f"there is no SKU {sku!r}; import it first", "sku")
     if not external_id:
         raise BadConfiguration("external_id is empty", "external_id")
-    known = connection.execute(
-        sa.select(listings.c.id).where(
-            listings.c.channel_id == channel["id"],
-            listings.c.external_id == external_id,
-        )
-    ).scalar()
+    known = _known_listing(connection, channel_id, external_id)
     values = {
         "sku_id": sku_id,
         "external_parent_id": external_parent_id,
@@ -90,7 +85,7 @@ def save_listing(
         known = bulk.insert_one(
             connection,
             listings,
-            channel_id=channel["id"],
+            channel_id=channel_id,
             external_id=external_id,
             **values,
         )
@@ -98,18 +93,30 @@ def save_listing(
         connection.execute(
             listings.update().where(listings.c.id == known).values(**values)
         )
+        # What was published under another SKU is not this listing's number.
         connection.execute(
             publications.delete().where(
                 publications.c.listing_id == known, publications.c.sku_id != sku_id
             )
         )
     return {
-        "id": int(known),
+        "id": known,
         "channel": channel_key,
         "sku": sku,
         "external_id": external_id,
         "external_parent_id": external_parent_id,
     }
+
+
+def _known_listing(
+    connection: Connection, channel_id: int, external_id: str
+) -> int | None:
+    return connection.execute(
+        sa.select(listings.c.id).where(
+            listings.c.channel_id == channel_id,
+            listings.c.external_id == external_id,
+        )
+    ).scalar()
 
 
 def publish_listings(

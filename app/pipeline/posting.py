@@ -19,6 +19,7 @@ from app.domain.states import (
     VARIANCE,
     Movement,
 )
+from app.pipeline import observing
 from app.pipeline.house import House
 from app.store import bulk, levels, publications
 from app.store.levels import Level, Spot
@@ -203,4 +204,4 @@ def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> N
             if change:
                 effects.append((channel.id, *spot, movement.occurred_at, change))
     if effects:
-        publications.follow(connection, house, effects)
+        observing.follow(connection, house, effects)

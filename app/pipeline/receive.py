@@ -109,18 +109,7 @@ class Receiver:
         counted, nothing stored) or CannotStore.
         """
         request = SignedRequest(headers, body, now, token)
-        try:
-            adapter = self._adapter(key)
-            adapter.verify(request)
-            delivery_id = adapter.delivery_id(request)
-        except WebhookRefused as refusal:
-            self.refuse(key, refusal.cause, str(refusal), headers, len(body), now)
-            raise
-        except ChannelError as error:
-            # The provider's own keys could not be read to check the signature.
-            raise CannotStore(
-                f"the signature cannot be checked now: {error}"
-            ) from error
+        adapter, delivery_id = self._verified(key, request)
         kept = {name: headers[name] for name in adapter.headers if name in headers}
         try:
             inbox_id, new = self._writer.put(
@@ -139,6 +128,22 @@ class Receiver:
         if new:
             self._wakes.wake("inbound")
         return Receipt("accepted" if new else "duplicate", inbox_id)
+
+    def _verified(self, key: str, request: SignedRequest) -> tuple[Adapter, str]:
+        headers, size = request.headers, len(request.body)
+        try:
+            adapter = self._adapter(key)
+            adapter.verify(request)
+            return adapter, adapter.delivery_id(request)
+        except WebhookRefused as refusal:
+            words = str(refusal)
+            self.refuse(key, refusal.cause, words, headers, size, request.received_at)
+            raise
+        except ChannelError as error:
+            # The provider's own keys could not be read to check the signature.
+            raise CannotStore(
+                f"the signature cannot be checked now: {error}"
+            ) from error
 
     def close(self) -> None:
         """Let go of the database."""

@@ -31,22 +31,12 @@ def begin(
     The key is bound to the exact variables: the same ones again, after an attempt that
     did not end well, go out under the same key.
     """
-    key = connection.execute(
-        sa.select(push_attempts.c.key)
-        .where(
-            push_attempts.c.channel_id == channel_id,
-            push_attempts.c.variables_hash == variables_hash,
-            push_attempts.c.result.in_((SENDING, RETRY, UNKNOWN)),
-            push_attempts.c.started_at > now - DAY,
-        )
-        .order_by(push_attempts.c.id.desc())
-        .limit(1)
-    ).scalar()
+    key = _same_key(connection, channel_id, variables_hash, now) or str(uuid4())
     attempt_id = bulk.insert_one(
         connection,
         push_attempts,
         channel_id=channel_id,
-        key=key or str(uuid4()),
+        key=key,
         variables_hash=variables_hash,
         started_at=now,
         result=SENDING,
@@ -56,14 +46,8 @@ def begin(
         push_attempt_items,
         ("attempt_id", "publication_id", "number", "expected", "version"),
         [
-            (
-                attempt_id,
-                wish.publication_id,
-                wish.available,
-                wish.expected,
-                wish.version,
-            )
-            for wish in wishes
+            (attempt_id, one.publication_id, one.available, one.expected, one.version)
+            for one in wishes
         ],
     )
     bulk.change(
@@ -75,10 +59,23 @@ def begin(
             for wish in sorted(wishes, key=lambda wish: wish.publication_id)
         ],
     )
-    found = connection.execute(
-        sa.select(push_attempts.c.key).where(push_attempts.c.id == attempt_id)
-    ).scalar_one()
-    return attempt_id, str(found)
+    return attempt_id, key
+
+
+def _same_key(
+    connection: Connection, channel_id: int, variables_hash: str, now: Instant
+) -> str | None:
+    return connection.execute(
+        sa.select(push_attempts.c.key)
+        .where(
+            push_attempts.c.channel_id == channel_id,
+            push_attempts.c.variables_hash == variables_hash,
+            push_attempts.c.result.in_((SENDING, RETRY, UNKNOWN)),
+            push_attempts.c.started_at > now - DAY,
+        )
+        .order_by(push_attempts.c.id.desc())
+        .limit(1)
+    ).scalar()
 
 
 def finish(

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import SECOND, iso, now
-from app.pipeline.publish import Publisher, discard, retry
+from app.pipeline.publish import Publisher
+from app.pipeline.redelivery import discard, retry
 from app.store import channels
 from app.store.engine import writing
 from app.store.tables import incidents, publications, push_attempts

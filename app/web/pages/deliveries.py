@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app.domain import instants
-from app.pipeline import publish
+from app.pipeline import redelivery
 from app.store import deeds, overview as store
 from app.store.engine import writing
 from app.store.people import OPERATOR
@@ -48,7 +48,7 @@ def retry() -> ResponseReturnValue:
     ids = _meant()
     if not ids:
         return back(url_for("pages.overview"), NOTHING, "warning")
-    matched, lanes = publish.retry(hub().engine, ids)
+    matched, lanes = redelivery.retry(hub().engine, ids)
     for lane in lanes:
         hub().wakes.wake(lane)
     _note("retry", ids)
@@ -68,7 +68,7 @@ def discard() -> ResponseReturnValue:
         return back(url_for("pages.overview"), NOTHING, "warning")
     if len(ids) > 1 and not request.form.get("sure"):
         return _ask(ids)
-    gone = publish.discard(hub().engine, ids)
+    gone = redelivery.discard(hub().engine, ids)
     _note("discard", ids)
     return back(
         url_for("pages.overview"),

@@ -1,0 +1,136 @@
+"""Observing: what channels tell of their own numbers, beside what they did themselves.
+
+Only a reading sets `observed`. `believed` is the last reading or accepted write plus the
+channel's own effects since; its use is as the expected value of a compare-and-set.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import SECOND, Instant
+from app.pipeline.house import House
+from app.store import bulk, publications as store
+from app.store.tables import publications
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a channel told that it shows."""
+
+    channel_id: int
+    external_id: str
+    sku_id: int | None
+    place: str
+    available: int
+    observed_at: Instant
+
+
+def follow(
+    connection: Connection,
+    house: House,
+    effects: Iterable[tuple[int, int, int, Instant, int]],
+) -> None:
+    """Carry a channel's own effects over to the number we believe it shows.
+
+    Effects are (channel, sku, location, occurred_at, change of available). One dated
+    before the last reading is inside that reading.
+    """
+    told = list(effects)
+    rows = connection.execute(
+        sa.select(
+            publications.c.id,
+            publications.c.channel_id,
+            publications.c.sku_id,
+            publications.c.place,
+            publications.c.believed,
+            publications.c.believed_at,
+            publications.c.effect_at,
+        )
+        .where(
+            publications.c.sku_id.in_({effect[1] for effect in told}),
+            publications.c.channel_id.in_({effect[0] for effect in told}),
+        )
+        .order_by(publications.c.id)
+    ).all()
+    by_row: dict[tuple[int, int], list[tuple[int, Instant, int]]] = defaultdict(list)
+    for channel, sku, location, occurred_at, change in told:
+        by_row[channel, sku].append((location, occurred_at, change))
+    changed = []
+    for row in rows:
+        here = house.channels[row.channel_id].places.get(row.place, ())
+        believed, newest = row.believed, row.effect_at
+        for location, occurred_at, change in by_row[row.channel_id, row.sku_id]:
+            if location not in here:
+                continue
+            newest = max(newest, occurred_at)
+            if believed is not None and occurred_at > (row.believed_at or 0):
+                believed += change
+        changed.append((believed, newest, row.id))
+    bulk.change(connection, publications, ("believed", "effect_at"), changed)
+
+
+GRACE: Instant = 5 * SECOND
+"""How long an unexplained number waits for the sale that may explain it."""
+
+
+def observe(
+    connection: Connection, house: House, seen: Sequence[Observation], now: Instant
+) -> set[int]:
+    """Take observations in; return the channels where one cannot be explained.
+
+    Such a row is wanted again after a grace: the webhook of the sale that changed the
+    number is most likely on its way.
+    """
+    woken: set[int] = set()
+    for one in seen:
+        if one.sku_id is None:
+            continue
+        rows = connection.execute(
+            sa.select(publications).where(
+                publications.c.channel_id == one.channel_id,
+                publications.c.sku_id == one.sku_id,
+                publications.c.place == one.place,
+            )
+        ).mappings()
+        can_read = house.channels[one.channel_id].reads
+        for row in rows.all():
+            if _take(connection, row, one, can_read):
+                woken |= store.mark_rows(connection, [row["id"]], now)
+                store.doubt(connection, row["id"], one.observed_at, now + GRACE)
+    return woken
+
+
+CLOSE: Instant = 2 * SECOND
+"""Times nearer than this cannot be ordered: providers' clocks tick whole seconds."""
+
+
+def _take(
+    connection: Connection, row: sa.RowMapping, seen: Observation, can_read: bool
+) -> bool:
+    """Store one observation; True when it shows something that we cannot explain.
+
+    Only a reading sets `observed`; one dated before the last reading changes nothing,
+    unless the clocks cannot tell: then the channel is read, and that decides.
+    """
+    at, number = seen.observed_at, seen.available
+    last = max(row["observed_at"] or 0, row["believed_at"] or 0)
+    foreign = number != row["believed"] and row["accepted"] is not None
+    values: dict[str, object] = {}
+    if at > (row["observed_at"] or 0):
+        values = {"observed": number, "observed_at": at}
+    if at >= last:
+        values |= {"believed": number, "believed_at": at}
+        if not foreign:
+            values["doubt_at"] = None
+        elif number != row["accepted"]:
+            # Channels ordered by time stamps: ours must come after this to win.
+            values["effect_at"] = max(row["effect_at"], at)
+    elif not can_read or last - at > CLOSE:
+        foreign = False
+    if values:
+        store.change(connection, row["id"], **values)
+    return foreign

@@ -1,0 +1,40 @@
+"""The settings that fetching and publishing go by."""
+
+from typing import Protocol
+
+from app.domain.retry import Policy
+
+
+class Tuning(Protocol):
+    """The settings that matter here."""
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a lane belongs to a worker that is not heard of again."""
+
+    @property
+    def push_deadline_seconds(self) -> float:
+        """The total time of one call."""
+
+    @property
+    def retry_base_seconds(self) -> float:
+        """The first delay, before jitter."""
+
+    @property
+    def retry_cap_seconds(self) -> float:
+        """The longest delay."""
+
+    @property
+    def retry_limit(self) -> int:
+        """Failures before a delivery is a dead letter."""
+
+    @property
+    def public_url(self) -> str:
+        """Where the world reaches us."""
+
+
+def policy_of(settings: Tuning) -> Policy:
+    """The retry policy of these settings."""
+    return Policy(
+        settings.retry_base_seconds, settings.retry_cap_seconds, settings.retry_limit
+    )

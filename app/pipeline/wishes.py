@@ -1,0 +1,87 @@
+"""Wishes: what is due on a channel, the number it should show, and the time to write at.
+
+Step 5 of the journey, first half: `publish` asks here what to send.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.base import Adapter
+from app.domain.channels import Wish
+from app.domain.instants import HOUR, Instant
+from app.store import publications as store
+from app.store.tables import publications
+
+_TICK: Instant = 1_000
+"""A millisecond: by how much one time stamp comes after another."""
+
+
+def is_held(channel: RowMapping, now: Instant) -> bool:
+    """Whether nothing is sent to a channel now: its wishes are kept."""
+    return (
+        channel["paused_at"] is not None
+        or channel["disconnected_at"] is not None
+        or (channel["held_until"] or 0) > now
+    )
+
+
+def due(
+    connection: Connection, channel_id: int, limit: int, now: Instant
+) -> Sequence[RowMapping]:
+    """What is wanted and due, first tries before retries, oldest first."""
+    query = (
+        sa.select(publications)
+        .where(
+            publications.c.channel_id == channel_id,
+            publications.c.wanted_version > publications.c.accepted_version,
+            publications.c.next_attempt_at <= now,
+            publications.c.failed_at.is_(None),
+            publications.c.discarded_at.is_(None),
+        )
+        .order_by(
+            sa.case((publications.c.attempts > 0, 1), else_=0),
+            publications.c.next_attempt_at,
+            publications.c.id,
+        )
+        .limit(limit)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def shows_already(row: RowMapping, number: int) -> bool:
+    """Whether a reading newer than our last write already shows this number."""
+    return (
+        row["observed"] == number
+        and not row["unsure"]
+        and row["observed_at"] is not None
+        and row["observed_at"] >= (row["accepted_at"] or 0)
+    )
+
+
+def wish_of(
+    adapter: Adapter, row: RowMapping, names: store.Names, number: int, now: Instant
+) -> Wish:
+    return Wish(
+        publication_id=row["id"],
+        sku=names.sku,
+        external_id=names.external_id,
+        external_parent_id=names.external_parent_id,
+        place=row["place"] or None,
+        available=number,
+        version=row["wanted_version"],
+        expected=row["believed"] if adapter.compares else None,
+        stamp=stamp_of(row, now) if adapter.stamps else None,
+    )
+
+
+def stamp_of(row: RowMapping, now: Instant) -> Instant:
+    """The time to write at, for channels that apply writes by their time stamp.
+
+    Just after the newest event of the channel that we have applied, and above our
+    previous stamp: a later one would swallow a till sale that has not been told yet.
+    Providers refuse what is over a day old, so an old stamp moves up, by whole hours.
+    """
+    oldest = (now - 23 * HOUR) // HOUR * HOUR
+    return int(max(row["effect_at"] + _TICK, row["stamp"] + _TICK, oldest))
