@@ -17,6 +17,9 @@ from app.domain.errors import HubError
 from config import logs
 from config.settings import ConfigurationError, Settings
 
+ENVIRON = "onecount.environ"
+"""Where commands find the environment, which only entrances may read."""
+
 
 class Refused(click.ClickException):
     """The command did not work: one line on standard error, no traceback."""
@@ -53,6 +56,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Read the settings once a command is really going to run."""
         resolved = super().resolve_command(ctx, args)
+        # `load` looks up secrets there, `demo` starts processes with it.
+        ctx.meta[ENVIRON] = os.environ
         if ctx.obj is None and not {*ctx.help_option_names} & {*args}:
             ctx.obj = Settings.from_env(os.environ)
             logs.configure(ctx.obj)

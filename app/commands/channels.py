@@ -1,0 +1,93 @@
+"""`onecount channels …`: how channels are doing; stop and start publishing to them."""
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.engine import RowMapping
+
+from app.domain.instants import Instant, iso, now
+from app.queues import Wakes
+from app.store import channels, deeds
+from app.store.engine import open_engine, writing
+from config.settings import Settings
+
+ACTOR = "command line"
+
+key_argument = click.argument("key", required=False)
+all_option = click.option("--all", "everyone", is_flag=True, help="Every channel.")
+
+
+@click.group()
+def command() -> None:
+    """Look at channels, pause and resume publishing to them."""
+
+
+@command.command("list")
+@click.pass_obj
+def list_(settings: Settings) -> None:
+    """List every channel and how it is doing."""
+    with open_engine(settings.database_url).connect() as connection:
+        rows = channels.rows(connection)
+    if not rows:
+        click.echo("There are no channels yet; `onecount load FILE.toml` adds some.")
+        return
+    table = Table("Channel", "Provider", "Publishes", "State", box=None)
+    for row in rows:
+        publishes = "yes" if row["publish"] else "no, it listens only"
+        table.add_row(row["key"], row["provider"], publishes, state_of(row, now()))
+    Console(soft_wrap=True).print(table)
+
+
+def state_of(row: RowMapping, moment: Instant) -> str:
+    """How a channel is doing, in words."""
+    if row["disconnected_at"]:
+        return f"disconnected: {row['last_error'] or 'it said good-bye'}"
+    if row["paused_at"]:
+        return f"paused: {row['paused_reason'] or 'by hand'}"
+    if (row["held_until"] or 0) > moment:
+        return f"held until {iso(row['held_until'])}, as it asked"
+    if row["failures"]:
+        return f"failing: {row['last_error']}"
+    return "running"
+
+
+@command.command()
+@key_argument
+@all_option
+@click.option("--reason", default="by hand", show_default=True, help="Shown to others.")
+@click.pass_obj
+def pause(settings: Settings, key: str | None, everyone: bool, reason: str) -> None:
+    """Stop publishing to a channel. Its webhooks are still taken in."""
+    engine = open_engine(settings.database_url)
+    with writing(engine) as connection:
+        moment = now()
+        keys = _keys([row["key"] for row in channels.rows(connection)], key, everyone)
+        for one in keys:
+            channels.pause(connection, one, reason, moment)
+            deeds.note(connection, ACTOR, "pause", one, moment, {"reason": reason})
+    click.echo(f"Paused: {', '.join(keys) or 'nothing'}")
+
+
+@command.command()
+@key_argument
+@all_option
+@click.pass_obj
+def resume(settings: Settings, key: str | None, everyone: bool) -> None:
+    """Publish to a channel again, with the newest numbers."""
+    engine = open_engine(settings.database_url)
+    with writing(engine) as connection:
+        moment = now()
+        keys = _keys([row["key"] for row in channels.rows(connection)], key, everyone)
+        for one in keys:
+            channels.resume(connection, one, moment)
+            deeds.note(connection, ACTOR, "resume", one, moment)
+    wakes = Wakes(settings.redis_url)
+    for one in keys:
+        wakes.wake(f"outbound:{one}")
+    click.echo(f"Resumed: {', '.join(keys) or 'nothing'}")
+
+
+def _keys(known: list[str], key: str | None, everyone: bool) -> list[str]:
+    if (key is None) != everyone:
+        raise click.UsageError("name one channel, or give --all")
+    return known if key is None else [key]

@@ -1,0 +1,61 @@
+"""`onecount load FILE.toml`: locations and channels as a file says."""
+
+from pathlib import Path
+
+import click
+
+from app.cli import ENVIRON
+from app.domain.errors import BadConfiguration
+from app.domain.instants import now
+from app.pipeline.loading import Loaded, load
+from app.pipeline.wanted import Surroundings
+from app.queues import Wakes
+from app.store.engine import open_engine
+from app.store.vault import Vault
+from config.settings import Settings
+
+
+@click.command()
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+)
+@click.pass_obj
+@click.pass_context
+def command(ctx: click.Context, settings: Settings, file: Path) -> None:
+    """Take locations and channels from a TOML file.
+
+    Repeatable: what the file names becomes as the file says, all else stays. Nothing
+    is changed when anything in it is wrong. Running processes follow within seconds.
+    """
+    around = Surroundings(ctx.meta[ENVIRON], file.resolve().parent)
+    engine = open_engine(settings.database_url)
+    vault = Vault(settings.secret_keys)
+    try:
+        loaded = load(engine, vault, file.read_bytes(), around, now())
+    except BadConfiguration as error:
+        problems = str(error).replace("\n", "\n  ")
+        raise click.ClickException(
+            f"{file.name} is not loaded, nothing was changed:\n  {problems}"
+        ) from error
+    finally:
+        engine.dispose()
+    wakes = Wakes(settings.redis_url)
+    for lane in sorted(loaded.lanes):
+        wakes.wake(lane)
+    _report(loaded)
+
+
+def _report(loaded: Loaded) -> None:
+    for words, names in (
+        ("Locations", loaded.locations),
+        ("New channels", loaded.added),
+        ("Changed channels", loaded.changed),
+        ("Unchanged channels", loaded.unchanged),
+    ):
+        if names:
+            click.echo(f"{words}: {', '.join(names)}")
+    for key, reason in loaded.paused.items():
+        click.echo(
+            f"{key} is still paused ({reason}); `onecount channels resume {key}` "
+            "lets it go on."
+        )

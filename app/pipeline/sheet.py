@@ -1,0 +1,147 @@
+"""Reading a CSV file: its lines by number, and what is wrong with them."""
+
+import csv
+import difflib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from app.domain.errors import BadConfiguration
+from app.pipeline.toml import line_of, text_problem
+
+_MARKS = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"PK\x03\x04": "an Excel workbook",
+}
+
+
+class Problem(NamedTuple):
+    """What is wrong with one line."""
+
+    line: int
+    words: str
+
+
+class Row(NamedTuple):
+    """One line that can be read; every column is there, "" where it is blank."""
+
+    line: int
+    values: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Sheet:
+    """All lines of a file below its header."""
+
+    rows: list[Row] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_sheet(
+    text: bytes, columns: Sequence[str], required: Sequence[str] = ()
+) -> Sheet:
+    """Read a file whose first line names its columns, in any order.
+
+    Columns that are not `required` may be left out. Raises BadConfiguration for what
+    makes every line unreadable: another encoding, other columns.
+    """
+    lines = io.StringIO(_decoded(text), newline="").readlines()
+    sheet = Sheet()
+    header: list[str] = []
+    for line, cells in _cells(lines, sheet):
+        if not header:
+            header = _header(cells, line, columns, required or columns)
+        else:
+            _take(sheet, line, header, cells, columns)
+    if not header:
+        raise BadConfiguration(f"is empty; its first line is {','.join(columns)}")
+    return sheet
+
+
+def _cells(lines: Sequence[str], sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line that can be read and is not blank, with its number."""
+    start = 0
+    reader = csv.reader(lines, strict=True)
+    while True:
+        line = start + reader.line_num + 1
+        try:
+            cells = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            sheet.problems.append(Problem(line, _unreadable(error)))
+            # A quote that nothing closes has swallowed lines: begin again below it.
+            start, reader = line, csv.reader(lines[line:], strict=True)
+            continue
+        if any(cells):
+            yield line, cells
+
+
+def _take(
+    sheet: Sheet,
+    line: int,
+    header: Sequence[str],
+    cells: Sequence[str],
+    columns: Sequence[str],
+) -> None:
+    if len(cells) > len(header) and any(cells[len(header) :]):
+        words = f"has {len(cells)} values, the first line names {len(header)} columns"
+        sheet.problems.append(Problem(line, words))
+        return
+    given = dict(zip(header, cells, strict=False))
+    for name, cell in given.items():
+        if cell and (problem := text_problem(cell)):
+            sheet.problems.append(Problem(line, f"{name} {problem}"))
+            return
+    values = {name: given.get(name, "") for name in columns}
+    sheet.rows.append(Row(line, values))
+
+
+def _decoded(text: bytes) -> str:
+    for mark, name in _MARKS.items():
+        if text.startswith(mark):
+            raise BadConfiguration(f"is {name}; save it as CSV in UTF-8")
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = line_of(text, error.start)
+        place = error.start - text.rfind(b"\n", 0, error.start)
+        byte = text[error.start : error.start + 1]
+        likely = byte.decode("cp1252", "replace")
+        guess = f" ({likely} in Windows-1252)" if likely.isprintable() else ""
+        raise BadConfiguration(
+            f"line {line}, byte {place}: 0x{byte.hex().upper()}{guess} is not UTF-8; "
+            "save the file as CSV in UTF-8 and load it again"
+        ) from error
+
+
+def _unreadable(error: csv.Error) -> str:
+    words = str(error)
+    if "unexpected end of data" in words or "field larger" in words:
+        return "opens a quote that nothing closes"
+    return f"cannot be read: {words}"
+
+
+def _header(
+    cells: list[str], line: int, columns: Sequence[str], required: Sequence[str]
+) -> list[str]:
+    expected = ",".join(columns)
+    if len(cells) == 1 and (";" in cells[0] or "\t" in cells[0]):
+        raise BadConfiguration(f"line {line}: separate by commas, like {expected}")
+    for name in cells:
+        if name and name not in columns:
+            near = difflib.get_close_matches(name.lower(), columns, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else f"known: {expected}"
+            raise BadConfiguration(f"line {line}: unknown column {name!r}; {meant}")
+        if name and cells.count(name) > 1:
+            raise BadConfiguration(f"line {line}: the column {name!r} is there twice")
+    missing = [name for name in required if name not in cells]
+    if missing:
+        raise BadConfiguration(
+            f"line {line}: no column {missing[0]!r}; the first line is {expected}"
+        )
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells

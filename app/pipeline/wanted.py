@@ -1,0 +1,54 @@
+"""What a configuration file asks for: plain values, checked by `configuration`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLocation:
+    """One `[[location]]`."""
+
+    code: str
+    name: str
+    custodian: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedChannel:
+    """One `[[channel]]`; secrets in plain."""
+
+    key: str
+    provider: str
+    base_url: str | None
+    settings: Mapping[str, Any]
+    secrets: Mapping[str, Sequence[str]] = field(repr=False)
+    locations: Mapping[str, str]
+    publish: Mapping[str, Any] | None
+    authority: Mapping[str, str]
+    ships_from: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a file asks for."""
+
+    locations: Sequence[WantedLocation]
+    channels: Sequence[WantedChannel]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a file may refer to besides itself: what was loaded before."""
+
+    locations: Collection[str] = ()
+    channels: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where `env:NAME` and `file:PATH` look."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    folder: Path

@@ -1,0 +1,63 @@
+"""`onecount channels` and `onecount audit`."""
+
+from tests.builders import JACKET
+
+
+def test_channels_are_listed_with_how_they_do(onecount, hub) -> None:
+    assert "no channels yet" in onecount("channels", "list").output
+    hub.channel("till", publish={})
+    hub.channel("wms")
+    onecount("channels", "pause", "till", "--reason", "counting day")
+
+    said = onecount("channels", "list").output
+    assert "paused: counting day" in said
+    assert "it listens only" in said
+    assert "running" in said
+
+
+def test_a_paused_channel_is_resumed_by_name_or_all_at_once(onecount, hub, ask) -> None:
+    hub.channel("till")
+    hub.channel("wms")
+    paused = "SELECT key FROM channels WHERE paused_at IS NOT NULL ORDER BY key"
+
+    onecount("channels", "pause", "--all")
+    assert ask(paused) == [("till",), ("wms",)]
+    onecount("channels", "resume", "till")
+    assert ask(paused) == [("wms",)]
+    onecount("channels", "resume", "--all")
+    assert ask(paused) == []
+    assert ask("SELECT action, subject FROM audit_log WHERE id = 3") == [
+        ("resume", "till")
+    ]
+
+
+def test_pausing_needs_one_name_that_is_known(onecount) -> None:
+    assert onecount("channels", "pause").exit_code == 2
+    assert onecount("channels", "pause", "till", "--all").exit_code == 2
+    unknown = onecount("channels", "pause", "till")
+    assert unknown.exit_code == 1
+    assert "there is no channel 'till'" in unknown.output
+
+
+def test_an_audit_says_that_the_count_is_right(onecount, hub) -> None:
+    hub.locations("downtown")
+    hub.sku(JACKET)
+    hub.count(JACKET, "downtown", 3)
+
+    answer = onecount("audit")
+
+    assert answer.exit_code == 0
+    assert "1 SKUs at 1 locations: right." in answer.output
+
+
+def test_an_audit_tells_what_differs_in_words(onecount, hub) -> None:
+    hub.locations("downtown")
+    hub.sku(JACKET)
+    hub.count(JACKET, "downtown", 3)
+    with hub.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE stock_levels SET available = 4")
+
+    answer = onecount("audit")
+
+    assert answer.exit_code == 1
+    assert f"{JACKET} at downtown: available is 4" in answer.output

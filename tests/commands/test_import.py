@@ -1,0 +1,241 @@
+"""`onecount import`: spreadsheets come in, and bad lines are told by number."""
+
+import pytest
+
+from app.domain.instants import SECOND, iso, now
+from tests.builders import JACKET, sale
+
+
+@pytest.fixture
+def shop(hub):
+    """Two locations and a listening till."""
+    hub.locations("downtown", "depot")
+    hub.channel("till", mapped={"downtown": "1"}, publish={})
+    return hub
+
+
+@pytest.fixture
+def counted(onecount, write, shop):
+    """Import counts given as lines; return the answer."""
+
+    def load(*lines: str, yes: bool = False):
+        text = "\n".join(["sku,location,quantity,counted_at", *lines])
+        more = ["--yes"] if yes else []
+        return onecount("import", "counts", write("counts.csv", text), *more)
+
+    return load
+
+
+def test_skus_come_in_and_change_by_their_code(onecount, write, ask) -> None:
+    first = onecount(
+        "import", "skus", write("a.csv", "sku,name,barcode\nA-1,Jacket,400\nA-2,,\n")
+    )
+    again = onecount("import", "skus", write("a.csv", "sku,name\nA-1,Blue jacket\n"))
+
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert "2 SKUs loaded." in first.output
+    assert ask("SELECT sku, name, barcode FROM skus") == [
+        ("A-1", "Blue jacket", "400"),
+        ("A-2", "", None),
+    ]
+
+
+def test_a_bad_line_is_named_and_the_rest_still_loads(onecount, write, ask) -> None:
+    text = 'sku,name,barcode\nA,"Two\nlines",\n,No code,\nB,x,1,2\n\nC,"Big ""C""",\n'
+    answer = onecount("import", "skus", write("a.csv", text))
+
+    assert answer.exit_code == 1
+    assert "line 2: name" in answer.output
+    assert "line 4: sku is blank" in answer.output
+    assert "line 5: has 4 values" in answer.output
+    assert "1 SKUs loaded." in answer.output
+    assert ask("SELECT sku, name FROM skus") == [("C", 'Big "C"')]
+
+
+def test_a_quote_that_nothing_closes_names_where_it_opens(onecount, write, ask) -> None:
+    text = 'sku,name,barcode\nA,x,\nB,"open,\nC,z,\n'
+    answer = onecount("import", "skus", write("a.csv", text))
+
+    assert answer.exit_code == 1
+    assert "line 3: opens a quote" in answer.output
+    assert ask("SELECT sku FROM skus") == [("A",), ("C",)]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(onecount, write) -> None:
+    answer = onecount(
+        "import",
+        "skus",
+        write("a.csv", "sku,name,barcode\r\nÄ,ä,\r\n".encode("utf-8-sig")),
+    )
+
+    assert answer.exit_code == 0, answer.output
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sku,name\nA,caf\xe9\n".encode("latin-1"), "line 2, byte 6: 0xE9 (é in"),
+        ("sku,name\nA,x\n".encode("utf-16"), "is UTF-16"),
+        (b"PK\x03\x04rest", "is an Excel workbook"),
+        (b"", "is empty"),
+        (b"sku;name;barcode\nA;B;C\n", "separate by commas"),
+        (b"SKU,name\nA,B\n", "unknown column 'SKU'; did you mean 'sku'?"),
+        (b"name,barcode\nA,B\n", "no column 'sku'"),
+        (b"sku,name,name\nA,B,C\n", "the column 'name' is there twice"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_in_words(
+    onecount, write, ask, text: bytes, words: str
+) -> None:
+    answer = onecount("import", "skus", write("a.csv", text))
+
+    assert answer.exit_code == 1
+    assert words in answer.output
+    assert ask("SELECT count(*) FROM skus") == [(0,)]
+
+
+def test_listings_come_in_and_are_published(onecount, write, shop, ask) -> None:
+    shop.sku(JACKET)
+    text = (
+        "channel,sku,external_id,external_parent_id\n"
+        f"till,{JACKET},808950810,49148385\n"
+        f"tlil,{JACKET},1,\ntill,NOPE,2,\ntill,{JACKET},,\n"
+        f"till,{JACKET},gid://shopify/InventoryItem/7,\n"
+    )
+    answer = onecount("import", "listings", write("l.csv", text))
+
+    assert answer.exit_code == 1
+    for words in (
+        "line 3: there is no channel 'tlil'",
+        "line 4: there is no SKU 'NOPE'",
+        "line 5: external_id is blank",
+        "line 6: gid://shopify/InventoryItem/7 is a gid; write the plain id, 7",
+        "1 listings loaded.",
+    ):
+        assert words in answer.output
+    assert ask("SELECT external_id, external_parent_id FROM listings") == [
+        ("808950810", "49148385")
+    ]
+    assert ask("SELECT count(*) FROM publications") == [(1,)]
+
+
+def test_a_sale_that_waited_for_its_listing_applies_by_itself(
+    onecount, write, shop
+) -> None:
+    shop.tell("till", sale("1", JACKET, 1, at=now()))
+    assert shop.messages()[0][0] == "parked"
+
+    onecount("import", "skus", write("a.csv", f"sku\n{JACKET}\n"))
+
+    assert shop.messages()[0][0] == "applied"
+    assert shop.level(JACKET, "downtown") == {"available": -1}
+
+
+def test_first_counts_are_free_and_set_what_is_there(counted, shop) -> None:
+    shop.sku(JACKET)
+    answer = counted(f"{JACKET},downtown,12,", f"{JACKET},depot,0,")
+
+    assert answer.exit_code == 0, answer.output
+    assert shop.level(JACKET) == {"available": 12}
+
+
+def test_a_count_of_yesterday_keeps_what_was_sold_since(counted, shop) -> None:
+    shop.sku(JACKET)
+    shop.tell("till", sale("1", JACKET, 2, at=now() - 60 * SECOND))
+
+    counted(f"{JACKET},downtown,12,{iso(now() - 3600 * SECOND)}")
+
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_the_same_file_of_counts_twice_changes_stock_once(counted, shop, ask) -> None:
+    shop.sku(JACKET)
+    line = f"{JACKET},downtown,12,2026-11-01T10:00:00+01:00"
+    counted(line)
+    again = counted(line)
+
+    assert again.exit_code == 0
+    assert "1 counts loaded (1 known already)" in again.output
+    assert ask("SELECT count(*) FROM ledger") == [(1,)]
+    assert ask("SELECT count(*) FROM stock_events") == [(1,)]
+
+
+def test_a_corrected_file_corrects_the_count(counted, shop) -> None:
+    shop.sku(JACKET)
+    counted(f"{JACKET},downtown,12,2026-11-01T10:00:00Z")
+    counted(f"{JACKET},downtown,11,2026-11-01T10:00:00Z", yes=True)
+
+    assert shop.level(JACKET) == {"available": 11}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f"{JACKET},downtown,,", "quantity is blank, and blank is not zero"),
+        (f"{JACKET},downtown,-1,", "'-1' is not a whole number"),
+        (f"{JACKET},downtown,1.5,", "'1.5' is not a whole number"),
+        (f"{JACKET},downtown,99999999999999,", "is not a whole number"),
+        (f"{JACKET},attic,1,", "there is no location 'attic'; known: depot, downt"),
+        ("NOPE,downtown,1,", "there is no SKU 'NOPE'"),
+        (f"{JACKET},downtown,1,yesterday", "'yesterday' is not a time"),
+        (f"{JACKET},downtown,1,2026-11-01T10:00:00", "names no time zone"),
+        (f"{JACKET},downtown,1,2099-11-01T10:00:00Z", "is in the future"),
+        (f"{JACKET},depot,6,", "counts the same again as line 2"),
+    ],
+)
+def test_a_count_that_cannot_be_is_named(counted, shop, line: str, words: str) -> None:
+    shop.sku(JACKET)
+    answer = counted(f"{JACKET},depot,5,", line)
+
+    assert answer.exit_code == 1
+    assert "line 3: " in answer.output
+    assert words in answer.output
+    assert shop.level(JACKET) == {"available": 5}
+
+
+def test_a_file_that_would_empty_the_shop_asks_first(counted, shop) -> None:
+    skus = [f"SKU-{number}" for number in range(10)]
+    shop.sku(*skus)
+    counted(*(f"{sku},downtown,5," for sku in skus))
+
+    few = counted(*(f"{sku},downtown,4," for sku in skus[:3]))
+    many = counted(*(f"{sku},downtown,0," for sku in skus[:4]))
+
+    assert few.exit_code == 0, few.output
+    assert many.exit_code == 1
+    assert "would change 4 of the 10 SKUs counted so far (40 %), 4 of them to 0" in (
+        many.output
+    )
+    assert shop.level(skus[0]) == {"available": 4}
+
+    assert counted(*(f"{s},downtown,0," for s in skus[:4]), yes=True).exit_code == 0
+    assert shop.level(skus[0]) == {}
+
+
+def test_a_first_count_of_another_place_is_free(counted, shop) -> None:
+    shop.sku(JACKET)
+    counted(f"{JACKET},downtown,5,")
+
+    assert counted(f"{JACKET},depot,7,").exit_code == 0
+    assert shop.level(JACKET) == {"available": 12}
+
+
+def test_a_count_that_agrees_with_sales_since_changes_nothing(counted, shop) -> None:
+    shop.sku(JACKET)
+    counted(f"{JACKET},downtown,5,2026-11-01T10:00:00Z")
+    shop.tell("till", sale("1", JACKET, 2, at=now()))
+
+    answer = counted(f"{JACKET},downtown,5,2026-11-02T10:00:00Z")
+
+    assert answer.exit_code == 0, answer.output
+    assert shop.level(JACKET) == {"available": 3}
+
+
+def test_a_long_file_is_loaded_in_pieces(counted, shop, ask) -> None:
+    skus = [f"SKU-{number}" for number in range(250)]
+    shop.sku(*skus)
+    answer = counted(*(f"{s},downtown,1," for s in skus), "NOPE,downtown,1,")
+
+    assert "line 252: there is no SKU 'NOPE'" in answer.output
+    assert "250 counts loaded." in answer.output
+    assert ask("SELECT sum(available) FROM stock_levels") == [(250,)]
