@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.errors import UnknownName
+from app.domain.instants import Instant
 from app.store import channels as store, deeds, deliveries, overview
 from app.store.engine import writing
 from app.store.people import OPERATOR
@@ -50,19 +51,27 @@ def channels() -> ResponseReturnValue:
         listed = store.rows(connection)
         counts = deliveries.counts(connection, now)
         refused = _refused(connection)
-    root = hub().settings.public_url
-    cards = [
-        Card(
-            row,
-            words.channel(row, now),
-            {state: counts.get((row["key"], state), 0) for state in deliveries.STATES},
-            refused[row["key"]],
-            f"{root}/webhooks/{row['key']}",
-        )
-        for row in listed
-    ]
+    cards = [_card(row, counts, refused[row["key"]], now) for row in listed]
+    cards.sort(key=lambda card: words.TONES.index(card.word.tone))
     return render_template(
         "channels.html", now=now, cards=cards, refused=REFUSED, strangers=refused["?"]
+    )
+
+
+def _card(
+    row: RowMapping,
+    counts: Mapping[tuple[str, str], int],
+    refused: list[RowMapping],
+    now: Instant,
+) -> Card:
+    key = row["key"]
+    behind = {state: counts.get((key, state), 0) for state in deliveries.STATES}
+    return Card(
+        row,
+        words.channel(row, now, behind[deliveries.FAILED]),
+        behind,
+        refused,
+        f"{hub().settings.public_url}/webhooks/{key}",
     )
 
 

@@ -23,7 +23,7 @@ AT_ONCE = 10_000
 NOTHING = "Nothing was selected. Tick some rows first."
 
 
-@pages.get("/deliveries/<int:row_id>")
+@pages.get("/deliveries/<int(max=9223372036854775807):row_id>")
 def delivery(row_id: int) -> ResponseReturnValue:
     """Show what happened to one number, newest first."""
     now = instants.now()

@@ -127,11 +127,11 @@ def _strip(
 
 def _tile(row: RowMapping, counts: Mapping[tuple[str, str], int], now: Instant) -> Tile:
     key = row["key"]
-    word, failed = words.channel(row, now), counts.get((key, deliveries.FAILED), 0)
+    failed = counts.get((key, deliveries.FAILED), 0)
     return Tile(
         key,
         row["provider"],
-        words.NEEDS_YOU if failed and word.tone == "ok" else word,
+        words.channel(row, now, failed),
         sum(counts.get((key, state), 0) for state in store.URGENCY),
         failed,
     )

@@ -46,12 +46,13 @@ def pretty(document: str | None) -> str:
 # -- deliveries --------------------------------------------------------------
 
 
+TONES: Final = ("bad", "warn", "ok", "quiet")
+"""A person must act · should look · all is well · nothing to see."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word for a state, what it means, and how loud it is.
-
-    Tones: bad (a person must act) · warn · ok · quiet.
-    """
+    """A word for a state, what it means, and how loud it is (one of TONES)."""
 
     word: str
     tone: str
@@ -110,11 +111,11 @@ def attempt(word: str | None) -> Word:
 # -- channels ----------------------------------------------------------------
 
 
-NEEDS_YOU: Final = Word("Needs you", "bad", "It answers, but refused some numbers.")
+NEEDS_YOU: Final = Word("Needs you", "bad", "It answers, but some numbers failed.")
 
 
-def channel(row: RowMapping, now: Instant) -> Word:
-    """How a channel is."""
+def channel(row: RowMapping, now: Instant, failed: int = 0) -> Word:
+    """How a channel is; `failed` numbers of it wait for a person."""
     if row["disconnected_at"]:
         return Word("Disconnected", "bad", "It said good-bye. Connect it again.")
     if row["paused_at"]:
@@ -127,6 +128,8 @@ def channel(row: RowMapping, now: Instant) -> Word:
         return Word("Slow", "warn", "Served apart, so that it slows no other channel.")
     if row["publish"] is None:
         return Word("Listens only", "quiet", "Tells us of sales; shows no numbers.")
+    if failed:
+        return NEEDS_YOU
     return Word("Healthy", "ok", "Takes numbers as they change.")
 
 

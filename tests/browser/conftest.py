@@ -1,0 +1,246 @@
+"""The hub as it really runs: gunicorn, an outbound worker, a channel over HTTP, and
+Chromium in front of it. Set CHROMIUM where the browser is not on the PATH."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy.engine import Engine
+
+from app.store import people
+from app.store.engine import writing
+from app.store.vault import Vault
+from config.settings import Settings
+from tests.builders import Shop
+
+ROOT = Path(__file__).parent.parent.parent
+EMAIL = "anna@blue-jacket.example"
+PASSWORD = "correct horse battery"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture
+def backend() -> str:
+    """One database is enough here: the pages' own tests run on both."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    named = os.environ.get("CHROMIUM")
+    found = named or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found or not Path(found).exists():
+        pytest.fail(
+            f"no Chromium at {named!r}; install Debian's package chromium, or name "
+            "the browser in CHROMIUM"
+            if named
+            else "no Chromium on the PATH; install Debian's package chromium, or name "
+            "the browser in CHROMIUM",
+            pytrace=False,
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+# -- the hub ---------------------------------------------------------------------
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+    port = _free_port()
+    return Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        data_dir=tmp_path,
+        secret_key="a secret key for tests only",
+        port=port,
+        public_url=f"http://127.0.0.1:{port}",
+        retry_limit=1,
+        web_workers=1,
+        outbound_workers=1,
+    )
+
+
+@pytest.fixture
+def run(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Start a process of the hub; all are stopped afterwards."""
+    started: list[subprocess.Popen[bytes]] = []
+    log = (tmp_path / "processes.log").open("wb")
+
+    def start(*command: str) -> None:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env={**os.environ, **settings.to_env()},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        )
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGTERM)
+    for process in started:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    log.close()
+
+
+@pytest.fixture
+def hub(run, settings: Settings, tmp_path: Path) -> str:
+    """The address of a running hub with one login."""
+    run("gunicorn", "-c", "config/gunicorn.conf.py", "app.factory:create_app()")
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{settings.public_url}/healthz", timeout=5).close()
+            return settings.public_url
+        if time.monotonic() > deadline:
+            pytest.fail((tmp_path / "processes.log").read_text(), pytrace=False)
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def shop(engine: Engine, settings: Settings) -> Iterator[Shop]:
+    with writing(engine) as connection:
+        people.create_user(connection, EMAIL, PASSWORD, people.OPERATOR)
+    shop = Shop(engine, Vault(settings.secret_keys))
+    yield shop
+    shop.receiver.close()
+
+
+# -- a channel ----------------------------------------------------------------------
+
+
+@dataclass
+class Endpoint:
+    """A shop's own system: takes pushes, in the weather it is told."""
+
+    url: str = ""
+    status: int = 200
+    text: str = "{}"
+    pushes: list[bytes] = field(default_factory=list)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    state = Endpoint()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            state.pushes.append(self.rfile.read(int(self.headers["content-length"])))
+            body = state.text.encode()
+            self.send_response(state.status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/push"
+    yield state
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+# -- a person -------------------------------------------------------------------------
+
+
+@dataclass
+class Desk:
+    """A browser window, and what went wrong in it."""
+
+    page: Page
+    hub: str
+    troubles: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("dialog", self._dialog)
+        self.page.on("console", self._said)
+
+    def _dialog(self, dialog) -> None:
+        self.troubles.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _said(self, message) -> None:
+        if message.type == "error" and "Content Security Policy" in message.text:
+            self.troubles.append(message.text)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.hub}{path}")
+        return self.page
+
+    def log_in(self) -> Page:
+        page = self.open("/login")
+        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{self.hub}/**")
+        return page
+
+
+@pytest.fixture
+def desk(browser: Browser, hub: str) -> Iterator[Callable[..., Desk]]:
+    """Open a window: `desk(width=390)`, `desk(java_script_enabled=False)`."""
+    contexts = []
+    desks: list[Desk] = []
+
+    def make(width: int = 1280, height: int = 860, **options) -> Desk:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, **options
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        desks.append(Desk(context.new_page(), hub))
+        return desks[-1]
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [trouble for one in desks for trouble in one.troubles] == []

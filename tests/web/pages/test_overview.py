@@ -1,0 +1,274 @@
+"""What is wrong, what it means for which products, and what to press."""
+
+import sqlalchemy as sa
+
+from app.domain.instants import MINUTE, now
+from app.store import channels as channel_store
+from app.store.engine import writing
+from app.store.tables import audit_log, channels
+from tests.builders import JACKET, order, sale
+
+WEB_SKU = "jacket-on-the-web"
+
+
+def sell_at_the_till(shop, quantity: int) -> None:
+    shop.tell("till", sale("t-1", JACKET, quantity, at=now(), location="1"))
+
+
+def test_a_quiet_day_is_said_in_one_sentence(anna, deliveries):
+    words = anna.words("/")
+
+    assert "Every channel shows the right number" in words
+    assert "Everything is delivered." in words
+
+
+def test_an_empty_hub_says_how_to_begin(anna):
+    words = anna.words("/")
+
+    assert "No channel is connected yet" in words
+    assert "onecount load channels.toml" in words
+
+
+def test_a_failed_delivery_shows_what_is_shown_and_what_should_be(
+    anna, shop, deliveries
+):
+    sell_at_the_till(shop, 8)
+    deliveries.fail(deliveries.id(JACKET, place="d"), "web answered 503: too busy")
+
+    words = anna.words("/")
+
+    assert "Units may be sold twice" in words
+    assert "8 units are shown or promised, but not there: BLUE-JACKET-M" in words
+    assert "shows 10 → and should show 2 8 too many" in words
+    assert "The channel was down or too busy web answered 503: too busy" in words
+
+
+def test_a_channel_that_shows_too_little_costs_no_alarm(anna, shop, deliveries):
+    row_id = deliveries.id(JACKET, place="d")
+    deliveries.all_settled(shows=4)
+    deliveries.fail(row_id)
+
+    words = anna.words("/")
+
+    assert "Units may be sold twice" not in words
+    assert "none of them offers too much" in words
+    assert "shows 4 → and should show 10" in words
+
+
+def test_an_oversold_product_is_named_first(anna, shop, deliveries):
+    shop.tell("web", order("1001", WEB_SKU, 12, at=now()))
+    deliveries.all_settled()
+
+    words = anna.words("/")
+
+    assert "BLUE-JACKET-M is promised 2 times too often" in words
+
+
+def test_one_press_sends_it_again(anna, shop, deliveries, redis):
+    row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
+
+    answer = anna.press("/deliveries/retry", {"one": row_id})
+
+    assert "1 number is being sent again" in answer.text
+    assert deliveries.row(row_id)["failed_at"] is None
+    assert redis.get("wake:outbound:web")
+
+
+def test_every_press_is_written_down_with_the_name(anna, engine, deliveries):
+    row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
+
+    anna.press("/deliveries/retry", {"one": row_id})
+
+    with engine.connect() as connection:
+        deed = connection.execute(sa.select(audit_log)).one()
+    assert (deed.actor, deed.action) == (anna.email, "retry")
+    assert str(row_id) in deed.details
+
+
+def test_ticked_rows_are_sent_again_and_the_others_not(anna, shop, deliveries):
+    one, other = deliveries.id(JACKET, place="d"), deliveries.id(JACKET, place="h")
+    deliveries.fail(one)
+    deliveries.fail(other)
+
+    anna.press("/deliveries/retry", {"id": [one]})
+
+    assert deliveries.row(one)["failed_at"] is None
+    assert deliveries.row(other)["failed_at"] is not None
+
+
+def test_the_row_whose_button_is_pressed_counts_not_the_ticks(anna, shop, deliveries):
+    one, other = deliveries.id(JACKET, place="d"), deliveries.id(JACKET, place="h")
+    deliveries.fail(one)
+    deliveries.fail(other)
+
+    anna.press("/deliveries/retry", {"one": one, "id": [other]})
+
+    assert deliveries.row(other)["failed_at"] is not None
+
+
+def test_all_that_match_the_filter_are_sent_again(anna, shop, deliveries):
+    shop.sku("SCARF")
+    shop.listing("web", "SCARF", "scarf")
+    jacket = deliveries.fail(deliveries.id(JACKET, place="d"))
+    scarf = deliveries.fail(deliveries.id("SCARF", place="d"))
+
+    anna.press("/deliveries/retry", {"all": 1, "state": "failed", "sku": "scar"})
+
+    assert deliveries.row(scarf)["failed_at"] is None
+    assert deliveries.row(jacket)["failed_at"] is not None
+
+
+def test_nothing_ticked_is_said_and_does_nothing(anna, deliveries):
+    row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
+
+    answer = anna.press("/deliveries/retry", {"id": ["x", ""]})
+
+    assert "Nothing was selected" in answer.text
+    assert deliveries.row(row_id)["failed_at"] is not None
+
+
+def test_one_delivery_is_discarded_until_stock_changes(anna, shop, deliveries):
+    row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
+
+    anna.press("/deliveries/discard", {"one": row_id})
+    discarded = anna.words("/?state=discarded")
+    sell_at_the_till(shop, 1)
+
+    assert JACKET in discarded
+    assert deliveries.row(row_id)["discarded_at"] is None
+
+
+def test_discarding_several_is_confirmed_with_what_it_means(anna, shop, deliveries):
+    sell_at_the_till(shop, 8)
+    ids = [deliveries.fail(deliveries.id(JACKET, place=place)) for place in "dh"]
+
+    asked = anna.press("/deliveries/discard", {"id": ids})
+    untouched = [deliveries.row(one)["discarded_at"] for one in ids]
+    anna.press("/deliveries/discard", {"id": ids, "sure": 1})
+
+    assert "Discard 2 deliveries?" in asked.text
+    assert "8 units that should not be sold" in asked.text
+    assert untouched == [None, None]
+    assert all(deliveries.row(one)["discarded_at"] for one in ids)
+
+
+def test_the_list_can_be_narrowed_by_channel_state_and_name(anna, shop, deliveries):
+    shop.sku("SCARF")
+    shop.listing("web", "SCARF", "scarf")
+    deliveries.all_settled()
+    deliveries.fail(deliveries.id("SCARF", place="d"))
+    deliveries.want(deliveries.id(JACKET, place="d"))
+
+    def listed(query: str) -> set[str]:
+        rows = anna.read(f"/?{query}").partition('id="deliveries"')[2]
+        return {sku for sku in (JACKET, "SCARF") if f">{sku}</a>" in rows}
+
+    assert listed("") == {JACKET, "SCARF"}
+    assert listed("state=failed") == {"SCARF"}
+    assert listed("sku=jack") == {JACKET}
+    assert listed("channel=till") == set()
+    assert listed("state=nonsense&after=nonsense&sku=%25") == set()
+
+
+def test_pages_follow_each_other_without_a_gap_or_a_repeat(anna, shop, deliveries):
+    names = [f"TEE-{n:03}" for n in range(60)]
+    shop.sku(*names)
+    for name in names:
+        shop.listing("web", name, name)
+    first = anna.read("/?sku=TEE")
+    after = first.partition("after=")[2].partition("&")[0].partition("#")[0]
+    second = anna.read(f"/?sku=TEE&after={after}")
+
+    def ids(page: str) -> set[str]:
+        return {part.partition('"')[0] for part in page.split('name="id" value="')[1:]}
+
+    assert len(ids(first)) == 50
+    assert len(ids(first) | ids(second)) == 100
+    assert not ids(first) & ids(second)
+
+
+def test_a_viewer_reads_everything_and_can_press_nothing(person, deliveries):
+    otto = person("viewer")
+    row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
+
+    page = otto.read("/")
+    answer = otto.press("/deliveries/retry", {"one": row_id})
+
+    assert "The channel was down" in page
+    assert "formaction" not in page
+    assert answer.status_code == 403
+    assert "You may look" in answer.text
+    assert deliveries.row(row_id)["failed_at"] is not None
+
+
+def test_names_and_error_texts_cannot_become_part_of_the_page(anna, shop, deliveries):
+    evil = "<script>alert(1)</script>\"'"
+    shop.sku(evil)
+    shop.listing("web", evil, "evil")
+    row_id = deliveries.fail(deliveries.id(evil, place="d"), f"said {evil}", "GiveUp")
+
+    pages = [anna.read(path) for path in ("/", f"/deliveries/{row_id}", "/stock")]
+
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_channel_that_refuses_our_credentials_has_its_own_line(
+    anna, engine, deliveries
+):
+    with writing(engine) as connection:
+        channel_store.pause(connection, "web", "credentials refused", now())
+
+    words = anna.words("/")
+
+    assert "web: credentials refused" in words
+    assert "Renew the secret, load it, then resume the channel." in words
+
+
+def test_a_channel_that_is_down_says_since_when_it_costs_what(
+    anna, shop, engine, deliveries
+):
+    sell_at_the_till(shop, 4)
+    deliveries.want(deliveries.id(JACKET, place="d"))
+    with writing(engine) as connection:
+        connection.execute(channels.update().values(failures=2, last_error="no route"))
+        connection.execute(
+            sa.text("UPDATE publications SET wanted_at = :at"),
+            {"at": now() - 5 * MINUTE},
+        )
+
+    words = anna.words("/")
+
+    assert "web: not answering" in words
+    assert "It offers 4 units that should not be sold: BLUE-JACKET-M" in words
+    assert "no route" in words
+
+
+def test_a_number_sent_a_moment_ago_alarms_nobody(anna, shop, deliveries):
+    sell_at_the_till(shop, 1)
+
+    words = anna.words("/")
+
+    assert "number is on the way" in words or "numbers are on the way" in words
+    assert "Units may be sold twice" not in words
+
+
+def test_unread_webhooks_stand_among_what_needs_a_person(anna, shop, deliveries):
+    shop.tell("web", order("1", "never heard of", 1, at=now()), b"{nonsense")
+
+    words = anna.words("/")
+
+    assert "1 webhook waits for a name we do not know" in words
+    assert "1 webhook could not be read" in words
+
+
+def test_no_page_holds_a_script_or_a_style_of_its_own(anna, deliveries):
+    deliveries.fail(deliveries.id(JACKET, place="d"))
+    for path in ("/", "/stock", f"/stock/{JACKET}", "/channels", "/inbox", "/nope"):
+        page = anna.get(path).text
+        assert "<style" not in page
+        assert " style=" not in page
+        assert "<script>" not in page
+        assert " onclick=" not in page
+        assert "https://" not in page.replace("https://www.w3.org", "")
