@@ -159,7 +159,7 @@ class Standard(Adapter):
             "order_channel": None if channel == self.channel.key else channel,
             "fact": fact,
             "of": name(body, "of") if topic == "receipt" else None,
-            "scope": _scope(body) if topic == "count" else None,
+            "scope": _scope_of(topic, body),
         }
 
     # -- publishing ----------------------------------------------------------
@@ -243,6 +243,12 @@ def _refuse_twins(lines: list[Any]) -> None:
                     f"lines[{at}].id: lines[{first}] has it already; "
                     "each line needs its own"
                 )
+
+
+def _scope_of(topic: str, body: dict[str, Any]) -> str | None:
+    if topic == "sale":
+        return events.AT_ONCE
+    return _scope(body) if topic == "count" else None
 
 
 def _scope(body: dict[str, Any]) -> str | None:

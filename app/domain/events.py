@@ -40,6 +40,9 @@ HELD: Final = "held"
 OBSERVED: Final = "observed"
 """What the channel shows. Moves nothing."""
 
+AT_ONCE: Final = "at_once"
+"""Scope of a shipment that is a till's sale: it left where it was sold, so it needs a
+place."""
 SELLABLE: Final = "sellable"
 INSPECT: Final = "inspect"
 DAMAGED: Final = "damaged"

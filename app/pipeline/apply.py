@@ -194,7 +194,7 @@ class _Batch:
             return found, None
         if event.kind == kinds.PLACED and channel is not None:
             return channel.promise_place, None
-        if event.kind not in NEEDS_PLACE:
+        if event.kind not in NEEDS_PLACE and event.scope != kinds.AT_ONCE:
             return None, None
         own = _only_place(self.house, channel)
         return own, None if own is not None else missing_location(channel, None)

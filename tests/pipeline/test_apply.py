@@ -216,3 +216,12 @@ def test_a_shipping_provider_and_the_shop_report_one_shipment_once(shop):
     shop.tell("web", dict(shipment("1001", JACKET, 2, at=at + 2 * SECOND), id="own"))
     assert shop.level(JACKET) == {"available": 8}
     assert is_right(shop)
+
+
+def test_a_till_s_sale_without_a_place_waits_where_there_are_several(shop):
+    shop.locations("uptown")
+    shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    assert shop.messages() == [("parked", "unknown location (none named)")]
+
+    shop.tell("till", sale("T-2", JACKET, 1, at=now(), location="uptown"))
+    assert shop.level(JACKET, "uptown") == {"available": -1}
