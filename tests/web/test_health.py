@@ -1,0 +1,131 @@
+"""Health, metrics, headers and the answers to what nobody foresaw."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.domain.instants import now
+from app.factory import create_app
+from app.store import balances
+from app.store.engine import writing
+from app.store.tables import publications
+from app.web.hub import EXTENSION
+from tests.builders import JACKET, sale
+
+
+def test_a_healthy_hub_says_so(client, shop):
+    assert client.get("/healthz").status_code == 200
+    ready = client.get("/readyz")
+
+    assert ready.status_code == 200
+    assert ready.json == {"database": "ok", "redis": "ok"}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_hub_that_could_not_store_a_webhook_is_not_ready(client, engine):
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE inbox")
+
+    ready = client.get("/readyz")
+
+    assert ready.status_code == 503
+    assert ready.json["database"] == "down"
+    assert client.get("/healthz").status_code == 200
+    assert "onecount_database_up 0.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_without_any_database_nothing_shows_a_traceback(settings, tmp_path, token):
+    nowhere = f"sqlite:///{tmp_path}/no/such/folder/onecount.db"
+    app = create_app(replace(settings, database_url=nowhere))
+    client = app.test_client()
+
+    assert client.get("/readyz").status_code == 503
+    webhook = client.post("/webhooks/till", data=b"{}")
+    stock = client.get("/api/v1/stock", headers={"Authorization": "Bearer x"})
+
+    for response in (webhook, stock):
+        assert response.status_code == 503
+        assert response.headers["Retry-After"]
+        assert response.content_type == "application/problem+json"
+        assert "Traceback" not in response.text
+    app.extensions[EXTENSION].wakes.redis.close()
+
+
+def test_metrics_tell_states_and_ages_but_no_sku(client, shop, engine):
+    shop.tell("till", sale("T-1", JACKET, 1, at=now()), b"nonsense")
+    client.post("/webhooks/nobody", data=b"{}")
+    with writing(engine) as connection:
+        connection.execute(publications.update().values(wanted_at=now() - 90_000_000))
+
+    text = client.get("/metrics").text
+
+    assert 'onecount_inbox_messages{state="buried"} 1.0' in text
+    assert 'onecount_publications{channel="web",state="waiting"} 2.0' in text
+    assert 'onecount_webhooks_refused_total{cause="no_such_channel"}' in text
+    assert "onecount_database_up 1.0" in text
+    overdue = next(
+        line
+        for line in text.splitlines()
+        if line.startswith("onecount_publications_oldest_overdue_seconds")
+    )
+    assert 90 <= float(overdue.split()[1]) < 600
+    assert JACKET not in text
+
+
+def test_a_surprise_has_an_id_and_no_traceback(api, shop, monkeypatch):
+    def dies(*_, **__):
+        raise RuntimeError("the secret is 42")
+
+    monkeypatch.setattr(balances, "page", dies)
+
+    response = api.call("GET", "/stock")
+
+    assert response.status_code == 500
+    assert response.json["incident"]
+    assert response.json["incident"] in response.json["detail"]
+    assert "42" not in response.text
+
+
+def test_an_unknown_address_of_the_api_is_a_problem_document(client):
+    for path in ("/api/nothing", "/api/v1/nothing", "/api/v2/stock"):
+        response = client.get(path)
+        assert response.status_code == 404
+        assert response.content_type == "application/problem+json"
+
+
+def test_the_wrong_method_says_which_are_right(client):
+    response = client.put("/api/v1/stock")
+
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
+
+
+def test_pages_and_the_api_send_security_headers(client):
+    for path in ("/api/docs", "/api/v1/openapi.json", "/login"):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe-eval" not in policy
+        assert "script-src 'unsafe-inline'" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_cookies_are_secure_where_the_settings_say_so(settings, engine):
+    app = create_app(replace(settings, cookie_secure=True))
+
+    response = app.test_client().get("/login", base_url="https://hub.example")
+
+    cookies = response.headers.getlist("Set-Cookie")
+    assert cookies
+    for cookie in cookies:
+        assert "Secure" in cookie
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+    assert "Strict-Transport-Security" in response.headers
+    hub = app.extensions[EXTENSION]
+    hub.engine.dispose()
+    hub.wakes.redis.close()

@@ -1,0 +1,211 @@
+"""Publications, inbox, incidents, channels, listings: seen and acted on from outside."""
+
+import sqlalchemy as sa
+
+from app.domain.instants import MINUTE, now
+from app.store import incidents
+from app.store.engine import writing
+from app.store.tables import channels, inbox, publications
+from tests.builders import JACKET, sale
+
+
+def only(api, query=""):
+    [item] = [
+        item
+        for item in api.get(f"/publications{query}")["items"]
+        if item["location"] == "downtown"
+    ]
+    return item
+
+
+def change(engine, **values):
+    with writing(engine) as connection:
+        connection.execute(publications.update().values(**values))
+
+
+def test_a_publication_tells_its_three_numbers(api, shop, engine):
+    change(engine, accepted=9, observed=8)
+
+    item = only(api)
+
+    assert item["channel"] == "web"
+    assert item["sku"] == JACKET
+    assert item["external_id"] == "jacket-on-the-web"
+    assert (item["desired"], item["accepted"], item["observed"]) == (10, 9, 8)
+    assert item["state"] == "waiting"
+    assert item["attempts"] == 0
+
+
+def test_the_word_for_its_state_follows_what_happened(api, shop, engine):
+    at = now()
+    words = []
+    for values in (
+        {"attempts": 2, "next_attempt_at": at + MINUTE, "last_error": "silence"},
+        {"failed_at": at},
+        {"failed_at": None, "accepted_version": 5, "wanted_version": 5},
+        {"unsure": True, "attempts": 0},
+    ):
+        change(engine, **values)
+        words.append(only(api)["state"])
+
+    assert words == ["retrying", "failed", "settled", "waiting"]
+
+
+def test_publications_of_a_paused_channel_are_held(api, shop, engine):
+    with writing(engine) as connection:
+        connection.execute(channels.update().values(paused_at=now()))
+
+    assert only(api)["state"] == "held"
+    assert api.get("/publications?state=waiting")["items"] == []
+    [web, *_] = [c for c in api.get("/channels")["items"] if c["key"] == "web"]
+    assert web["paused_at"]
+
+
+def test_a_channel_that_asked_us_to_wait_is_held_until_then(api, shop, engine):
+    with writing(engine) as connection:
+        connection.execute(channels.update().values(held_until=now() + MINUTE))
+    assert only(api)["state"] == "held"
+
+    with writing(engine) as connection:
+        connection.execute(channels.update().values(held_until=now() - 1))
+    assert only(api)["state"] == "waiting"
+
+
+def test_publications_are_filtered_and_paged(api, shop):
+    shop.sku("HAT")
+    shop.listing("web", "HAT", "hat")
+
+    assert {i["sku"] for i in api.get("/publications?sku=HAT")["items"]} == {"HAT"}
+    assert api.get("/publications?channel=till")["items"] == []
+    assert api.get("/publications?channel=nobody")["items"] == []
+    everything = api.get("/publications")["items"]
+    first = api.get("/publications?limit=1")
+    second = api.get(f"/publications?limit=3&cursor={first['next']}")
+    assert first["items"] + second["items"] == everything
+
+
+def test_failed_publications_are_retried_by_id_and_by_filter(api, shop, engine, redis):
+    change(engine, failed_at=now(), error_class="GiveUp", attempts=12)
+    failed = api.get("/publications?state=failed")["items"]
+    assert len(failed) == 2
+
+    one = api.post("/publications/retry", {"ids": [failed[0]["id"]]}, status=202)
+    assert one == {"matched": 1}
+    assert len(api.get("/publications?state=failed")["items"]) == 1
+    assert redis.exists("wake:outbound:web")
+
+    rest = {"filter": {"state": "failed", "channel": "web"}}
+    assert api.post("/publications/retry", rest, status=202) == {"matched": 1}
+    assert api.get("/publications?state=failed")["items"] == []
+
+
+def test_a_retry_needs_ids_or_a_filter(api, shop):
+    for body in ({}, {"ids": [1], "filter": {}}, {"ids": []}, {"ids": ["1"]}):
+        assert api.refused("/publications/retry", body)[0].startswith("ids")
+    assert api.refused("/publications/retry", {"filter": {"state": "lost"}}) == [
+        "filter.state"
+    ]
+
+
+def test_unknown_ids_match_nothing(api, shop):
+    assert api.post("/publications/retry", {"ids": [2**63 - 1]}, status=202) == {
+        "matched": 0
+    }
+
+
+def test_the_inbox_tells_what_became_of_each_webhook(api, shop):
+    shop.tell("till", sale("T-1", JACKET, 1, at=now()), b"nonsense")
+    shop.tell("till", sale("T-2", "NOBODY", 1, at=now()))
+
+    items = api.get("/inbox")["items"]
+
+    assert [item["state"] for item in items] == ["parked", "buried", "applied"]
+    assert {item["channel"] for item in items} == {"till"}
+    assert items[1]["error"]
+    assert items[2]["received_at"].endswith("Z")
+    [buried] = api.get("/inbox?state=buried")["items"]
+    assert buried == items[1]
+    first = api.get("/inbox?limit=2")
+    assert first["items"] == items[:2]
+    assert api.get(f"/inbox?cursor={first['next']}")["items"] == items[2:]
+
+
+def test_replaying_what_was_applied_changes_nothing(api, shop):
+    shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    [item] = api.get("/inbox")["items"]
+
+    matched = api.post("/inbox/replay", {"ids": [item["id"]]}, status=202)
+    shop.apply()
+
+    assert matched == {"matched": 1}
+    assert api.stock(JACKET)["available"] == 9
+    assert api.get("/inbox")["items"][0]["state"] == "applied"
+
+
+def test_buried_messages_are_replayed_by_filter(api, shop, engine, redis):
+    shop.tell("till", sale("T-1", JACKET, 1, at=now()), b"nonsense")
+
+    told = {"filter": {"state": "buried", "channel": "till"}}
+    assert api.post("/inbox/replay", told, status=202) == {"matched": 1}
+
+    with engine.connect() as connection:
+        states = connection.execute(sa.select(inbox.c.state)).scalars().all()
+    assert sorted(states) == ["applied", "waiting"]
+    assert redis.exists("wake:inbound")
+
+
+def test_a_listing_lets_waiting_lines_apply_by_themselves(api, shop):
+    shop.sku("HAT")
+    shop.tell("till", sale("T-1", "their-hat", 2, at=now()))
+    assert api.get("/inbox?state=parked")["items"]
+
+    listing = api.post(
+        "/listings", {"channel": "till", "sku": "HAT", "external_id": "their-hat"}
+    )
+
+    assert listing["id"]
+    assert listing["external_parent_id"] is None
+    assert api.stock("HAT")["available"] == -2
+    assert api.get("/inbox?state=parked")["items"] == []
+
+
+def test_a_listing_that_cannot_be_meant_names_the_field(api, shop):
+    listing = {"channel": "till", "sku": JACKET, "external_id": "x"}
+
+    for field in ("channel", "sku"):
+        assert api.refused("/listings", listing | {field: "nobody"}) == [field]
+    assert api.refused("/listings", listing | {"external_id": ""}) == ["external_id"]
+
+
+def test_incidents_are_listed_and_filtered(api, shop, engine):
+    with writing(engine) as connection:
+        for subject in ("a", "b", "c"):
+            connection.execute(
+                sa.insert(incidents.incidents).values(
+                    kind="oversell",
+                    subject=subject,
+                    message="short",
+                    opened_at=now(),
+                    seen_at=now(),
+                    closed_at=now() if subject == "a" else None,
+                )
+            )
+
+    items = api.get("/incidents")["items"]
+    assert [item["subject"] for item in items] == ["c", "b", "a"]
+    assert items[0]["details"] == {}
+    still_open = api.get("/incidents?open=true")["items"]
+    assert [item["subject"] for item in still_open] == ["c", "b"]
+    assert api.get("/incidents?kind=nothing")["items"] == []
+
+
+def test_channels_are_told_without_their_secrets(api, client, shop):
+    response = api.call("GET", "/channels")
+
+    assert [item["key"] for item in response.json["items"]] == ["till", "web"]
+    assert {item["key"]: item["publishes"] for item in response.json["items"]} == {
+        "till": False,
+        "web": True,
+    }
+    assert "secret" not in response.text
+    assert "whsec" not in response.text
