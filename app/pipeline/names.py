@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -50,29 +51,38 @@ def missing_location(channel: Place | None, place: str | None) -> str:
 
 
 def look_up(
-    connection: Connection, house: House, events: Sequence[StockEvent]
+    connection: Connection,
+    house: House,
+    told: Sequence[tuple[int | None, Sequence[StockEvent]]],
 ) -> Names:
-    """Find every SKU that these events may mean, in at most three queries."""
+    """Find every SKU that these channels' events may mean, in at most three queries."""
     names = Names(house)
+    senders = {channel_id for channel_id, _ in told if channel_id is not None}
+    events = [event for _, spoken in told for event in spoken]
     external = {e.external_id for e in events if e.external_id is not None}
     parents = {e.external_parent_id for e in events if e.external_id is None}
     words = {e.sku for e in events if e.sku and e.external_id is None}
-    listed = bulk.select(
-        connection,
-        "SELECT channel_id, external_id, sku_id FROM listings "
-        "WHERE gone_at IS NULL AND external_id {among}",
-        sorted(external | words),
-    )
-    names.listed = {(row[0], row[1]): row[2] for row in listed}
-    found = bulk.select(
-        connection,
-        "SELECT channel_id, external_parent_id, sku_id FROM listings "
-        "WHERE gone_at IS NULL AND external_parent_id {among} ORDER BY id DESC",
-        sorted(parent for parent in parents if parent is not None),
-    )
-    names.parents = {(row[0], row[1]): row[2] for row in found}
+    names.listed = _listed(connection, senders, "external_id", external | words)
+    names.parents = _listed(connection, senders, "external_parent_id", parents)
     known = bulk.select(
         connection, "SELECT sku, id FROM skus WHERE sku {among}", sorted(words)
     )
     names.skus = {row[0]: row[1] for row in known}
     return names
+
+
+def _listed(
+    connection: Connection, senders: set[int], column: str, values: set[Any]
+) -> dict[tuple[int, str], int]:
+    """(channel, external id) → SKU, by the index on these two."""
+    among = sorted(value for value in values if value is not None)
+    if not senders or not among:
+        return {}
+    found = bulk.select(
+        connection,
+        f"SELECT channel_id, {column}, sku_id FROM listings "
+        f"WHERE channel_id IN ({', '.join(map(str, sorted(senders)))}) "
+        f"AND gone_at IS NULL AND {column} {{among}} ORDER BY id DESC",
+        among,
+    )
+    return {(row[0], row[1]): row[2] for row in found}

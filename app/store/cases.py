@@ -11,12 +11,16 @@ from app.domain.states import Movement
 from app.store import bulk
 from app.store.tables import lines
 
+_CHANGED = ("order_number", "sku_id", "targets", "posted")
+_NEW = ("case_key", "line", "channel_id", *_CHANGED)
 _COLUMNS = "id, case_key, line, channel_id, order_number, sku_id, targets, posted"
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
 class Case:
-    """One line of the lines table, opened. `id` is None until it is stored."""
+    """One line of the lines table, opened. `id` is None until it is loaded again."""
 
     id: int | None
     case_key: str
@@ -47,26 +51,13 @@ def load_numbers(connection: Connection, numbers: Iterable[str]) -> Sequence[Cas
 
 
 def save(connection: Connection, cases: Sequence[Case]) -> None:
-    """Write changed cases back; new ones get their ids."""
-    new = [case for case in cases if case.id is None]
-    for case, id_ in zip(new, bulk.next_ids(connection, lines, len(new)), strict=True):
-        case.id = id_
+    """Write changed cases back."""
     bulk.insert(
         connection,
         lines,
-        (
-            "id",
-            "case_key",
-            "line",
-            "channel_id",
-            "order_number",
-            "sku_id",
-            "targets",
-            "posted",
-        ),
+        _NEW,
         [
             (
-                case.id,
                 case.case_key,
                 case.line,
                 case.channel_id,
@@ -74,18 +65,18 @@ def save(connection: Connection, cases: Sequence[Case]) -> None:
                 case.sku_id,
                 *_closed(case),
             )
-            for case in new
+            for case in cases
+            if case.id is None
         ],
     )
-    fresh = {id(case) for case in new}
     bulk.change(
         connection,
         lines,
-        ("order_number", "sku_id", "targets", "posted"),
+        _CHANGED,
         [
             (case.order_number, case.sku_id, *_closed(case), case.id)
             for case in cases
-            if id(case) not in fresh
+            if case.id is not None
         ],
     )
 
@@ -106,9 +97,6 @@ def _opened(row: Sequence[object]) -> Case:
 
 def _closed(case: Case) -> tuple[str, str]:
     return (
-        json.dumps(case.targets, separators=(",", ":")),
-        json.dumps(
-            [(*movement, quantity) for movement, quantity in case.posted.items()],
-            separators=(",", ":"),
-        ),
+        _encode(case.targets),
+        _encode([(*movement, quantity) for movement, quantity in case.posted.items()]),
     )
