@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
 from app.domain.instants import SECOND, now
-from app.pipeline import claims
+from app.pipeline import holding, transferring
 from app.pipeline.audit import differences
 from tests.builders import JACKET, Shop, order, sale
 
@@ -15,7 +15,7 @@ def hold(shop: Shop, quantity: int, **values):
     lines = [{"sku": JACKET, "quantity": quantity}]
     at = values.pop("at", now())
     seconds = values.pop("expires_in", 900)
-    return claims.hold(shop.engine, lines, seconds, actor="test", now=at, **values)
+    return holding.hold(shop.engine, lines, seconds, actor="test", now=at, **values)
 
 
 def is_right(shop: Shop) -> bool:
@@ -27,7 +27,7 @@ def test_a_hold_takes_units_out_of_sale_and_gives_them_back(shop):
     held = hold(shop, 3)
     assert shop.level(JACKET) == {"available": 7, "reserved": 3}
 
-    assert claims.release(shop.engine, held["id"], actor="test", now=now())[
+    assert holding.release(shop.engine, held["id"], actor="test", now=now())[
         "state"
     ] == ("released")
     assert shop.level(JACKET) == {"available": 10}
@@ -36,7 +36,7 @@ def test_a_hold_takes_units_out_of_sale_and_gives_them_back(shop):
 
 def test_a_claim_beyond_what_is_free_is_refused_whole(shop):
     with pytest.raises(ShortOfUnits) as refused:
-        claims.hold(
+        holding.hold(
             shop.engine,
             [{"sku": JACKET, "quantity": 6}, {"sku": JACKET, "quantity": 5}],
             60,
@@ -44,13 +44,13 @@ def test_a_claim_beyond_what_is_free_is_refused_whole(shop):
             now=now(),
         )
 
-    assert refused.value.short == [{"sku": JACKET, "requested": 11, "available": 4}]
+    assert refused.value.short == [{"sku": JACKET, "requested": 11, "available": 10}]
     assert shop.level(JACKET) == {"available": 10}
 
 
 def test_an_unknown_sku_is_named_with_its_line(shop):
     with pytest.raises(UnknownName) as refused:
-        claims.hold(
+        holding.hold(
             shop.engine,
             [{"sku": JACKET, "quantity": 1}, {"sku": "NOPE", "quantity": 1}],
             60,
@@ -72,23 +72,23 @@ def test_a_hold_that_has_expired_stands_in_nobody_s_way(shop):
 
 def test_committing_turns_a_hold_into_an_order_and_says_the_same_again(shop):
     held = hold(shop, 2)
-    first = claims.commit(
+    first = holding.commit(
         shop.engine, held["id"], "web", "1001", actor="test", now=now()
     )
 
-    again = claims.commit(
+    again = holding.commit(
         shop.engine, held["id"], "web", "1001", actor="test", now=now()
     )
 
     assert first == again
     assert shop.level(JACKET) == {"available": 8, "committed": 2}
     with pytest.raises(HoldEnded):
-        claims.release(shop.engine, held["id"], actor="test", now=now())
+        holding.release(shop.engine, held["id"], actor="test", now=now())
 
 
 def test_an_order_that_was_committed_and_also_arrives_counts_once(shop):
     held = hold(shop, 2)
-    claims.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+    holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
 
     shop.tell("web", order("1001", JACKET, 2, at=now()))
 
@@ -99,7 +99,7 @@ def test_an_order_that_was_committed_and_also_arrives_counts_once(shop):
 def test_an_order_that_arrives_first_and_is_committed_counts_once(shop):
     held = hold(shop, 2)
     shop.tell("web", order("1001", JACKET, 2, at=now()))
-    claims.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+    holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
 
     assert shop.level(JACKET) == {"available": 8, "committed": 2}
 
@@ -117,13 +117,13 @@ def test_a_late_payment_does_not_sell_silently(shop):
     held = hold(shop, 2, expires_in=1, at=now() - 5 * SECOND)
 
     with pytest.raises(HoldEnded):
-        claims.commit(shop.engine, held["id"], actor="test", now=now())
+        holding.commit(shop.engine, held["id"], actor="test", now=now())
     assert shop.level(JACKET) == {"available": 10}
 
 
 def test_a_transfer_is_on_the_way_until_it_arrives(shop):
     shop.locations("uptown")
-    sent = claims.transfer(
+    sent = transferring.transfer(
         shop.engine,
         "downtown",
         "uptown",
@@ -135,14 +135,14 @@ def test_a_transfer_is_on_the_way_until_it_arrives(shop):
     assert shop.level(JACKET, "uptown") == {"incoming": 4}
 
     with pytest.raises(ShortOfUnits):
-        claims.receive_transfer(
+        transferring.receive_transfer(
             shop.engine,
             sent["id"],
             [{"sku": JACKET, "quantity": 5}],
             actor="test",
             now=now(),
         )
-    claims.receive_transfer(
+    transferring.receive_transfer(
         shop.engine,
         sent["id"],
         [{"sku": JACKET, "quantity": 3}],

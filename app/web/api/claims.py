@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.domain import instants
-from app.pipeline import claims
+from app.pipeline import holding, transferring
 from app.store import history, holds
 from app.web.api import names
 from app.web.api.facts import MOST_LINES
@@ -145,7 +145,7 @@ def send(told: dict[str, Any]) -> dict[str, Any]:
     names.check(
         names.of_lines(told["lines"], "sku"), {"from": told["from_"], "to": told["to"]}
     )
-    sent = claims.transfer(
+    sent = transferring.transfer(
         hub().engine,
         told["from_"],
         told["to"],
@@ -167,7 +167,7 @@ def send(told: dict[str, Any]) -> dict[str, Any]:
 def arrive(told: dict[str, Any], transfer_id: str) -> dict[str, Any]:
     """Say which units of a transfer have arrived."""
     names.check(names.of_lines(told["lines"], "sku"), {})
-    arrived = claims.receive_transfer(
+    arrived = transferring.receive_transfer(
         hub().engine,
         transfer_id,
         told["lines"],
@@ -190,7 +190,7 @@ def hold(told: dict[str, Any]) -> dict[str, Any]:
     names.check(
         names.of_lines(told["lines"], "sku"), names.of_lines(told["lines"], "location")
     )
-    return claims.hold(
+    return holding.hold(
         hub().engine,
         told["lines"],
         told["expires_in"],
@@ -212,7 +212,7 @@ def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
     """Promise what is held to an order. Again: the same answer."""
     lines = told.get("lines")
     _check_held(hold_id, lines or [])
-    return claims.commit(
+    return holding.commit(
         hub().engine,
         hold_id,
         told.get("channel"),
@@ -231,7 +231,7 @@ def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
 @refuses
 def release(hold_id: str) -> dict[str, Any]:
     """End a hold: its units may be sold again."""
-    return claims.release(
+    return holding.release(
         hub().engine, hold_id, actor=actor(), now=instants.now(), wakes=hub().wakes
     )
 

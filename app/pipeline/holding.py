@@ -1,0 +1,205 @@
+"""Holds: units reserved for a while, which end exactly once.
+
+Committed, released or expired; committed to an order, a hold sets the same line target
+as that order's own webhook.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.domain import events as kinds
+from app.domain.errors import HoldEnded, UnknownName
+from app.domain.events import StockEvent
+from app.domain.instants import SECOND, Instant, iso
+from app.pipeline.apply import Told, apply, released
+from app.pipeline.claims import Lines, claim, give_back, give_back_expired
+from app.pipeline.facts import Waker, record_in, wake_all
+from app.pipeline.house import current
+from app.pipeline.listings import lanes
+from app.store import holds
+from app.store.engine import applying
+
+
+def hold(
+    engine: Engine,
+    lines: Lines,
+    expires_in: int,
+    reference: str | None = None,
+    *,
+    actor: str,
+    now: Instant,
+    wakes: Waker | None = None,
+    hold_id: str | None = None,
+) -> dict[str, Any]:
+    """Reserve units for `expires_in` seconds. Lines are {"sku","quantity","location"?}.
+
+    A `hold_id` of the caller's own makes a repeat the same hold. Raises ShortOfUnits or
+    UnknownName; then nothing is held.
+    """
+    hold_id = hold_id or str(uuid4())
+    expires_at = now + expires_in * SECOND
+    with applying(engine) as connection:
+        known = holds.find(connection, hold_id)
+        if known is not None:
+            return _answer(hold_id, known["state"], known["expires_at"])
+        house = current(connection)
+        claimed = claim(connection, house, lines, now)
+        row = holds.make(connection, hold_id, reference, actor, now, expires_at)
+        events = []
+        for sku, sku_id, location, quantity in claimed:
+            line = holds.add_line(connection, row, sku_id, location, quantity)
+            place = house.names[location]
+            events.append(_held(hold_id, line, sku, place, quantity, now))
+        applied = apply(connection, house, [Told(None, events, now, actor=actor)], now)
+        woken = lanes(house, applied.wake)
+    wake_all(wakes, woken)
+    return {"id": hold_id, "state": holds.ACTIVE, "expires_at": iso(expires_at)}
+
+
+def _held(
+    hold_id: str, line: int, sku: str, place: str, quantity: int, now: Instant
+) -> StockEvent:
+    return StockEvent(
+        kinds.HELD,
+        quantity,
+        now,
+        now - 1,
+        sku=sku,
+        place=place,
+        fact=hold_id,
+        line=str(line),
+    )
+
+
+def _open(connection: Connection, hold_id: str) -> sa.RowMapping:
+    row = holds.find(connection, hold_id)
+    if row is None:
+        raise UnknownName(f"there is no hold {hold_id!r}", "id")
+    return row
+
+
+def release(
+    engine: Engine,
+    hold_id: str,
+    *,
+    actor: str,
+    now: Instant,
+    wakes: Waker | None = None,
+) -> dict[str, Any]:
+    """Give held units back. Raises HoldEnded once committed, UnknownName."""
+    woken: set[str] = set()
+    with applying(engine) as connection:
+        row = _open(connection, hold_id)
+        if row["state"] == holds.COMMITTED:
+            raise HoldEnded("the hold was committed")
+        state = row["state"]
+        if state == holds.ACTIVE:
+            state = holds.RELEASED if row["expires_at"] > now else holds.EXPIRED
+            house = current(connection)
+            holds.end(connection, row["id"], state, now)
+            rows = holds.lines(connection, row["id"])
+            woken = give_back(connection, house, rows, actor, now)
+    wake_all(wakes, woken)
+    return _answer(hold_id, state, row["expires_at"])
+
+
+def commit(
+    engine: Engine,
+    hold_id: str,
+    channel: str | None = None,
+    order: str | None = None,
+    lines: Lines | None = None,
+    *,
+    actor: str,
+    now: Instant,
+    wakes: Waker | None = None,
+) -> dict[str, Any]:
+    """Turn a hold into an order's promise; the same answer again when repeated.
+
+    `lines` may name the order's own lines: {"id","sku"}. Raises HoldEnded after expiry
+    or release, UnknownName.
+    """
+    with applying(engine) as connection:
+        row = _open(connection, hold_id)
+        if row["state"] == holds.COMMITTED:
+            known = json.loads(row["answer"]) if row["answer"] else None
+            return known or _answer(hold_id, holds.COMMITTED, row["expires_at"])
+        house = current(connection)
+        if channel is not None and channel not in house.by_key:
+            raise UnknownName(f"there is no channel {channel!r}", "channel")
+        rows = holds.lines(connection, row["id"])
+        answer: dict[str, Any] | None = None
+        if row["expires_at"] <= now:
+            woken = give_back_expired(connection, house, {row["id"]: rows}, now)
+        else:
+            answer = _answer(hold_id, holds.COMMITTED, row["expires_at"])
+            answer["order"] = order or f"hold-{hold_id}"
+            if not holds.end(connection, row["id"], holds.COMMITTED, now, answer):
+                raise HoldEnded("the hold was released")
+            events = _placed(rows, channel, answer["order"], lines or (), now)
+            told = [*released(rows, now), *events]
+            _, woken = record_in(connection, told, actor=actor, now=now)
+    wake_all(wakes, woken)
+    if answer is None:
+        raise HoldEnded("the hold has expired; claim the units again")
+    return answer
+
+
+def _placed(
+    rows: Sequence[Any],
+    channel: str | None,
+    order: str,
+    lines: Lines,
+    now: Instant,
+) -> list[StockEvent]:
+    """The order's promise, at version 0: its own webhook, whenever it comes, wins."""
+    ids = {str(line["sku"]): str(line["id"]) for line in lines if line.get("id")}
+    units: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        units[row.sku, row.location] += row.quantity
+    first: dict[str, str] = {}
+    totals: dict[str, int] = defaultdict(int)
+    for (sku, place), quantity in units.items():
+        first.setdefault(sku, place)
+        totals[sku] += quantity
+    placed = [
+        StockEvent(
+            kinds.PLACED,
+            total,
+            now,
+            0,
+            sku=sku,
+            place=first[sku],
+            order=order,
+            order_channel=channel,
+            line=ids.get(sku),
+        )
+        for sku, total in totals.items()
+    ]
+    routed = [
+        StockEvent(
+            kinds.ROUTED,
+            quantity,
+            now,
+            0,
+            sku=sku,
+            place=place,
+            order=order,
+            order_channel=channel,
+            line=ids.get(sku),
+            fact=f"hold-{place}",
+        )
+        for (sku, place), quantity in units.items()
+        if place != first[sku]
+    ]
+    return placed + routed
+
+
+def _answer(hold_id: str, state: str, expires_at: Instant) -> dict[str, Any]:
+    return {"id": hold_id, "state": state, "expires_at": iso(expires_at)}
