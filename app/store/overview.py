@@ -150,6 +150,20 @@ def attempts(
     return connection.execute(query).mappings().all()
 
 
+def counts(connection: Connection, now: Instant) -> Mapping[tuple[str, str], int]:
+    """How many publications per channel and state, those that are settled left out:
+    there are many of them, and nothing to say about one."""
+    state = deliveries.state_at(now).label("state")
+    found = connection.execute(
+        sa.select(channels.c.key, state, sa.func.count())
+        .select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+        .where(_is_open())
+        .group_by(channels.c.key, state)
+    )
+    return {(row[0], row[1]): row[2] for row in found}
+
+
 def delivered_since(connection: Connection, since: Instant) -> int:
     """How many listings took their newest number since then."""
     return connection.execute(

@@ -81,7 +81,7 @@ def overview() -> ResponseReturnValue:
 def _state(
     connection: Connection, urgent: list[Delivery], now: Instant
 ) -> dict[str, Any]:
-    counts = deliveries.counts(connection, now)
+    counts = store.counts(connection, now)
     listed = channel_store.rows(connection)
     oversold = store.oversold(connection, limit=WORST)
     seen = issues.Seen(
