@@ -28,6 +28,7 @@ lint: $(VENV)/for-testing ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
 
 audit: $(VENV)/for-testing ## Ask for known vulnerabilities in what we run on
 	@$(BIN)/python .ci/audit.py requirements.lock
