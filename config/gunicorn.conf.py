@@ -8,7 +8,6 @@ import shutil
 from typing import Any
 
 from gunicorn.glogging import Logger
-from prometheus_client import multiprocess
 
 from config import logs
 from config.settings import Settings
@@ -53,7 +52,8 @@ logger_class = _OneFormat
 control_socket_disable = True
 
 if _METRICS not in os.environ:
-    # The client library reads this when it is imported, in each worker.
+    # The client library reads this when it is imported: so not before this line, and
+    # not in this module, from which the workers are forked.
     os.environ[_METRICS] = str(_settings.data_dir / "metrics")
     shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
     os.makedirs(os.environ[_METRICS], exist_ok=True)
@@ -61,5 +61,7 @@ if _METRICS not in os.environ:
 
 def child_exit(server: object, worker: object) -> None:
     """Let go of what a dead worker was measuring."""
+    from prometheus_client import multiprocess
+
     forget: Any = multiprocess.mark_process_dead
     forget(getattr(worker, "pid", 0))

@@ -1,0 +1,144 @@
+"""The web process as it really runs: gunicorn, sockets, bodies that go wrong."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from adapters.signatures import StandardWebhooks
+from app.domain.instants import now
+from app.procfile import ROOT
+from app.store.tables import inbox
+from tests.builders import JACKET, SECRET, sale
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("backend", ["sqlite"], indirect=True),
+]
+
+
+@pytest.fixture
+def port(settings, tmp_path, eventually) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    served = replace(settings, port=port, max_body_bytes=2048)
+    with (tmp_path / "web.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"),
+                "app.factory:create_app()",
+            ],
+            cwd=ROOT,
+            env={**os.environ, **served.to_env()},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+        def is_up() -> bool:
+            with contextlib.suppress(OSError):
+                return fetched(port, "/healthz") != ""
+            return False
+
+        eventually(is_up, within=30)
+        yield port
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def fetched(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+        return answer.read().decode()
+
+
+def sent(port: int, *parts: bytes, ends: bool = False) -> tuple[int, dict]:
+    """Send raw bytes; return the status and the JSON of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        for part in parts:
+            connection.sendall(part)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+            head, _, body = answer.partition(b"\r\n\r\n")
+            with contextlib.suppress(ValueError):
+                return int(head.split()[1]), json.loads(body)
+    pytest.fail(f"no answer but {answer!r}")
+
+
+def head(*lines: str) -> bytes:
+    first = ("POST /webhooks/till HTTP/1.1", "Host: hub.example")
+    return "\r\n".join((*first, *lines, "", "")).encode()
+
+
+def signed(body: bytes, name: str = "msg_1") -> list[str]:
+    headers = StandardWebhooks().sign(body, SECRET, now(), name)
+    return [f"{name}: {value}" for name, value in headers.items()]
+
+
+def test_a_chunked_webhook_is_stored_like_any_other(port, shop, engine):
+    body = json.dumps(sale("T-1", JACKET, 1, at=now())).encode()
+    chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:9], body[9:])]
+
+    status, answer = sent(
+        port,
+        head("Transfer-Encoding: chunked", *signed(body)),
+        *chunks,
+        b"0\r\n\r\n",
+    )
+
+    assert (status, answer["status"]) == (200, "accepted")
+    with engine.connect() as connection:
+        stored = connection.execute(sa.select(inbox)).one()
+    assert shop.vault.open(stored.body) == body
+
+
+def test_an_announced_body_over_the_limit_is_refused_at_once(port, shop):
+    status, answer = sent(port, head("Content-Length: 100000000"))
+
+    assert status == 413
+    assert "2048" in answer["detail"]
+
+
+def test_an_endless_chunked_body_is_refused_at_the_limit(port, shop):
+    chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
+
+    status, _ = sent(port, head("Transfer-Encoding: chunked"), chunk * 3)
+
+    assert status == 413
+
+
+def test_a_body_that_ends_too_early_is_400(port, shop, engine):
+    body = json.dumps(sale("T-1", JACKET, 1, at=now())).encode()
+    told = head(f"Content-Length: {len(body)}", *signed(body))
+
+    status, _ = sent(port, told, body[:-5], ends=True)
+
+    assert status == 400
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(inbox)).all() == []
+
+
+@pytest.mark.parametrize("chunk", [b"zz\r\nhello", b"5\r\nhelloXX0\r\n\r\n"])
+def test_a_broken_chunk_is_400(port, shop, chunk):
+    status, _ = sent(port, head("Transfer-Encoding: chunked"), chunk, ends=True)
+
+    assert status == 400
+
+
+def test_metrics_add_up_over_all_workers(port, shop):
+    for _ in range(12):
+        sent(port, head("Content-Length: 2"), b"{}")
+
+    line = 'onecount_webhooks_refused_total{cause="missing_header"} 12.0'
+    for _ in range(6):
+        assert line in fetched(port, "/metrics")
