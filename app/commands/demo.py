@@ -1,0 +1,64 @@
+"""`onecount demo`: the story of the last blue jacket, on channels that are not real."""
+
+import signal
+import sys
+import threading
+
+import click
+from rich.console import Console
+
+from app.cli import ENVIRON
+from app.demo import endless, hub
+from app.demo.shop import NotADemo, opened
+from app.demo.story import Teller, play
+from config.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--once", "way", flag_value="once", default=True, help="Play it to its end."
+)
+@click.option(
+    "--play",
+    "way",
+    flag_value="play",
+    help="Play on and on beside this hub, as `onecount up --demo` does.",
+)
+@click.pass_obj
+@click.pass_context
+def command(ctx: click.Context, settings: Settings, way: str) -> None:
+    """Play the story of the last blue jacket.
+
+    A hub of its own is started in a temporary folder, with a Shopify, a Square, a
+    ShipStation and a warehouse that are not real. Your data is not touched. The exit
+    status is 0 only when everything the story claims was true.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if way == "play":
+        _play_on(settings)
+        return
+    console = Console(highlight=False)
+    console.print("Starting a hub and four channels that are not real …")
+    teller = Teller(console)
+    try:
+        with hub.temporary(ctx.meta[ENVIRON]) as own, opened(own) as shop:
+            console.print(
+                f"Watch it at {own.public_url} as {own.admin_email}, "
+                f"password {own.admin_password}"
+            )
+            play(shop, teller)
+    except hub.NotStarted as error:
+        raise click.ClickException(f"the hub did not start:\n{error}") from error
+    if teller.failed:
+        raise click.ClickException(f"{len(teller.failed)} claims were not true")
+    console.print("\n[bold green]All of it was true.[/bold green]")
+
+
+def _play_on(settings: Settings) -> None:
+    try:
+        with opened(settings) as shop:
+            endless.play(shop)
+    except NotADemo as error:
+        click.echo(f"No demo: {error}", err=True)
+        # Ending would only have us started again.
+        threading.Event().wait()

@@ -1,0 +1,1 @@
+"""The demo: a small shop whose channels are sandboxes, and the story of its jacket."""

@@ -1,0 +1,78 @@
+"""A hub of the demo's own: `onecount up` on a temporary data dir and a free port."""
+
+import contextlib
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from signal import SIGTERM
+
+import requests
+
+from app.demo.watch import seconds_until
+from app.procfile import ROOT
+from app.tether import tethered
+from config.settings import Settings
+
+START_SECONDS = 90.0
+STOP_SECONDS = 40.0
+EMAIL = "admin@localhost"
+
+
+class NotStarted(Exception):
+    """The hub did not come up; says what it printed."""
+
+
+@contextlib.contextmanager
+def temporary(environ: Mapping[str, str]) -> Iterator[Settings]:
+    """Run one; nothing of the caller's own configuration reaches it."""
+    with tempfile.TemporaryDirectory(prefix="onecount-hub-") as folder:
+        kept = {k: v for k, v in environ.items() if not k.startswith("ONECOUNT_")}
+        own = {
+            **kept,
+            "ONECOUNT_DATA_DIR": folder,
+            "ONECOUNT_PORT": str(_free_port()),
+            "ONECOUNT_ADMIN_EMAIL": EMAIL,
+            "ONECOUNT_ADMIN_PASSWORD": secrets.token_urlsafe(12),
+            "ONECOUNT_SWEEP_SECONDS": "1",
+            "ONECOUNT_WEB_WORKERS": "1",
+        }
+        log = Path(folder) / "up.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                tethered((sys.executable, "-m", "app.cli", "up"), SIGTERM),
+                cwd=ROOT,
+                env=own,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            settings = Settings.from_env(own)
+            ready = f"http://{settings.host}:{settings.port}/readyz"
+            is_up = seconds_until(
+                lambda: process.poll() is not None or _answers(ready), START_SECONDS
+            )
+            if is_up < 0 or process.poll() is not None:
+                raise NotStarted(log.read_text()[-2000:])
+            yield settings
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
