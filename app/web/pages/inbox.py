@@ -145,7 +145,7 @@ def name_listing() -> ResponseReturnValue:
     return back(
         url_for("pages.inbox"),
         f"{told['external_id']} on {told['channel']} is {told['sku']} from now on. "
-        "What waited for it is in the stock.",
+        "What waited only for that is in the stock.",
     )
 
 
