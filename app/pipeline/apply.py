@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
-from app.domain.case import UNLINKED, Rules, Target, difference, movements
+from app.domain.case import difference, movements
 from app.domain.events import StockEvent, WholeOrder, key_of
 from app.domain.instants import Instant
+from app.domain.targets import UNLINKED, Rules, Target
 from app.pipeline import checkpoints, observing
 from app.pipeline.casebook import ORDER_KINDS, Casebook, fact_name
 from app.pipeline.house import House, Place

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
-from app.domain.case import Target
 from app.domain.events import StockEvent, WholeOrder
+from app.domain.targets import Target
 from app.pipeline.house import House, Place
 from app.store import cases as store
 from app.store.cases import Case

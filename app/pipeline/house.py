@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 import adapters
-from app.domain.case import Rules
+from app.domain.targets import Rules
 from app.store import channels as store
 from app.store.tables import channel_locations, channels, locations
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
-from app.domain.case import Movements, Target
 from app.domain.states import Movement
+from app.domain.targets import Movements, Target
 from app.store import bulk
 from app.store.tables import lines
 
