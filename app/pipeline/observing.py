@@ -75,6 +75,8 @@ def follow(
 
 GRACE: Instant = 5 * SECOND
 """How long an unexplained number waits for the sale that may explain it."""
+READ_GRACE: Instant = 1 * SECOND
+"""The same where the channel's own orders are read before ours is written."""
 
 
 def observe(
@@ -100,7 +102,11 @@ def observe(
         for row in rows.all():
             if _take(connection, row, one, can_read):
                 woken |= store.mark_rows(connection, [row["id"]], now)
-                store.doubt(connection, row["id"], one.observed_at, now + GRACE)
+                # Not put off again: an item that sells every second would never
+                # be told of what the others sell.
+                wait = READ_GRACE if can_read else GRACE
+                until = 0 if row["doubt_at"] is not None else now + wait
+                store.doubt(connection, row["id"], one.observed_at, until)
     return woken
 
 
