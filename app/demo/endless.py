@@ -69,10 +69,15 @@ def play(shop: Shop) -> None:
 
 
 def play_one(stage: Stage) -> None:
-    """One scene. A hub that is being restarted is no reason to stop."""
+    """One scene, by chance."""
     recover(stage)
     names, weights = zip(*SCENES.items(), strict=True)
     (scene,) = stage.dice.choices(names, weights)
+    act(stage, scene)
+
+
+def act(stage: Stage, scene: Scene) -> None:
+    """Play a scene. A channel that is being restarted is no reason to stop."""
     try:
         scene(stage)
     except SoldOut:
