@@ -6,7 +6,7 @@ available → committed, where it was routed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from app.domain import events, states
@@ -37,7 +37,7 @@ def calls(
     sku: int, facts: dict[str, list[tuple[str, Target]]], rules: Rules
 ) -> Iterator[tuple[Movement, int]]:
     placed = facts[events.PLACED][0][1] if events.PLACED in facts else None
-    leaves_from = _leaves_from(placed, rules)
+    leaves_from = _leaves_from(placed, facts.get(events.ROUTED, ()), rules)
     shipments = _shipments(facts.get(events.SHIPPED, []), leaves_from, rules)
     for report in shipments:
         yield _move(sku, states.AVAILABLE, states.CUSTOMER, report), report.quantity
@@ -58,7 +58,17 @@ def calls(
         yield from _promise(sku, placed, facts.get(events.ROUTED, []), ends)
 
 
-def _leaves_from(placed: Target | None, rules: Rules) -> int | None:
+def _leaves_from(
+    placed: Target | None, routes: Iterable[tuple[str, Target]], rules: Rules
+) -> int | None:
+    """Where the promise sits, or most of it; else the channel's usual place."""
+    routed = [
+        (-route.quantity, name, route.location)
+        for name, route in routes
+        if route.location is not None
+    ]
+    if routed:
+        return min(routed)[2]
     if placed is None or placed.location in (None, rules.unassigned):
         return rules.ships_from
     return placed.location
