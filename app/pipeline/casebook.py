@@ -226,3 +226,25 @@ def fact_name(event: StockEvent, source: str) -> str:
     if event.kind == kinds.ROUTED:
         return f"{event.kind}:{event.fact or ''}"
     return event.kind
+
+
+def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:
+    """Share a report about several lines of one SKU among them, in their order.
+
+    Each line takes what it placed; what is left over goes to the last.
+    """
+    if len(found) == 1:
+        return [target]
+    left, shares = target.quantity, []
+    for case in found:
+        placed = case.targets.get(kinds.PLACED)
+        others = sum(
+            known.quantity
+            for fact, known in case.targets.items()
+            if fact != name and fact.rpartition(":")[0] == name.rpartition(":")[0]
+        )
+        room = max(0, (placed.quantity if placed else 0) - others)
+        shares.append(target._replace(quantity=min(left, room)))
+        left -= shares[-1].quantity
+    shares[-1] = shares[-1]._replace(quantity=shares[-1].quantity + left)
+    return shares

@@ -14,10 +14,11 @@ from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.instants import Instant
 from app.domain.shown import allot, sellable
 from app.pipeline import desired
-from app.pipeline.apply import Told, apply, released
+from app.pipeline.apply import apply
 from app.pipeline.facts import sku_ids
 from app.pipeline.house import House, current
 from app.pipeline.listings import lanes
+from app.pipeline.told import Told, released
 from app.store import holds
 from app.store.engine import applying
 

@@ -14,9 +14,10 @@ from sqlalchemy.engine import Connection, Engine
 from app.domain.errors import UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
-from app.pipeline.apply import PARKED, Applied, Told, Verdict, apply
+from app.pipeline.apply import apply
 from app.pipeline.house import House, current
 from app.pipeline.listings import lanes
+from app.pipeline.told import PARKED, Applied, Told, Verdict
 from app.store import bulk
 from app.store.engine import applying
 from app.store.tables import ledger

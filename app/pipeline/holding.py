@@ -17,11 +17,12 @@ from app.domain import events as kinds
 from app.domain.errors import HoldEnded, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, Instant, iso
-from app.pipeline.apply import Told, apply, released
+from app.pipeline.apply import apply
 from app.pipeline.claims import Lines, claim, give_back, give_back_expired
 from app.pipeline.facts import Waker, record_in, wake_all
 from app.pipeline.house import current
 from app.pipeline.listings import lanes
+from app.pipeline.told import Told, released
 from app.store import holds
 from app.store.engine import applying
 

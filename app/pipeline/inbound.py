@@ -20,8 +20,9 @@ from app.domain.errors import HubError, MalformedPayload
 from app.domain.events import Message, Normalised
 from app.domain.instants import Instant
 from app.pipeline import listings
-from app.pipeline.apply import PARKED, QUARANTINED, Told, Verdict, apply
+from app.pipeline.apply import apply
 from app.pipeline.house import House, HouseKeeper
+from app.pipeline.told import PARKED, QUARANTINED, Told, Verdict
 from app.store import channels as channel_store, inbox as store
 from app.store.engine import applying, is_sqlite, writing
 from app.store.tables import channels, inbox

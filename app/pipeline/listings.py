@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection, Engine
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.events import ListingSeen
 from app.domain.instants import Instant
-from app.pipeline.apply import PARKED, Told, apply, event_of
+from app.pipeline.apply import apply
 from app.pipeline.house import House, Place, read_house
+from app.pipeline.told import PARKED, Told, event_of
 from app.store import bulk, channels as channel_store
 from app.store.engine import applying
 from app.store.tables import inbox, listings, publications, skus, stock_events

@@ -1,0 +1,291 @@
+"""Deciding: what each event newly says, and to which case.
+
+Newer than what is known: the case changes. Older: superseded. The same again: a
+duplicate. The same version with another target: a person must decide. An unknown SKU,
+place or channel: parked, and tried again once it is known.
+"""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+
+from app.domain import events as kinds
+from app.domain.events import StockEvent, WholeOrder, key_of
+from app.domain.instants import Instant
+from app.domain.targets import UNLINKED, Target
+from app.pipeline import checkpoints, observing
+from app.pipeline.casebook import ORDER_KINDS, Casebook, fact_name, shared
+from app.pipeline.eventlog import EventLog, Noted
+from app.pipeline.house import House, Place
+from app.pipeline.names import Names, missing_location, missing_sku
+from app.pipeline.told import (
+    DUPLICATE,
+    OBSERVED,
+    PARKED,
+    POSTED,
+    QUARANTINED,
+    SUPERSEDED,
+    Told,
+    Verdict,
+)
+from app.store import incidents
+from app.store.cases import Case
+
+_FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
+NEEDS_PLACE = {
+    kinds.RETURNED,
+    kinds.RECEIVED,
+    kinds.EXPECTED,
+    kinds.TRANSFERRED,
+    kinds.ADJUSTED,
+    kinds.INSPECTED,
+    kinds.COUNTED,
+    kinds.HELD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One event while it is being decided."""
+
+    told: Told
+    channel: Place | None
+    event: StockEvent
+    verdict: Verdict
+
+    def park(self, waits_for: str) -> str:
+        """It waits until somebody tells us of a name; return what it waits for."""
+        self.verdict.verdict = PARKED
+        kind, _, rest = waits_for.partition(":")
+        word = rest.split(":", 1)[-1] or "(none named)"
+        self.verdict.note = f"unknown {kind} {word}"
+        return waits_for
+
+
+class Decider:
+    """Decides the events of one batch; collects what follows from them."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        house: House,
+        book: Casebook,
+        names: Names,
+        now: Instant,
+    ) -> None:
+        self._connection = connection
+        self._house = house
+        self._now = now
+        self.book = book
+        self.names = names
+        self.log = EventLog(connection, now)
+        self.causes: dict[int, Said] = {}
+        """Case (by identity) → the last thing said that changed it."""
+        self.counts: list[checkpoints.Count] = []
+        self.seen: list[observing.Observation] = []
+
+    def decide(self, told: Told) -> list[Verdict]:
+        """Decide every event of one message, and the orders it told whole."""
+        channel = self._house.channels.get(told.channel_id or 0)
+        verdicts = [
+            self._event(told, channel, event, told.rows[n] if told.rows else None)
+            for n, event in enumerate(told.events)
+        ]
+        if channel is not None:
+            for order in told.orders:
+                self._whole(told, channel, order)
+        return verdicts
+
+    def _event(
+        self, told: Told, channel: Place | None, event: StockEvent, row: int | None
+    ) -> Verdict:
+        event = _clamped(event, told.received_at)
+        who = channel.key if channel is not None else "api"
+        verdict = Verdict(f"{who}:{key_of(event)}", POSTED, event_id=row)
+        waits = self._take(Said(told, channel, event, verdict))
+        if verdict.verdict != DUPLICATE or row is not None:
+            self.log.note(Noted(told, event, verdict, waits))
+        return verdict
+
+    def _take(self, said: Said) -> str | None:
+        """Decide an event; return what it waits for when it must be parked."""
+        event, channel = said.event, said.channel
+        if event.order_channel and event.order_channel not in self._house.by_key:
+            return said.park(f"channel:{event.order_channel}")
+        if event.kind == kinds.OBSERVED:
+            self._observe(said)
+            return None
+        found = self.book.find(channel, event)
+        exact = [case for case in found if case.line == event.line]
+        known = exact[0].sku_id if exact else None
+        sku_id = known or self.names.sku_id(channel, event)
+        if sku_id is None:
+            return said.park(missing_sku(channel, event))
+        location, waits = self._location(channel, event)
+        if waits is not None:
+            return said.park(waits)
+        if event.kind == kinds.COUNTED and location is not None:
+            self.counts.append(
+                checkpoints.Count(
+                    sku_id,
+                    location,
+                    event,
+                    said.verdict,
+                    said.told.channel_id,
+                    said.told.actor,
+                )
+            )
+            return None
+        same = exact or [case for case in found if case.sku_id == sku_id]
+        return self._target(said, same, sku_id, location)
+
+    def _location(
+        self, channel: Place | None, event: StockEvent
+    ) -> tuple[int | None, str | None]:
+        if event.place is not None:
+            found = self.names.location_id(channel, event.place)
+            if found is None:
+                return None, missing_location(channel, event.place)
+            return found, None
+        if event.kind == kinds.PLACED and channel is not None:
+            return channel.promise_place, None
+        if event.kind not in NEEDS_PLACE and event.scope != kinds.AT_ONCE:
+            return None, None
+        own = _only_place(self._house, channel)
+        return own, None if own is not None else missing_location(channel, None)
+
+    def _target(
+        self, said: Said, found: list[Case], sku_id: int, location: int | None
+    ) -> str | None:
+        event, channel = said.event, said.channel
+        if self._is_past(said, found):
+            said.verdict.verdict = SUPERSEDED
+            return None
+        extra, waits = self._extra(channel, event)
+        if waits is not None:
+            return said.park(waits)
+        name = fact_name(event, self._house.source_of(said.told.channel_id))
+        target = Target(
+            event.quantity, event.version, location, event.occurred_at, extra
+        )
+        if not found:
+            made, adopted = self.book.make(channel, event, sku_id)
+            for case in adopted:
+                self.causes[id(case)] = said
+            found = [made]
+        for case, share in zip(found, shared(found, name, target), strict=True):
+            self._set(said, case, name, share)
+        return None
+
+    def _is_past(self, said: Said, found: list[Case]) -> bool:
+        """Whether the order's channel has since said more than this event knows."""
+        event, channel = said.event, said.channel
+        if event.version == 0 and event.kind in _FROM_HOLDS:
+            return bool(found)
+        if channel is None or event.kind != kinds.PLACED:
+            return False
+        return self.book.lacks(channel, event)
+
+    def _extra(
+        self, channel: Place | None, event: StockEvent
+    ) -> tuple[str | int | None, str | None]:
+        if event.kind == kinds.TRANSFERRED:
+            found = self.names.location_id(channel, event.to_place or "")
+            if found is None:
+                return None, missing_location(channel, event.to_place)
+            return found, None
+        if event.kind == kinds.RECEIVED and event.of is not None:
+            return f"{event.disposition or ''}|{event.of}", None
+        if event.kind == kinds.RETURNED and event.order is None:
+            return f"{event.disposition or kinds.SELLABLE}{UNLINKED}", None
+        return event.disposition, None
+
+    def _set(self, said: Said, case: Case, name: str, target: Target) -> None:
+        known, verdict = case.targets.get(name), said.verdict
+        if known is not None and known.version > target.version:
+            verdict.verdict = SUPERSEDED
+        elif known is not None and known.version == target.version:
+            if known.quantity == target.quantity and known.extra == target.extra:
+                verdict.verdict = DUPLICATE
+            else:
+                self._contradiction(said, known, target)
+        else:
+            case.targets[name] = target
+            if case.order_number is None and said.event.kind in ORDER_KINDS:
+                case.order_number = said.event.order_number
+            self.book.touch(case)
+            self.causes[id(case)] = said
+
+    def _contradiction(self, said: Said, known: Target, target: Target) -> None:
+        verdict = said.verdict
+        verdict.verdict = QUARANTINED
+        verdict.note = (
+            f"said {known.quantity} before and {target.quantity} now, "
+            "with the same version"
+        )
+        incidents.open_incident(
+            self._connection,
+            "contradiction",
+            verdict.key,
+            f"{verdict.key} {verdict.note}: a person must decide",
+            channel_id=said.told.channel_id,
+            now=self._now,
+        )
+
+    def _observe(self, said: Said) -> None:
+        said.verdict.verdict = OBSERVED
+        event, channel = said.event, said.channel
+        if channel is not None:
+            self.seen.append(
+                observing.Observation(
+                    channel.id,
+                    event.external_id or event.sku or "",
+                    self.names.sku_id(channel, event),
+                    event.place or "",
+                    event.quantity,
+                    event.version,
+                )
+            )
+
+    def _whole(self, told: Told, channel: Place, order: WholeOrder) -> None:
+        """Lines that an order told whole does not have (any more) are not ordered."""
+        version = min(order.version, told.received_at)
+        if not order.order or not self.book.tell_whole(channel, order):
+            return
+        for case in self.book.lines(channel, order.order):
+            placed = case.targets.get(kinds.PLACED)
+            if placed is None or case.line in order.lines or not placed.quantity:
+                continue
+            if placed.version >= version:
+                continue
+            event = StockEvent(
+                kinds.PLACED,
+                0,
+                placed.occurred_at,
+                version,
+                order=order.order,
+                order_number=case.order_number,
+                line=case.line,
+            )
+            verdict = Verdict(f"{channel.key}:{key_of(event)}", POSTED)
+            said = Said(told, channel, event, verdict)
+            target = placed._replace(quantity=0, version=version)
+            self._set(said, case, kinds.PLACED, target)
+            self.log.note(Noted(told, event, verdict))
+
+
+def _clamped(event: StockEvent, received_at: Instant) -> StockEvent:
+    """No source is from the future: a time ahead of arrival becomes the arrival."""
+    if event.version <= received_at and event.occurred_at <= received_at:
+        return event
+    return replace(
+        event,
+        version=min(event.version, received_at),
+        occurred_at=min(event.occurred_at, received_at),
+    )
+
+
+def _only_place(house: House, channel: Place | None) -> int | None:
+    places = channel.mapped if channel is not None else ()
+    places = places or house.physical
+    return places[0] if len(places) == 1 else None

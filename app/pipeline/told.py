@@ -1,0 +1,73 @@
+"""What was told, and what became of it: the values that applying works with."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.domain import events as kinds
+from app.domain.events import StockEvent, WholeOrder
+from app.domain.instants import Instant
+
+POSTED: Final = "posted"
+SUPERSEDED: Final = "superseded"
+QUARANTINED: Final = "quarantined"
+PARKED: Final = "parked"
+DUPLICATE: Final = "duplicate"
+OBSERVED: Final = "observed"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one message, call or file says."""
+
+    channel_id: int | None
+    events: Sequence[StockEvent]
+    received_at: Instant
+    orders: Sequence[WholeOrder] = ()
+    inbox_id: int | None = None
+    actor: str | None = None
+    rows: Sequence[int] = ()
+    """Ids of the stock events' rows, when they were parked and are tried again."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one event."""
+
+    key: str
+    verdict: str
+    note: str | None = None
+    event_id: int | None = None
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of a batch: verdicts per `Told`, and the channels to wake."""
+
+    verdicts: list[list[Verdict]] = field(default_factory=list)
+    wake: set[int] = field(default_factory=set)
+
+
+def event_of(row: Any) -> StockEvent:
+    """The stock event that a row of stock_events was written from."""
+    return StockEvent(
+        row.kind, row.target, row.occurred_at, row.version, **json.loads(row.details)
+    )
+
+
+def released(held: Sequence[Any], now: Instant) -> list[StockEvent]:
+    """The events that end a hold; rows are from `holds`."""
+    return [
+        StockEvent(
+            kinds.HELD,
+            0,
+            row.created_at,
+            now,
+            sku=row.sku,
+            place=row.location,
+            fact=row.hold_id,
+            line=f"{row.line_id}",
+        )
+        for row in held
+    ]
