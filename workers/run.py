@@ -34,6 +34,13 @@ class Worker(rq.SimpleWorker):
     """A worker that keeps quiet about every drain it runs."""
 
     log_job_description = False
+    # Longer, and a worker that is told to stop while Redis is away would not hear it.
+    max_connection_wait_time = 2.0
+
+    @property
+    def is_told_to_stop(self) -> bool:
+        """Whether somebody asked this worker to stop."""
+        return self._shutdown_requested_date is not None
 
 
 def work(queue: str) -> None:
@@ -41,8 +48,11 @@ def work(queue: str) -> None:
     settings = Settings.from_env(os.environ)
     configure(settings)
     while True:
+        connection = redis.Redis.from_url(settings.redis_url)
+        worker = None
+        # RQ puts its own handlers in while it works, and takes them out again.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
-            connection = redis.Redis.from_url(settings.redis_url)
             worker = Worker(
                 [rq.Queue(queue, connection=connection, serializer=JSONSerializer)],
                 connection=connection,
@@ -51,6 +61,8 @@ def work(queue: str) -> None:
             worker.work(logging_level="WARNING")
             return
         except redis.RedisError as error:
+            if worker is not None and worker.is_told_to_stop:
+                return
             log.warning("redis is away", queue=queue, error=str(error))
             time.sleep(RETRY_SECONDS)
 
