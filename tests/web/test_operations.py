@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from app.domain.instants import MINUTE, now
 from app.store import incidents
 from app.store.engine import writing
-from app.store.tables import channels, inbox, publications
+from app.store.tables import audit_log, channels, inbox, publications
 from tests.builders import JACKET, sale
 
 
@@ -209,3 +209,14 @@ def test_channels_are_told_without_their_secrets(api, client, shop):
     }
     assert "secret" not in response.text
     assert "whsec" not in response.text
+
+
+def test_the_audit_log_tells_which_token_did_it(api, shop, engine):
+    api.post("/publications/retry", {"filter": {"state": "failed"}}, status=202)
+    api.post("/inbox/replay", {"ids": [1]}, status=202)
+    api.post("/listings", {"channel": "till", "sku": JACKET, "external_id": "j"})
+
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(audit_log).order_by(audit_log.c.id)).all()
+    assert [row.action for row in rows] == ["retry", "replay", "map"]
+    assert {row.actor for row in rows} == {"token:a admin"}

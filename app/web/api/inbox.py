@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 
 from app.pipeline import inbound
 from app.store import messages
+from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once
@@ -70,5 +71,6 @@ def replay(told: dict[str, Any]) -> dict[str, int]:
     matched = inbound.replay(
         hub().engine, ids=told.get("ids"), filter=told.get("filter")
     )
+    audit.note("replay", "inbox", {**told, "matched": matched})
     hub().wakes.wake("inbound")
     return {"matched": matched}

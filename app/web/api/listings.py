@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 
 from app.pipeline.facts import wake_all
 from app.pipeline.listings import map_listing
+from app.web.api import audit
 from app.web.api.fields import Word, number
 from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource
@@ -49,5 +50,6 @@ def add_listing(told: dict[str, Any]) -> dict[str, Any]:
         told.get("external_parent_id"),
         now=this_try().now,
     )
+    audit.note("map", f"listing {listing['id']}", told)
     wake_all(hub().wakes, lanes)
     return listing

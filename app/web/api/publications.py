@@ -9,6 +9,7 @@ from app.pipeline import desired, redelivery
 from app.pipeline.facts import wake_all
 from app.store import deliveries
 from app.store.deliveries import Filter
+from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once
@@ -98,5 +99,6 @@ def retry(told: dict[str, Any]) -> dict[str, int]:
     matched, lanes = redelivery.retry(
         hub().engine, ids=told.get("ids"), filter=told.get("filter")
     )
+    audit.note("retry", "publications", {**told, "matched": matched})
     wake_all(hub().wakes, lanes)
     return {"matched": matched}
