@@ -72,7 +72,10 @@ def _renderers(log_format: str) -> list[Any]:
         log_format == "auto" and sys.stderr.isatty()
     )
     if is_console:
-        return [structlog.dev.ConsoleRenderer()]
+        # Plain: the rich one prints the local variables of every frame, bodies and
+        # secrets among them.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(sort_keys=False),

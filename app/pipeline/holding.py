@@ -164,28 +164,15 @@ def _placed(
     units: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         units[row.sku, row.location] += row.quantity
-    first: dict[str, str] = {}
     totals: dict[str, int] = defaultdict(int)
+    first: dict[str, str] = {}
     for (sku, place), quantity in units.items():
         first.setdefault(sku, place)
         totals[sku] += quantity
-    placed = [
-        StockEvent(
-            kinds.PLACED,
-            total,
-            now,
-            0,
-            sku=sku,
-            place=first[sku],
-            order=order,
-            order_channel=channel,
-            line=ids.get(sku),
-        )
-        for sku, total in totals.items()
-    ]
-    routed = [
-        StockEvent(
-            kinds.ROUTED,
+
+    def promise(kind: str, sku: str, place: str, quantity: int) -> StockEvent:
+        return StockEvent(
+            kind,
             quantity,
             now,
             0,
@@ -194,12 +181,17 @@ def _placed(
             order=order,
             order_channel=channel,
             line=ids.get(sku),
-            fact=f"hold-{place}",
+            fact=f"hold-{place}" if kind == kinds.ROUTED else None,
         )
+
+    placed = [
+        promise(kinds.PLACED, s, first[s], units_) for s, units_ in totals.items()
+    ]
+    return placed + [
+        promise(kinds.ROUTED, sku, place, quantity)
         for (sku, place), quantity in units.items()
         if place != first[sku]
     ]
-    return placed + routed
 
 
 def _answer(hold_id: str, state: str, expires_at: Instant) -> dict[str, Any]:

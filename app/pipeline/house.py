@@ -143,18 +143,8 @@ def _place(
     publish = json.loads(row["publish"]) if row["publish"] else None
     wanted = publish.get("from") if publish else None
     draws = tuple(codes[code] for code in wanted) if wanted else ids or physical
-    authority = json.loads(row["authority"]).get("shipped")
-    first = codes.get(row["ships_from"] or "")
+    first = codes.get(row["ships_from"] or "") or (ids or physical or (None,))[0]
     kind = adapters.get(row["provider"])
-    preferred = (
-        *((str(by_key[authority]),) if authority in by_key else ()),
-        *shippers,
-        str(row["id"]),
-    )
-    places: dict[str, tuple[int, ...]] = {}
-    for location, external in mapped:
-        if location in draws:
-            places[external] = (*places.get(external, ()), location)
     by_external: dict[str, int] = {}
     for location, external in mapped:
         by_external.setdefault(external, location)
@@ -164,8 +154,8 @@ def _place(
         provider=row["provider"],
         rules=Rules(
             unassigned=unassigned,
-            ships_from=first or (ids[0] if ids else (physical or (None,))[0]),
-            preferred=preferred,
+            ships_from=first,
+            preferred=_preferred(row, by_key, shippers),
             custodians=custodians,
         ),
         by_external=by_external,
@@ -173,10 +163,30 @@ def _place(
         promise_place=own,
         publish=publish,
         draws_from=draws,
-        places=places if mapped else {"": draws},
+        places=_places(mapped, draws) if mapped else {"": draws},
         reads=kind.reads,
         tracks=kind.compares or kind.stamps,
     )
+
+
+def _preferred(
+    row: Any, by_key: Mapping[str, int], shippers: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The authority named, the shipping providers, the channel that took the order."""
+    named = json.loads(row["authority"]).get("shipped")
+    first = (str(by_key[named]),) if named in by_key else ()
+    return (*first, *shippers, str(row["id"]))
+
+
+def _places(
+    mapped: list[tuple[int, str]], draws: tuple[int, ...]
+) -> dict[str, tuple[int, ...]]:
+    """The channel's own place → those of our locations there that it sells from."""
+    places: dict[str, tuple[int, ...]] = {}
+    for location, external in mapped:
+        if location in draws:
+            places[external] = (*places.get(external, ()), location)
+    return places
 
 
 _keepers: "WeakKeyDictionary[Engine, HouseKeeper]" = WeakKeyDictionary()

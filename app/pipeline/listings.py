@@ -83,22 +83,15 @@ def save_listing(
         "gone_at": None,
     }
     if known is None:
-        known = bulk.insert_one(
-            connection,
-            listings,
-            channel_id=channel_id,
-            external_id=external_id,
-            **values,
-        )
+        ids = {"channel_id": channel_id, "external_id": external_id}
+        known = bulk.insert_one(connection, listings, **ids, **values)
     else:
-        connection.execute(
-            listings.update().where(listings.c.id == known).values(**values)
-        )
+        same = listings.c.id == known
+        connection.execute(listings.update().where(same).values(**values))
         # What was published under another SKU is not this listing's number.
+        other = publications.c.sku_id != sku_id
         connection.execute(
-            publications.delete().where(
-                publications.c.listing_id == known, publications.c.sku_id != sku_id
-            )
+            publications.delete().where(publications.c.listing_id == known, other)
         )
     return {
         "id": known,

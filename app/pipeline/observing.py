@@ -39,26 +39,17 @@ def follow(
     Effects are (channel, sku, location, occurred_at, change of available). One dated
     before the last reading is inside that reading.
     """
-    told = list(effects)
+    by_row: dict[tuple[int, int], list[tuple[int, Instant, int]]] = defaultdict(list)
+    for channel, sku, location, occurred_at, change in effects:
+        by_row[channel, sku].append((location, occurred_at, change))
     rows = connection.execute(
-        sa.select(
-            publications.c.id,
-            publications.c.channel_id,
-            publications.c.sku_id,
-            publications.c.place,
-            publications.c.believed,
-            publications.c.believed_at,
-            publications.c.effect_at,
-        )
+        sa.select(publications)
         .where(
-            publications.c.sku_id.in_({effect[1] for effect in told}),
-            publications.c.channel_id.in_({effect[0] for effect in told}),
+            publications.c.sku_id.in_({sku for _, sku in by_row}),
+            publications.c.channel_id.in_({channel for channel, _ in by_row}),
         )
         .order_by(publications.c.id)
     ).all()
-    by_row: dict[tuple[int, int], list[tuple[int, Instant, int]]] = defaultdict(list)
-    for channel, sku, location, occurred_at, change in told:
-        by_row[channel, sku].append((location, occurred_at, change))
     changed = []
     for row in rows:
         here = house.channels[row.channel_id].places.get(row.place, ())

@@ -50,14 +50,12 @@ def begin(
             for one in wishes
         ],
     )
+    unsure = sorted((wish.publication_id, wish.stamp or 0) for wish in wishes)
     bulk.change(
         connection,
         publications,
         ("unsure", "stamp"),
-        [
-            (True, wish.stamp or 0, wish.publication_id)
-            for wish in sorted(wishes, key=lambda wish: wish.publication_id)
-        ],
+        [(True, stamp, publication_id) for publication_id, stamp in unsure],
     )
     return attempt_id, key
 

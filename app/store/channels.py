@@ -156,21 +156,24 @@ def save(
         "authority": json.dumps(dict(authority)),
         "ships_from": ships_from,
     }
-    known = connection.execute(
-        sa.select(channels.c.id).where(channels.c.key == key)
-    ).scalar()
-    if known is None:
-        channel_id = bulk.insert_one(connection, channels, key=key, **values)
-    else:
-        channel_id = int(known)
-        connection.execute(
-            channels.update().where(channels.c.id == channel_id).values(**values)
-        )
+    channel_id = _insert_or_change(connection, key, values)
     _map_locations(connection, channel_id, mapped)
     if len(mapped) != 1:
         _ensure_unassigned(connection, channel_id, key)
     touch(connection, now)
     return channel_id
+
+
+def _insert_or_change(
+    connection: Connection, key: str, values: Mapping[str, Any]
+) -> int:
+    known = connection.execute(
+        sa.select(channels.c.id).where(channels.c.key == key)
+    ).scalar()
+    if known is None:
+        return bulk.insert_one(connection, channels, key=key, **values)
+    connection.execute(channels.update().where(channels.c.id == known).values(**values))
+    return int(known)
 
 
 def _map_locations(
