@@ -34,7 +34,7 @@ audit: $(VENV)/for-testing ## Ask for known vulnerabilities in what we run on
 	@$(BIN)/python .ci/audit.py requirements.lock
 
 bench: $(VENV)/for-testing ## Measure speed against the targets
-	$(BIN)/python -m pytest -m benchmark
+	$(BIN)/python -m tests.benchmarks
 
 lock: $(VENV)/for-testing ## Look for newer versions and lock them
 	$(PIP) pip-tools
