@@ -34,6 +34,7 @@ def apply(
     decider = Decider(connection, house, book, names, now)
     applied = Applied([decider.decide(one) for one in batch])
     _consume_holds(connection, decider, batch, now)
+    decider.share()
     decider.log.number()
     entries = _entries(house, decider)
     cases.save(connection, list(book.changed.values()))

@@ -23,7 +23,7 @@ ORDER_KINDS = {
     kinds.SHIPPED,
     kinds.RETURNED,
 }
-_REPORTED = {kinds.SHIPPED, kinds.RETURNED}
+REPORTED = {kinds.SHIPPED, kinds.RETURNED}
 WHOLE = "whole"
 """The fact, on an order's own row (line ""), that lists the order's lines."""
 
@@ -85,23 +85,29 @@ class Casebook:
         found = self._cases.get(f"{owner.key}/order/{order}", {})
         return [case for line, case in found.items() if line]
 
-    def find(self, channel: Place | None, event: StockEvent) -> list[Case]:
+    def find(
+        self, channel: Place | None, event: StockEvent, sku_id: int | None
+    ) -> list[Case]:
         """The lines an event may speak of: one, several of an order, or none known.
 
-        The order's own channel names its lines; what another system reports goes to
-        the lines that the channel told of, and only before it did to a line that was
-        made for such a report.
+        The order's own channel names its lines; what another system reports goes by
+        the SKU, for its line ids are its own: to the lines that the channel told of,
+        and before there are any to one that is made for such reports.
         """
         owner = self.owner(channel, event)
         exact = self._cases.get(self.case_key(owner, event), {})
-        same = exact.get(line_name(event))
-        foreign = owner is not channel or event.line is None
-        if event.kind not in ORDER_KINDS or not foreign:
+        same = exact.get(line_name(event, sku_id, by_sku=self.by_sku(channel, event)))
+        if event.kind not in ORDER_KINDS or not self._is_foreign(channel, event):
             return [same] if same is not None else []
-        told = self._told_by_channel(owner, channel, event, exact)
-        if same is not None and (same in told or not told):
-            return [same]
-        return told
+        told = [
+            case
+            for case in self._told_by_channel(owner, channel, event, exact)
+            if case.sku_id == sku_id or case.line == event.line
+        ]
+        if not self.by_sku(channel, event):
+            return [same] if same is not None and (same in told or not told) else told
+        told = [case for case in told if case.sku_id == sku_id]
+        return told or ([same] if same is not None else [])
 
     def _told_by_channel(
         self,
@@ -123,6 +129,13 @@ class Casebook:
         one = {case.channel_id for case in told}
         return told if len(one) == 1 else []
 
+    def _is_foreign(self, channel: Place | None, event: StockEvent) -> bool:
+        return self.owner(channel, event) is not channel or event.line is None
+
+    def by_sku(self, channel: Place | None, event: StockEvent) -> bool:
+        """Whether the event speaks of every line of an order with its SKU."""
+        return event.kind in REPORTED and self._is_foreign(channel, event)
+
     def make(
         self, channel: Place | None, event: StockEvent, sku_id: int
     ) -> tuple[Case, list[Case]]:
@@ -136,7 +149,7 @@ class Casebook:
         case = Case(
             None,
             self.case_key(owner, event),
-            line_name(event),
+            line_name(event, sku_id, by_sku=self.by_sku(channel, event)),
             owner.id if owner is not None else None,
             number,
             sku_id,
@@ -170,6 +183,19 @@ class Casebook:
             self.touch(other)
         return adopted
 
+    def sharing(self, case: Case) -> list[Case]:
+        """The lines of this line's order with its SKU that its channel told of."""
+        if case.channel_id is None:
+            return []
+        found = self._cases.get(case.case_key, {})
+        return [
+            found[line]
+            for line in sorted(found)
+            if line
+            and found[line].sku_id == case.sku_id
+            and not _is_provisional(found[line], str(case.channel_id))
+        ]
+
     def touch(self, case: Case) -> None:
         """Remember that a case changed and must be posted and written."""
         self.changed[id(case)] = case
@@ -202,9 +228,9 @@ class Casebook:
         )
 
 
-def line_name(event: StockEvent) -> str:
-    """The line's id; where the source names none, the item it speaks of."""
-    return event.line or f"sku:{event.external_id or event.sku or ''}"
+def line_name(event: StockEvent, sku_id: int | None, *, by_sku: bool) -> str:
+    """The line's id; where the source names none of the order's, the SKU."""
+    return f"sku:{sku_id}" if by_sku or event.line is None else event.line
 
 
 def _is_provisional(case: Case, owner: str) -> bool:
@@ -213,16 +239,22 @@ def _is_provisional(case: Case, owner: str) -> bool:
     All it holds was reported by others, or promised by a hold (version 0).
     """
     return all(
-        (name.partition(":")[0] in _REPORTED and name.split(":", 2)[1] != owner)
+        (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
         or (name == kinds.PLACED and target.version == 0)
         for name, target in case.targets.items()
     )
 
 
-def fact_name(event: StockEvent, source: str) -> str:
+BY_SKU = "\n"
+"""In the name of a fact that is shared among the lines of an order with its SKU;
+behind it the line's id as its source counts them."""
+
+
+def fact_name(event: StockEvent, source: str, *, by_sku: bool = False) -> str:
     """The name under which a case keeps this fact."""
-    if event.kind in _REPORTED:
-        return f"{event.kind}:{source}:{event.fact or ''}"
+    if event.kind in REPORTED:
+        name = f"{event.kind}:{source}:{event.fact or ''}"
+        return f"{name}{BY_SKU}{event.line or ''}" if by_sku else name
     if event.kind == kinds.ROUTED:
         return f"{event.kind}:{event.fact or ''}"
     return event.kind

@@ -5,6 +5,7 @@ duplicate. The same version with another target: a person must decide. An unknow
 place or channel: parked, and tried again once it is known.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
@@ -12,12 +13,14 @@ from sqlalchemy.engine import Connection
 from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder, key_of
 from app.domain.instants import Instant
-from app.domain.targets import UNLINKED, Target
+from app.domain.targets import Target
 from app.pipeline import checkpoints, observing
 from app.pipeline.casebook import ORDER_KINDS, Casebook, fact_name, shared
 from app.pipeline.eventlog import EventLog, Noted
 from app.pipeline.house import House, Place
-from app.pipeline.names import Names, missing_location, missing_sku
+from app.pipeline.names import Names, missing_sku
+from app.pipeline.placing import detail, where
+from app.pipeline.sharing import share
 from app.pipeline.told import (
     DUPLICATE,
     OBSERVED,
@@ -32,16 +35,6 @@ from app.store import incidents
 from app.store.cases import Case
 
 _FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
-NEEDS_PLACE = {
-    kinds.RETURNED,
-    kinds.RECEIVED,
-    kinds.EXPECTED,
-    kinds.TRANSFERRED,
-    kinds.ADJUSTED,
-    kinds.INSPECTED,
-    kinds.COUNTED,
-    kinds.HELD,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +108,16 @@ class Decider:
         if event.kind == kinds.OBSERVED:
             self._observe(said)
             return None
-        found = self.book.find(channel, event)
+        sku_id = self.names.sku_id(channel, event)
+        found = self.book.find(channel, event, sku_id)
         exact = [case for case in found if case.line == event.line]
-        known = exact[0].sku_id if exact else None
-        sku_id = known or self.names.sku_id(channel, event)
+        if self.book.by_sku(channel, event):
+            exact = []
+        elif exact:
+            sku_id = exact[0].sku_id or sku_id
         if sku_id is None:
             return said.park(missing_sku(channel, event))
-        location, waits = self._location(channel, event)
+        location, waits = where(self._house, self.names, channel, event)
         if waits is not None:
             return said.park(waits)
         if event.kind == kinds.COUNTED and location is not None:
@@ -139,21 +135,6 @@ class Decider:
         same = exact or [case for case in found if case.sku_id == sku_id]
         return self._target(said, same, sku_id, location)
 
-    def _location(
-        self, channel: Place | None, event: StockEvent
-    ) -> tuple[int | None, str | None]:
-        if event.place is not None:
-            found = self.names.location_id(channel, event.place)
-            if found is None:
-                return None, missing_location(channel, event.place)
-            return found, None
-        if event.kind == kinds.PLACED and channel is not None:
-            return channel.promise_place, None
-        if event.kind not in NEEDS_PLACE and event.scope != kinds.AT_ONCE:
-            return None, None
-        own = _only_place(self._house, channel)
-        return own, None if own is not None else missing_location(channel, None)
-
     def _target(
         self, said: Said, found: list[Case], sku_id: int, location: int | None
     ) -> str | None:
@@ -161,10 +142,12 @@ class Decider:
         if self._is_past(said, found):
             said.verdict.verdict = SUPERSEDED
             return None
-        extra, waits = self._extra(channel, event)
+        extra, waits = detail(self.names, channel, event)
         if waits is not None:
             return said.park(waits)
-        name = fact_name(event, self._house.source_of(said.told.channel_id))
+        by_sku = self.book.by_sku(channel, event)
+        source = self._house.source_of(said.told.channel_id)
+        name = fact_name(event, source, by_sku=by_sku)
         target = Target(
             event.quantity, event.version, location, event.occurred_at, extra
         )
@@ -173,8 +156,11 @@ class Decider:
             for case in adopted:
                 self.causes[id(case)] = said
             found = [made]
-        for case, share in zip(found, shared(found, name, target), strict=True):
-            self._set(said, case, name, share)
+        if by_sku:
+            self._report(said, found, name, target)
+            return None
+        for case, part in zip(found, shared(found, name, target), strict=True):
+            self._set(said, case, name, part)
         return None
 
     def _is_past(self, said: Said, found: list[Case]) -> bool:
@@ -186,35 +172,51 @@ class Decider:
             return False
         return self.book.lacks(channel, event)
 
-    def _extra(
-        self, channel: Place | None, event: StockEvent
-    ) -> tuple[str | int | None, str | None]:
-        if event.kind == kinds.TRANSFERRED:
-            found = self.names.location_id(channel, event.to_place or "")
-            if found is None:
-                return None, missing_location(channel, event.to_place)
-            return found, None
-        if event.kind == kinds.RECEIVED and event.of is not None:
-            return f"{event.disposition or ''}|{event.of}", None
-        if event.kind == kinds.RETURNED and event.order is None:
-            return f"{event.disposition or kinds.SELLABLE}{UNLINKED}", None
-        return event.disposition, None
-
     def _set(self, said: Said, case: Case, name: str, target: Target) -> None:
-        known, verdict = case.targets.get(name), said.verdict
-        if known is not None and known.version > target.version:
-            verdict.verdict = SUPERSEDED
-        elif known is not None and known.version == target.version:
-            if known.quantity == target.quantity and known.extra == target.extra:
-                verdict.verdict = DUPLICATE
-            else:
-                self._contradiction(said, known, target)
-        else:
+        if self._is_news(said, case.targets.get(name), target):
             case.targets[name] = target
-            if case.order_number is None and said.event.kind in ORDER_KINDS:
-                case.order_number = said.event.order_number
-            self.book.touch(case)
-            self.causes[id(case)] = said
+            self._change(said, case)
+
+    def _report(
+        self, said: Said, found: Sequence[Case], name: str, target: Target
+    ) -> None:
+        """Take a report about all lines with a SKU; `share` deals it out to them."""
+        shares = [case.targets[name] for case in found if name in case.targets]
+        units = sum(share.quantity for share in shares)
+        known = shares[0]._replace(quantity=units) if shares else None
+        if self._is_news(said, known, target):
+            for case in found:
+                case.targets.pop(name, None)
+                self._change(said, case)
+            found[0].targets[name] = target
+
+    def _is_news(self, said: Said, known: Target | None, target: Target) -> bool:
+        if known is None or known.version < target.version:
+            return True
+        if known.version > target.version:
+            said.verdict.verdict = SUPERSEDED
+        elif known.quantity == target.quantity and known.extra == target.extra:
+            said.verdict.verdict = DUPLICATE
+        else:
+            self._contradiction(said, known, target)
+        return False
+
+    def _change(self, said: Said, case: Case) -> None:
+        if case.order_number is None and said.event.kind in ORDER_KINDS:
+            case.order_number = said.event.order_number
+        self.book.touch(case)
+        self.causes[id(case)] = said
+
+    def share(self) -> None:
+        """Deal reports by SKU out to the lines they may mean, by all that is known."""
+        for case in list(self.book.changed.values()):
+            said = self.causes.get(id(case))
+            among = self.book.sharing(case) if said is not None else []
+            if len(among) < 2 or said is None:
+                continue
+            for changed in share([one.targets for one in among]):
+                self.book.touch(among[changed])
+                self.causes.setdefault(id(among[changed]), said)
 
     def _contradiction(self, said: Said, known: Target, target: Target) -> None:
         verdict = said.verdict
@@ -283,9 +285,3 @@ def _clamped(event: StockEvent, received_at: Instant) -> StockEvent:
         version=min(event.version, received_at),
         occurred_at=min(event.occurred_at, received_at),
     )
-
-
-def _only_place(house: House, channel: Place | None) -> int | None:
-    places = channel.mapped if channel is not None else ()
-    places = places or house.physical
-    return places[0] if len(places) == 1 else None
