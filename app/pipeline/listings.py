@@ -205,4 +205,17 @@ def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
                 .where(inbox.c.id == one.inbox_id, inbox.c.state == "parked")
                 .values(state="applied", error=None, settled_at=now)
             )
+    _look_again(connection)
     return applied.wake
+
+
+def _look_again(connection: Connection) -> None:
+    """Let messages be processed again that only repeat what waited in another one."""
+    waiting = sa.select(stock_events.c.inbox_id).where(
+        stock_events.c.verdict == PARKED, stock_events.c.inbox_id.is_not(None)
+    )
+    connection.execute(
+        inbox.update()
+        .where(inbox.c.state == "parked", inbox.c.id.not_in(waiting))
+        .values(state="waiting", error=None, settled_at=None)
+    )
