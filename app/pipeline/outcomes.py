@@ -55,8 +55,12 @@ class Recorder:
         result = (
             attempts.ACCEPTED if len(accepted) == len(outcomes) else attempts.PARTLY
         )
+        taken = [by_id[o.publication_id] for o in accepted]
         with writing(self._engine) as connection:
-            for outcome in sorted(outcomes, key=lambda o: o.publication_id):
+            # All rows of the call in the order in which everybody locks them.
+            store.lock(connection, by_id)
+            store.accept(connection, taken, call.started_at)
+            for outcome in outcomes:
                 wish = by_id[outcome.publication_id]
                 self._outcome(connection, call, wish, outcome, now)
             attempts.finish(
@@ -76,15 +80,7 @@ class Recorder:
         outcome: Outcome,
         now: Instant,
     ) -> None:
-        if outcome.verdict == words.ACCEPTED:
-            store.accept(
-                connection,
-                wish.publication_id,
-                wish.version,
-                wish.available,
-                call.started_at,
-            )
-        elif outcome.verdict == words.REJECTED:
+        if outcome.verdict == words.REJECTED:
             reason = outcome.reason or "the channel refused it"
             store.fail(connection, wish.publication_id, "GiveUp", reason, now)
         elif outcome.verdict == words.STALE:
@@ -92,7 +88,7 @@ class Recorder:
             store.miss(connection, wish.publication_id, misses, now)
             if misses >= MISSES:
                 self._ask(connection, call, wish, now)
-        else:
+        elif outcome.verdict != words.ACCEPTED:
             store.sure(connection, wish.publication_id)
 
     def _ask(

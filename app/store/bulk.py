@@ -16,6 +16,9 @@ from app.store.engine import is_sqlite
 
 Rows = Sequence[Sequence[Any]]
 
+_PLAIN = {int, bool, type(None)}
+"""Values that are written the same in JSON and in an array."""
+_encode = json.JSONEncoder().encode
 _AMONG_SQLITE = "IN (SELECT value FROM json_each(?))"
 
 
@@ -113,14 +116,17 @@ def array(values: Iterable[Any]) -> str:
     The driver works out each element by regular expressions: a third of a batch.
     https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
     """
-    return "{" + ",".join(map(_element, values)) + "}"
+    column = list(values)
+    if set(map(type, column)) <= _PLAIN:
+        return "{" + _encode(column)[1:-1] + "}"
+    return "{" + ",".join(map(_element, column)) + "}"
 
 
 def _element(value: Any) -> str:
-    if value is None:
-        return "NULL"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if value is None:
+        return "NULL"
     if isinstance(value, bytes | memoryview):
         return f'"\\\\x{value.hex()}"'
     return str(value)

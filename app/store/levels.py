@@ -60,12 +60,14 @@ def _locked(connection: Connection, skus: set[int]) -> dict[Spot, Level]:
 
 def add(connection: Connection, changes: Mapping[int, Mapping[str, int]]) -> None:
     """Add signed changes to levels: level id → state → change."""
+    touched = {state for states in changes.values() for state in states}
+    columns = tuple(state for state in STATES if state in touched)
     bulk.change(
         connection,
         stock_levels,
-        STATES,
+        columns,
         [
-            (*(states.get(state, 0) for state in STATES), level_id)
+            (*(states.get(state, 0) for state in columns), level_id)
             for level_id, states in sorted(changes.items())
         ],
         add=True,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.domain.channels import Wish
 from app.domain.instants import Instant
 from app.store import bulk
 from app.store.engine import is_sqlite
@@ -107,7 +108,8 @@ def change(connection: Connection, publication_id: int, **values: object) -> Non
     )
 
 
-_FINE = {
+_TAKEN = ("accepted", "accepted_version", "believed", "accepted_at", "believed_at")
+_FINE: dict[str, object] = {
     "unsure": False,
     "attempts": 0,
     "next_attempt_at": 0,
@@ -119,24 +121,25 @@ _FINE = {
 }
 
 
-def accept(
-    connection: Connection,
-    publication_id: int,
-    version: int,
-    number: int,
-    started_at: Instant,
-) -> None:
-    """The channel took the number that was wanted at this version."""
-    change(
+def accept(connection: Connection, wishes: Sequence[Wish], started_at: Instant) -> None:
+    """The channel took the numbers of these wishes, whose rows are locked."""
+    bulk.change(
         connection,
-        publication_id,
-        accepted=number,
-        accepted_at=started_at,
-        accepted_version=version,
-        believed=number,
-        believed_at=started_at,
-        **_FINE,
+        publications,
+        (*_TAKEN, *_FINE),
+        [
+            (wish.available, wish.version, wish.available)
+            + (started_at, started_at, *_FINE.values(), wish.publication_id)
+            for wish in wishes
+        ],
     )
+
+
+def lock(connection: Connection, ids: Collection[int]) -> None:
+    """Lock rows in the order of their ids, as everybody does."""
+    if not is_sqlite(connection):
+        query = "SELECT id FROM publications WHERE id {among} ORDER BY id FOR UPDATE"
+        bulk.select(connection, query, sorted(ids), "bigint")
 
 
 def settle(
