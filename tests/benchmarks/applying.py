@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import iso, now
-from app.pipeline.apply import Told, apply
+from app.pipeline.apply import apply
 from app.pipeline.house import read_house
 from app.pipeline.inbound import Inbound
+from app.pipeline.told import Told
 from app.store.engine import applying, gate, prepare_sqlite
 from app.store.inbox import body_hash
 from app.store.vault import Vault

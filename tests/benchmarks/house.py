@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, now
-from app.pipeline.apply import Told, apply
+from app.pipeline.apply import apply
 from app.pipeline.house import read_house
 from app.pipeline.listings import publish_listings
+from app.pipeline.told import Told
 from app.store import bulk, channels
 from app.store.engine import applying, writing
 from app.store.tables import inbox, listings, skus

@@ -135,7 +135,8 @@ def up(kind: str, folder: Path) -> Iterator[System]:
         settings = _settings(engine, redis_url, folder)
         env = {**os.environ, **settings.to_env()}
         argv = [process.argv for process in processes()]
-        with servers.running([command, *argv], env):
+        # The channel stops last: nobody shall miss its answer while stopping.
+        with servers.running([command], env), servers.running(argv, env):
             servers.until_answers(settings.port, "/healthz")
             servers.until_answers(channel_port, "/delay/0")
             yield System(settings.port, channel_port, notes)
