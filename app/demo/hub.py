@@ -34,7 +34,7 @@ def temporary(environ: Mapping[str, str]) -> Iterator[Settings]:
         own = {
             **kept,
             "ONECOUNT_DATA_DIR": folder,
-            "ONECOUNT_PORT": str(_free_port()),
+            "ONECOUNT_PORT": str(free_port()),
             "ONECOUNT_ADMIN_EMAIL": EMAIL,
             "ONECOUNT_ADMIN_PASSWORD": secrets.token_urlsafe(12),
             "ONECOUNT_SWEEP_SECONDS": "1",
@@ -53,7 +53,7 @@ def temporary(environ: Mapping[str, str]) -> Iterator[Settings]:
             settings = Settings.from_env(own)
             ready = f"http://{settings.host}:{settings.port}/readyz"
             is_up = seconds_until(
-                lambda: process.poll() is not None or _answers(ready), START_SECONDS
+                lambda: process.poll() is not None or answers(ready), START_SECONDS
             )
             if is_up < 0 or process.poll() is not None:
                 raise NotStarted(log.read_text()[-2000:])
@@ -66,13 +66,13 @@ def temporary(environ: Mapping[str, str]) -> Iterator[Settings]:
             process.wait()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).status_code == 200
     except requests.RequestException:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
