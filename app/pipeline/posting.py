@@ -5,7 +5,7 @@ counted: it is posted together with the opposite variance at that count, net zer
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -97,32 +97,35 @@ def _with_absorbed(
             counted_at = locked[spot].counted_at
             if counted_at is None or entry.movement.occurred_at > counted_at:
                 continue
-            opposite = _absorbed(connection, entry, spot)
-            if opposite is not None:
-                yield opposite
+            yield from _absorbed(connection, entry, spot)
 
 
-def _absorbed(connection: Connection, entry: Entry, spot: Spot) -> Entry | None:
-    """The opposite variance at the earliest count that had this movement inside."""
+def _absorbed(connection: Connection, entry: Entry, spot: Spot) -> Iterator[Entry]:
+    """The opposite variance at the earliest count that had this movement inside.
+
+    A count of everything and one of what may be sold see different parts of some
+    movements; where both were made, each later one takes what it saw and they did not.
+    """
+    seen = {scope: _effect(entry, spot[1], states) for scope, states in _SCOPES.items()}
+    if not any(seen.values()):
+        return
     if entry.checkpoint is None:
         rule, at = "occurred_at >= ?", entry.movement.occurred_at
     else:
         rule, at = "occurred_at > ?", entry.checkpoint
-    if connection.dialect.name != "sqlite":
-        rule = rule.replace("?", "%s")
-    mark = rule[-2:].strip()
-    found = connection.exec_driver_sql(
+    one = " LIMIT 1" if len(set(seen.values())) == 1 else ""
+    query = (
         "SELECT occurred_at, scope FROM checkpoints "
-        f"WHERE sku_id = {mark} AND location_id = {mark} AND {rule} "
-        "ORDER BY occurred_at LIMIT 1",
-        (*spot, at),
-    ).first()
-    if found is None:
-        return None
-    change = _effect(entry, spot[1], scope_states(found[1]))
-    if change == 0:
-        return None
-    return variance(spot, -change, found[0], entry, "absorbed by a count")
+        f"WHERE sku_id = ? AND location_id = ? AND {rule} ORDER BY occurred_at{one}"
+    )
+    if connection.dialect.name != "sqlite":
+        query = query.replace("?", "%s")
+    undone = 0
+    for counted_at, scope in connection.exec_driver_sql(query, (*spot, at)).all():
+        change = seen[scope] - undone
+        if change:
+            yield variance(spot, -change, counted_at, entry, "absorbed by a count")
+        undone += change
 
 
 def variance(
