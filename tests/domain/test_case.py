@@ -276,11 +276,12 @@ def test_a_transfer_is_on_its_way_at_the_place_it_goes_to():
 
 units = st.integers(0, 6)
 times = st.integers(1, 8)
+_NOTHING = st.none()
 shops = st.sampled_from([NORTH, SOUTH])
 dispositions = st.sampled_from([None, kinds.SELLABLE, kinds.INSPECT, kinds.DAMAGED])
 
 
-def _facts(kind, places, extras=st.none()):
+def _facts(kind, places, extras=_NOTHING):
     names = st.builds(
         lambda source, fact: f"{kind}:{source}:{fact}",
         st.sampled_from([STORE, PARCELS, TILL]),
