@@ -10,6 +10,7 @@ from flask import Flask
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
+from app.domain.channels import Wish
 from app.domain.instants import Instant, now
 from app.pipeline import desired
 from app.store import publications as store
@@ -114,11 +115,19 @@ class Deliveries:
         with writing(self.shop.engine) as connection:
             rows = connection.execute(sa.select(publications)).mappings().all()
             numbers = desired.numbers(connection, rows)
-            for row in rows:
-                number = numbers[row["id"]] if shows is None else shows
-                store.accept(
-                    connection, row["id"], row["wanted_version"], number, now()
+            taken = [
+                Wish(
+                    row["id"],
+                    "",
+                    "",
+                    None,
+                    None,
+                    numbers[row["id"]] if shows is None else shows,
+                    row["wanted_version"],
                 )
+                for row in rows
+            ]
+            store.accept(connection, taken, now())
 
     def want(self, row_id: int, at: Instant | None = None) -> None:
         with writing(self.shop.engine) as connection:
