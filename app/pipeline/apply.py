@@ -30,7 +30,7 @@ def apply(
     told = [(one.channel_id, one.events) for one in batch]
     names = look_up(connection, house, told)
     book = Casebook(connection, house)
-    book.open(told)
+    book.open(told, [(one.channel_id, one.orders) for one in batch])
     decider = Decider(connection, house, book, names, now)
     applied = Applied([decider.decide(one) for one in batch])
     _consume_holds(connection, decider, batch, now)

@@ -38,9 +38,18 @@ class Casebook:
         self._numbers: dict[str, list[Case]] = {}
         self.changed: dict[int, Case] = {}
 
-    def open(self, told: Iterable[tuple[int | None, Sequence[StockEvent]]]) -> None:
-        """Load every case these events may touch, in at most two queries."""
-        keys: set[str] = set()
+    def open(
+        self,
+        told: Iterable[tuple[int | None, Sequence[StockEvent]]],
+        whole: Iterable[tuple[int | None, Sequence[WholeOrder]]] = (),
+    ) -> None:
+        """Load every case these events and orders may touch, in at most two queries."""
+        keys = {
+            f"{channel.key}/order/{order.order}"
+            for channel_id, orders in whole
+            if (channel := self._house.channels.get(channel_id or 0)) is not None
+            for order in orders
+        }
         numbers: set[str] = set()
         for channel_id, events in told:
             channel = self._house.channels.get(channel_id or 0)
