@@ -36,6 +36,50 @@ WEB_PLACES = {DOWNTOWN: "71001", DEPOT: "71002"}
 TILL_PLACE = "LDOWNTOWN"
 
 
+_CONFIGURATION = """
+[[location]]
+code = "downtown"
+name = "Downtown store"
+
+[[location]]
+code = "depot"
+name = "Depot"
+
+[[channel]]
+key = "web"
+provider = "shopify"
+base_url = "{web_url}"
+settings = {{ shop = "blue-jacket.myshopify.com" }}
+secrets = {{ webhook = ["{web[secret]}"], access_token = "{web[token]}" }}
+locations = {{ {web_places} }}
+publish = true
+authority = {{ shipped = "parcels" }}
+
+[[channel]]
+key = "till"
+provider = "square"
+base_url = "{till_url}"
+settings = {{ notification_url = "{till[webhook_url]}" }}
+secrets = {{ webhook = ["{till[secret]}"], access_token = "{till[token]}" }}
+locations = {{ downtown = "LDOWNTOWN" }}
+publish = true
+
+[[channel]]
+key = "parcels"
+provider = "shipstation"
+base_url = "{parcels_url}"
+settings = {{ channel = "web" }}
+secrets = {{ api_key = "{parcels[api_key]}" }}
+
+[[channel]]
+key = "wms"
+provider = "standard"
+settings = {{ push_url = "{wms_url}/stock" }}
+secrets = {{ webhook = ["{wms[secret]}"] }}
+publish = {{ from = ["depot"] }}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Good:
     """Something the shop sells, and how its channels know it."""
@@ -182,50 +226,12 @@ def _load(shop: Shop) -> None:
 
 def configuration(shop: Shop) -> str:
     """The file that an owner of these channels would load."""
-    web, till = shop.web.config, shop.till.config
-    wms, parcels = shop.wms.config, shop.parcels.config
-    return f"""
-[[location]]
-code = "{DOWNTOWN}"
-name = "Downtown store"
-
-[[location]]
-code = "{DEPOT}"
-name = "Depot"
-
-[[channel]]
-key = "web"
-provider = "shopify"
-base_url = "{shop.web.url}"
-settings = {{ shop = "blue-jacket.myshopify.com" }}
-secrets = {{ webhook = ["{web["secret"]}"], access_token = "{web["token"]}" }}
-locations = {{ {", ".join(f'{code} = "{id}"' for code, id in WEB_PLACES.items())} }}
-publish = true
-authority = {{ shipped = "parcels" }}
-
-[[channel]]
-key = "till"
-provider = "square"
-base_url = "{shop.till.url}"
-settings = {{ notification_url = "{till["webhook_url"]}" }}
-secrets = {{ webhook = ["{till["secret"]}"], access_token = "{till["token"]}" }}
-locations = {{ {DOWNTOWN} = "{TILL_PLACE}" }}
-publish = true
-
-[[channel]]
-key = "parcels"
-provider = "shipstation"
-base_url = "{shop.parcels.url}"
-settings = {{ channel = "web" }}
-secrets = {{ api_key = "{parcels["api_key"]}" }}
-
-[[channel]]
-key = "wms"
-provider = "standard"
-settings = {{ push_url = "{shop.wms.url}/stock" }}
-secrets = {{ webhook = ["{wms["secret"]}"] }}
-publish = {{ from = ["{DEPOT}"] }}
-"""
+    places = ", ".join(f'{code} = "{id}"' for code, id in WEB_PLACES.items())
+    parts: dict[str, Any] = {"web_places": places}
+    for key in KEYS:
+        channel = shop.channel(key)
+        parts |= {key: channel.config, f"{key}_url": channel.url}
+    return _CONFIGURATION.format(**parts)
 
 
 def _listings(good: Good) -> list[tuple[str, ...]]:
