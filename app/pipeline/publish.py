@@ -17,7 +17,7 @@ from adapters.http import Http
 from app.domain import channels as words
 from app.domain.channels import Outcome
 from app.domain.errors import GiveUp, RetryLater
-from app.domain.instants import now as clock
+from app.domain.instants import Instant, now as clock
 from app.pipeline import desired
 from app.pipeline.house import HouseKeeper
 from app.pipeline.outcomes import Call, Recorder
@@ -39,7 +39,7 @@ class Publisher:
         self._settings = settings
         self._recorder = Recorder(engine, policy_of(settings))
         self._keeper = HouseKeeper()
-        self._adapters: dict[str, Adapter] = {}
+        self._adapters: dict[str, tuple[Instant, Adapter]] = {}
         self._readings = Readings(engine, vault)
         self.holder = str(uuid4())
 
@@ -86,8 +86,11 @@ class Publisher:
         return True
 
     def _adapter(self, connection: Connection, channel: RowMapping) -> Adapter:
-        key = channel["key"]
-        known = self._adapters.get(key)
+        """The channel's adapter, made anew when its configuration changed."""
+        key, changed_at = channel["key"], channel["changed_at"]
+        known_at, known = self._adapters.get(key, (None, None))
+        if known is not None and known_at == changed_at:
+            return known
         told = channel_store.find(connection, self._vault, key)
         assert told is not None  # noqa: S101 - its row was just read
         told = with_address(told, self._settings.public_url)
@@ -99,7 +102,8 @@ class Publisher:
                 deadline=self._settings.push_deadline_seconds,
                 private=channel["private_addresses"],
             )
-            known = self._adapters[key] = kind(told, http)
+            known = kind(told, http)
+        self._adapters[key] = changed_at, known
         return known
 
     def _must_read(self, adapter: Adapter, rows: Sequence[RowMapping]) -> bool:
