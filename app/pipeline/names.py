@@ -74,7 +74,10 @@ def look_up(
 def _listed(
     connection: Connection, senders: set[int], column: str, values: set[Any]
 ) -> dict[tuple[int, str], int]:
-    """(channel, external id) → SKU, by the index on these two."""
+    """(channel, external id) → SKU, by the index on these two.
+
+    What was sold of an item that is gone since is told late: it still is that SKU.
+    """
     among = sorted(value for value in values if value is not None)
     if not senders or not among:
         return {}
@@ -82,7 +85,7 @@ def _listed(
         connection,
         f"SELECT channel_id, {column}, sku_id FROM listings "
         f"WHERE channel_id IN ({', '.join(map(str, sorted(senders)))}) "
-        f"AND gone_at IS NULL AND {column} {{among}} ORDER BY id DESC",
+        f"AND {column} {{among}} ORDER BY gone_at IS NULL, id DESC",
         among,
     )
     return {(row[0], row[1]): row[2] for row in found}
