@@ -20,10 +20,10 @@ PICTURE = ROOT / "docs" / "pictures" / "benchmarks.svg"
 _FONT = "system-ui, sans-serif"
 
 
-def show(targets: Sequence[Target], rounds: int) -> None:
+def show(targets: Sequence[Target], run: str) -> None:
     """Print the table."""
     console = Console()
-    table = Table(title="Onecount, measured", caption=f"{facts()}, {rounds} rounds")
+    table = Table(title="Onecount, measured", caption=f"{facts()}; {run}")
     for heading in ("what", "must", "measured", "", "in figures"):
         table.add_column(heading, overflow="fold")
     for one in targets:
@@ -39,7 +39,7 @@ def show(targets: Sequence[Target], rounds: int) -> None:
     console.print(table)
 
 
-def draw(targets: Sequence[Target], rounds: int, path: Path = PICTURE) -> None:
+def draw(targets: Sequence[Target], run: str, path: Path = PICTURE) -> None:
     """Draw each target as a share of what it must be: past the line is met."""
     style = Style(
         background="#ffffff",
@@ -53,8 +53,7 @@ def draw(targets: Sequence[Target], rounds: int, path: Path = PICTURE) -> None:
     )
     chart = pygal.HorizontalBar(
         style=style,
-        title=f"Measured against what must be (1 = just met)\n{facts()}, "
-        f"median of {rounds} rounds",
+        title=f"Measured against what must be (1 = just met)\n{facts()}; {run}",
         width=1100,
         height=140 + 62 * len(targets),
         print_values=True,
@@ -65,13 +64,18 @@ def draw(targets: Sequence[Target], rounds: int, path: Path = PICTURE) -> None:
         truncate_label=-1,
     )
     labels = [f"{one.name} ({_must(one)})" for one in reversed(targets)]
-    chart.x_labels = [_folded(label) for label in labels]
+    chart.x_labels = labels
     for title, met in (("met", True), ("missed", False)):
         values = [_bar(one) if one.met is met else None for one in reversed(targets)]
         if any(values):
             chart.add(title, values)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(chart.render(is_unicode=False))
+
+
+def busy() -> float:
+    """The share of the machine that others use; it bends even ratios."""
+    return psutil.cpu_percent(interval=3) / 100
 
 
 def facts() -> str:
@@ -113,7 +117,3 @@ def _must(target: Target) -> str:
 
 def _figure(measured: float) -> str:
     return f"{measured:.1f}" if measured >= 1 else f"{measured:.3f}"
-
-
-def _folded(label: str, width: int = 46) -> str:
-    return label
