@@ -118,8 +118,8 @@ class Adapter(ABC):
     """Writes are ordered by a time we give: `Wish.stamp` is used."""
     reads: ClassVar[bool] = False
     """`read` works: the channel's own numbers can be asked for."""
-    sends_numbers_for_skus: ClassVar[bool] = False
-    """A line's `sku` may be our SKU without a listing (only for `standard`)."""
+    rereads: ClassVar[bool] = False
+    """Its clock ticks whole seconds, so orders are read again when webhooks tie."""
     batch_limit: ClassVar[int] = 100
     """Wishes in one call, at most."""
 
@@ -198,6 +198,10 @@ class Adapter(ABC):
         Raises RetryLater, GiveUp or CredentialsRefused.
         """
         raise NotImplementedError(f"{self.title} has nothing to fetch")
+
+    def reread(self, order: str) -> Read | None:
+        """How to read an order again whose webhooks tie; None when it cannot be."""
+        return None
 
     # -- publishing ----------------------------------------------------------
 

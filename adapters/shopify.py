@@ -30,11 +30,11 @@ from adapters.parts import (
     shopify_reading as reading,
 )
 from adapters.parts.shopify_client import API_VERSION, Admin
-from adapters.parts.shopify_topics import KEPT, TOPICS
+from adapters.parts.shopify_topics import KEPT, READ_ORDER, TOPICS
 from adapters.signatures import HmacBody
 from app.domain.channels import Channel, Outcome, Reading as Shown, Wish
 from app.domain.errors import BadConfiguration, InvalidSignature
-from app.domain.events import Message, Normalised, Read, key_of
+from app.domain.events import Message, Normalised, Read, key_of, sharpened
 from app.domain.instants import Instant
 
 _FAMILIES = ("x-shopify-", "shopify-")
@@ -70,6 +70,7 @@ class Shopify(Adapter):
     keeps = KEPT
     compares = True
     reads = True
+    rereads = True
     batch_limit = 250
 
     def __init__(self, channel: Channel, http: Http) -> None:
@@ -125,11 +126,9 @@ class Shopify(Adapter):
         if message.topic not in TOPICS:
             return Normalised(ignored=(f"{message.topic or 'This'} moves no stock.",))
         said = TOPICS[message.topic](message)
-        if said.read is None:
-            return said
         if message.fetched is not None:
             return _with_fetched(said, message)
-        return self._asking(said)
+        return said if said.read is None else self._asking(said)
 
     def _asking(self, said: Normalised) -> Normalised:
         """Drop a read that is not worth a call, or cannot be made."""
@@ -154,7 +153,10 @@ class Shopify(Adapter):
 
     def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
         for document in reading.changed_orders(self.admin, since):
-            yield "orders/updated", document
+            yield READ_ORDER, document
+
+    def reread(self, order: str) -> Read | None:
+        return Read("order", order) if self.admin.can_ask else None
 
     # -- publishing ----------------------------------------------------------
 
@@ -185,6 +187,8 @@ def _with_fetched(said: Normalised, message: Message) -> Normalised:
         reason = f"The shop shows no order {said.read.id if said.read else ''}."
         return replace(said, read=None, ignored=(*said.ignored, reason))
     found = orders.order(message.fetched)
+    if message.fetched_at is not None:
+        found = sharpened(found, message.fetched_at)
     events = {key_of(event): event for event in said.events}
     for event in found.events:
         known = events.get(key_of(event))

@@ -11,7 +11,7 @@ from adapters.parts.shopify_quantities import plain
 from adapters.parts.shopify_shapes import KEPT as ORDERS_KEPT
 from adapters.shapes import Name, Part, load
 from app.domain.errors import MalformedPayload
-from app.domain.events import Message, Normalised, Read, WholeOrder
+from app.domain.events import Message, Normalised, Read, WholeOrder, sharpened
 from app.domain.instants import parse
 
 
@@ -63,6 +63,10 @@ def _uninstalled(message: Message) -> Normalised:
     return Normalised(disconnected="The app was uninstalled from the shop.")
 
 
+def _read_order(message: Message) -> Normalised:
+    return sharpened(orders.order(message.document), message.received_at)
+
+
 def _of(read: Callable[[Any], Normalised]) -> Callable[[Message], Normalised]:
     return lambda message: read(message.document)
 
@@ -79,7 +83,10 @@ _ROUTING_FIELDS = (
 )
 _NO_CUSTOMERS = "No customer data is kept here: there is nothing to do."
 
+READ_ORDER = "order read"
+"""Our own topic: an order that we read, not a webhook."""
 TOPICS: dict[str, Callable[[Message], Normalised]] = {
+    READ_ORDER: _read_order,
     "orders/create": _of(orders.order),
     "orders/updated": _of(orders.order),
     "orders/paid": _of(orders.order),

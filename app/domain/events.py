@@ -5,10 +5,10 @@ The *key* names one business fact by the provider's own ids, the quantity is the
 Saying the same twice changes nothing; a higher version corrects.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from app.domain.instants import Instant
+from app.domain.instants import SECOND, Instant
 
 PLACED: Final = "placed"
 """Units an order line promises, as ordered. Case: the order line."""
@@ -158,3 +158,28 @@ class Message:
     headers: dict[str, str] = field(default_factory=dict)
     """The headers the adapter keeps, names in lower case."""
     fetched: Any = None
+    fetched_at: Instant | None = None
+
+
+def sharpened(said: Normalised, read_at: Instant) -> Normalised:
+    """What a document says that was read at a time, told apart within its second.
+
+    A provider whose clock ticks whole seconds gives two changes in one second the same
+    version. What we read knows everything up to the moment of reading, so it comes
+    after what a webhook told of the same second before.
+    """
+
+    def sharper(version: int) -> int:
+        if version % SECOND:
+            return version
+        return version + min(max(read_at - version, 0), SECOND - 1)
+
+    return replace(
+        said,
+        events=tuple(
+            replace(event, version=sharper(event.version)) for event in said.events
+        ),
+        orders=tuple(
+            replace(order, version=sharper(order.version)) for order in said.orders
+        ),
+    )

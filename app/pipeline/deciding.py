@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder, key_of
-from app.domain.instants import Instant
+from app.domain.instants import SECOND, Instant
 from app.domain.targets import Target
 from app.pipeline import checkpoints, observing
 from app.pipeline.casebook import ORDER_KINDS, Casebook, fact_name, shared
@@ -30,6 +30,7 @@ from app.pipeline.told import (
     SUPERSEDED,
     Told,
     Verdict,
+    clamped,
 )
 from app.store import incidents
 from app.store.cases import Case
@@ -92,7 +93,7 @@ class Decider:
     def _event(
         self, told: Told, channel: Place | None, event: StockEvent, row: int | None
     ) -> Verdict:
-        event = _clamped(event, told.received_at)
+        event = clamped(event, told.received_at)
         who = channel.key if channel is not None else "api"
         verdict = Verdict(f"{who}:{key_of(event)}", POSTED, event_id=row)
         waits = self._take(Said(told, channel, event, verdict))
@@ -190,10 +191,29 @@ class Decider:
                 self._change(said, case)
             found[0].targets[name] = target
 
+    def _ties(self, said: Said, known: Target, target: Target) -> bool:
+        """Whether only the channel itself can say which of two reports is newer.
+
+        A clock that ticks whole seconds cannot; and an event that a read sharpened is
+        not a webhook's.
+        """
+        return (
+            said.channel is not None
+            and said.channel.rereads
+            and said.event.order is not None
+            and target.version % SECOND == 0
+            and known.version - target.version < SECOND
+            and (known.quantity, known.extra) != (target.quantity, target.extra)
+        )
+
     def _is_news(self, said: Said, known: Target | None, target: Target) -> bool:
         if known is None or known.version < target.version:
             return True
-        if known.version > target.version:
+        if self._ties(said, known, target):
+            said.verdict.verdict = SUPERSEDED
+            said.verdict.note = "told in the same second as another: read again"
+            said.verdict.reread = said.event.order
+        elif known.version > target.version:
             said.verdict.verdict = SUPERSEDED
         elif known.quantity == target.quantity and known.extra == target.extra:
             said.verdict.verdict = DUPLICATE
@@ -275,14 +295,3 @@ class Decider:
             target = placed._replace(quantity=0, version=version)
             self._set(said, case, kinds.PLACED, target)
             self.log.note(Noted(told, event, verdict))
-
-
-def _clamped(event: StockEvent, received_at: Instant) -> StockEvent:
-    """No source is from the future: a time ahead of arrival becomes the arrival."""
-    if event.version <= received_at and event.occurred_at <= received_at:
-        return event
-    return replace(
-        event,
-        version=min(event.version, received_at),
-        occurred_at=min(event.occurred_at, received_at),
-    )

@@ -103,7 +103,9 @@ class Fetcher:
         except (GiveUp, HubError) as error:
             self._write(row, state="buried", error=str(error), settled_at=now)
             return True
-        self._write(row, fetched=json.dumps(fetched), lane="apply", attempts=0)
+        kept = json.dumps(fetched)
+        # The time before the call: what is read knows everything up to then.
+        self._write(row, fetched=kept, fetched_at=now, lane="apply", attempts=0)
         return True
 
     def _later(

@@ -38,6 +38,8 @@ class Place:
     """For publishing: the channel's own place ('' for none) → our locations."""
     reads: bool
     """Its own numbers can be asked for."""
+    rereads: bool
+    """Its clock ticks whole seconds: orders are read again when webhooks tie."""
     tracks: bool
     """Its own effects on its numbers are followed (compare-and-set, time stamps)."""
 
@@ -145,9 +147,6 @@ def _place(
     draws = tuple(codes[code] for code in wanted) if wanted else ids or physical
     first = codes.get(row["ships_from"] or "") or (ids or physical or (None,))[0]
     kind = adapters.get(row["provider"])
-    by_external: dict[str, int] = {}
-    for location, external in mapped:
-        by_external.setdefault(external, location)
     return Place(
         id=row["id"],
         key=row["key"],
@@ -158,13 +157,14 @@ def _place(
             preferred=_preferred(row, by_key, shippers),
             custodians=custodians,
         ),
-        by_external=by_external,
+        by_external={external: location for location, external in reversed(mapped)},
         mapped=ids,
         promise_place=own,
         publish=publish,
         draws_from=draws,
         places=_places(mapped, draws) if mapped else {"": draws},
         reads=kind.reads,
+        rereads=kind.rereads,
         tracks=kind.compares or kind.stamps,
     )
 

@@ -5,8 +5,8 @@ A message that cannot be applied is buried alone; its neighbours go on.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,7 +23,7 @@ from app.pipeline import listings
 from app.pipeline.apply import apply
 from app.pipeline.house import House, HouseKeeper
 from app.pipeline.told import PARKED, QUARANTINED, Told, Verdict
-from app.store import channels as channel_store, inbox as store
+from app.store import channels as channel_store, inbox as store, incidents
 from app.store.engine import applying, is_sqlite, writing
 from app.store.tables import channels, inbox
 from app.store.vault import Vault
@@ -108,6 +108,7 @@ class Inbound:
         applied = apply(connection, house, [_told(one) for one in good], now)
         for one, verdicts in zip(good, applied.verdicts, strict=True):
             one.verdicts = verdicts
+            self._read_again(connection, one, now)
             self._keep_up(connection, house, one, now)
         store.settle(connection, [_settled(one, now) for one in opened])
         self._wake(house, opened, applied.wake)
@@ -135,16 +136,40 @@ class Inbound:
                 row["received_at"],
                 headers,
                 json.loads(row["fetched"]) if row["fetched"] else None,
+                row["fetched_at"],
             )
             one.said = adapter.normalise(message)
         except MalformedPayload as error:
             one.error = str(error)
         except HubError as error:
             one.error = str(error)
+        except sa.exc.SQLAlchemyError:
+            # Reading the channel failed, not the message.
+            raise
         except Exception as error:
             log.exception("normalise failed", inbox_id=row["id"], topic=one.topic)
             one.error = f"our adapter failed on this message ({type(error).__name__})"
         return one
+
+    def _read_again(self, connection: Connection, one: Opened, now: Instant) -> None:
+        """Let an order be read whose webhooks tie; else let a person decide."""
+        tie = next((verdict for verdict in one.verdicts if verdict.reread), None)
+        if tie is None or one.said is None or one.row["fetched"] is not None:
+            return
+        adapter = self._adapter(connection, one.row["channel_id"])
+        read = adapter.reread(str(tie.reread))
+        if read is not None:
+            one.said = replace(one.said, read=read)
+            return
+        incidents.open_incident(
+            connection,
+            "contradiction",
+            tie.key,
+            f"{tie.key} was told twice in one second, with different numbers, and the "
+            f"order cannot be read: a person must decide",
+            channel_id=one.row["channel_id"],
+            now=now,
+        )
 
     def _adapter(self, connection: Connection, channel_id: int) -> Adapter:
         known = self._adapters.get(channel_id)
@@ -250,37 +275,3 @@ def _words(error: Exception) -> str:
             return f"{state} would fall below zero"
         return f"the database refused it: {text}"
     return f"{type(error).__name__}: {error}"
-
-
-def replay(
-    engine: Engine,
-    ids: Sequence[int] | None = None,
-    filter: Mapping[str, Any] | None = None,
-) -> int:
-    """Let messages be processed again; return how many matched.
-
-    `filter` takes state, channel and topic. Replaying what was applied is a no-op.
-    """
-    wanted = [inbox.c.state != "waiting"]
-    if ids is not None:
-        wanted.append(inbox.c.id.in_(list(ids)))
-    for name, value in (filter or {}).items():
-        if name == "channel":
-            one = sa.select(channels.c.id).where(channels.c.key == value)
-            wanted.append(inbox.c.channel_id.in_(one))
-        else:
-            wanted.append(inbox.c[name] == value)
-    with writing(engine) as connection:
-        changed = connection.execute(
-            inbox.update()
-            .where(*wanted)
-            .values(
-                state="waiting",
-                lane="apply",
-                error=None,
-                settled_at=None,
-                attempts=0,
-                next_attempt_at=0,
-            )
-        )
-    return int(changed.rowcount)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.domain import events as kinds
@@ -39,6 +39,8 @@ class Verdict:
     verdict: str
     note: str | None = None
     event_id: int | None = None
+    reread: str | None = None
+    """The order that must be read again, because two webhooks of it tie."""
 
 
 @dataclass(slots=True)
@@ -71,3 +73,14 @@ def released(held: Sequence[Any], now: Instant) -> list[StockEvent]:
         )
         for row in held
     ]
+
+
+def clamped(event: StockEvent, received_at: Instant) -> StockEvent:
+    """No source is from the future: a time ahead of arrival becomes the arrival."""
+    if event.version <= received_at and event.occurred_at <= received_at:
+        return event
+    return replace(
+        event,
+        version=min(event.version, received_at),
+        occurred_at=min(event.occurred_at, received_at),
+    )

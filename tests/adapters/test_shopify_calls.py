@@ -9,6 +9,7 @@ import pytest
 import responses
 
 from adapters.http import Http
+from adapters.parts.shopify_topics import READ_ORDER
 from adapters.shopify import Shopify
 from app.domain.channels import Channel, Wish
 from app.domain.errors import (
@@ -146,7 +147,7 @@ def test_recent_orders_are_read_page_by_page_with_an_overlap():
 
     found = list(shopify().recent(NOW))
 
-    assert [topic for topic, _ in found] == ["orders/updated"]
+    assert [topic for topic, _ in found] == [READ_ORDER]
     assert sent(0)["variables"]["query"] == f"updated_at:>='{iso(NOW - 2 * MINUTE)}'"
     assert sent(2)["variables"]["after"] == "c1"
     said_then = shopify().normalise(Message(*found[0], NOW))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.audit import differences
 from app.pipeline.desired import numbers
-from app.pipeline.inbound import replay
+from app.pipeline.replaying import replay
 from app.store.tables import incidents, ledger, publications
 from tests.builders import (
     JACKET,

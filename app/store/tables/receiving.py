@@ -21,6 +21,7 @@ inbox = sa.Table(
     Column("document", Text),
     Column("wants", Text),  # the Read it waits for
     Column("fetched", Text),
+    Column("fetched_at", Big),
     Column("received_at", Big, nullable=False),
     Column("settled_at", Big),
     count("attempts"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.pipeline import inbound
+from app.pipeline import replaying
 from app.store import messages
 from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
@@ -68,7 +68,7 @@ def list_messages(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.answers(202, Matched)
 def replay(told: dict[str, Any]) -> dict[str, int]:
     """Read messages again. What was applied already changes nothing."""
-    matched = inbound.replay(
+    matched = replaying.replay(
         hub().engine, ids=told.get("ids"), filter=told.get("filter")
     )
     audit.note("replay", "inbox", {**told, "matched": matched})

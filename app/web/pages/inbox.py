@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
-from app.pipeline import inbound, listings
+from app.pipeline import listings, replaying
 from app.store import deeds, messages
 from app.store.engine import writing
 from app.store.people import OPERATOR
@@ -106,7 +106,7 @@ def replay() -> ResponseReturnValue:
     ids = chosen()
     if not ids:
         return back(url_for("pages.inbox"), NOTHING, "warning")
-    matched = inbound.replay(hub().engine, ids)
+    matched = replaying.replay(hub().engine, ids)
     hub().wakes.wake("inbound")
     _note("replay", "inbox", {"ids": ids[:1000]})
     is_or_are = "is" if matched == 1 else "are"

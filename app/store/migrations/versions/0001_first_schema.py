@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("document", sa.Text(), nullable=True),
         sa.Column("wants", sa.Text(), nullable=True),
         sa.Column("fetched", sa.Text(), nullable=True),
+        sa.Column("fetched_at", BIG, nullable=True),
         sa.Column("received_at", BIG, nullable=False),
         sa.Column("settled_at", BIG, nullable=True),
         sa.Column("attempts", BIG, server_default="0", nullable=False),
