@@ -110,6 +110,11 @@ class Wakes:
             with contextlib.suppress(redis.RedisError):
                 self.redis.delete(f"alive:{lane}", f"nudge:{lane}")
 
+    def died(self, lane: str) -> None:
+        """Forget a drain that ended without a word, and what it had been told."""
+        with contextlib.suppress(redis.RedisError):
+            self.redis.delete(f"wake:{lane}", f"alive:{lane}", f"nudge:{lane}")
+
     def stay(self, lane: str) -> None:
         """Renew "being drained"."""
         with contextlib.suppress(redis.RedisError):

@@ -18,7 +18,7 @@ import rq
 import structlog
 from rq.serializers import JSONSerializer
 
-from app.queues import INBOUND, OUTBOUND, SLOW
+from app.queues import INBOUND, OUTBOUND, SLOW, Wakes
 from config.logs import configure
 from config.settings import Settings
 from workers import hands, scheduled
@@ -130,6 +130,8 @@ def main(kind: str) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         schedule()
     elif kind == "inbound":
+        # One process serves this lane: whoever said to be draining it is dead.
+        Wakes(Settings.from_env(os.environ).redis_url).died("inbound")
         work(INBOUND)
     elif kind == "outbound":
         count = Settings.from_env(os.environ).outbound_workers
