@@ -15,7 +15,7 @@ from app.domain.events import ListingSeen
 from app.domain.instants import Instant
 from app.pipeline.apply import apply
 from app.pipeline.house import House, Place, read_house
-from app.pipeline.told import PARKED, Told, event_of
+from app.pipeline.told import PARKED, QUARANTINED, Told, event_of
 from app.store import bulk, channels as channel_store
 from app.store.engine import applying
 from app.store.tables import inbox, listings, publications, skus, stock_events
@@ -174,7 +174,30 @@ def keep_up(
 
 
 def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
-    """Try again what waits for a name; return the channels to wake."""
+    """Try again what waits for a name; return the channels to wake.
+
+    One that the database refuses is quarantined alone; the others apply.
+    """
+    told = _parked(connection)
+    woken: set[int] = set()
+    try:
+        with connection.begin_nested():
+            woken = _apply_parked(connection, house, told, now)
+    except _REFUSED:
+        for one in told:
+            try:
+                with connection.begin_nested():
+                    woken |= _apply_parked(connection, house, [one], now)
+            except _REFUSED as error:
+                _quarantine(connection, one, str(error.orig).splitlines()[0], now)
+    _look_again(connection)
+    return woken
+
+
+_REFUSED = (sa.exc.IntegrityError, sa.exc.DataError)
+
+
+def _parked(connection: Connection) -> list[Told]:
     rows = connection.execute(
         sa.select(stock_events)
         .where(stock_events.c.verdict == PARKED)
@@ -195,18 +218,38 @@ def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
                 rows=[row.id for row in waiting],
             )
         )
+    return told
+
+
+def _apply_parked(
+    connection: Connection, house: House, told: Sequence[Told], now: Instant
+) -> set[int]:
     if not told:
         return set()
     applied = apply(connection, house, told, now)
     for one, verdicts in zip(told, applied.verdicts, strict=True):
         if all(verdict.verdict != PARKED for verdict in verdicts):
-            connection.execute(
-                inbox.update()
-                .where(inbox.c.id == one.inbox_id, inbox.c.state == "parked")
-                .values(state="applied", error=None, settled_at=now)
-            )
-    _look_again(connection)
+            _settle(connection, one, "applied", None, now)
     return applied.wake
+
+
+def _quarantine(connection: Connection, one: Told, words: str, now: Instant) -> None:
+    connection.execute(
+        stock_events.update()
+        .where(stock_events.c.id.in_(one.rows))
+        .values(verdict=QUARANTINED, note=words, waits_for=None)
+    )
+    _settle(connection, one, "buried", f"the database refused it: {words}", now)
+
+
+def _settle(
+    connection: Connection, one: Told, state: str, error: str | None, now: Instant
+) -> None:
+    connection.execute(
+        inbox.update()
+        .where(inbox.c.id == one.inbox_id, inbox.c.state == "parked")
+        .values(state=state, error=error, settled_at=now)
+    )
 
 
 def _look_again(connection: Connection) -> None:

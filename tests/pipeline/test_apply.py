@@ -9,7 +9,8 @@ from app.domain.instants import SECOND, iso, now
 from app.pipeline.audit import differences
 from app.pipeline.desired import numbers
 from app.pipeline.replaying import replay
-from app.store.tables import incidents, ledger, publications
+from app.store.engine import writing
+from app.store.tables import incidents, ledger, publications, stock_events
 from tests.builders import (
     JACKET,
     Shop,
@@ -225,3 +226,23 @@ def test_a_till_s_sale_without_a_place_waits_where_there_are_several(shop):
 
     shop.tell("till", sale("T-2", JACKET, 1, at=now(), location="uptown"))
     assert shop.level(JACKET, "uptown") == {"available": -1}
+
+
+def test_a_parked_line_that_cannot_be_applied_holds_up_no_other(shop):
+    from app.pipeline.listings import map_listing
+
+    at = iso(now())
+    bad = {"type": "receipt", "id": "R", "occurred_at": at, "location": "downtown"}
+    bad["lines"] = [{"id": "1", "sku": "scarf-ext", "quantity": 5}]
+    shop.tell("web", bad, order("1", "scarf-ext", 2, at=now()))
+    with writing(shop.engine) as connection:
+        # Judging units that were never taken in would make inspection negative.
+        received = stock_events.c.kind == "received"
+        change = stock_events.update().where(received).values(kind="inspected")
+        connection.execute(change)
+    shop.sku("RED-SCARF")
+    map_listing(shop.engine, "web", "RED-SCARF", "scarf-ext", now=now())
+
+    assert shop.level("RED-SCARF") == {"available": -2, "committed": 2}
+    assert [state for state, _ in shop.messages()] == ["buried", "applied"]
+    assert is_right(shop)
