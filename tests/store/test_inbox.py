@@ -1,0 +1,120 @@
+"""The inbox: stored once, known again, durable before it is acknowledged."""
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from app.store import inbox as store
+from app.store.engine import writing
+from app.store.inbox import InboxWriter, body_hash
+from app.store.tables import inbox, refused, refused_samples
+
+
+@pytest.fixture
+def writer(engine):
+    writer = InboxWriter(engine)
+    yield writer
+    writer.close()
+
+
+def put(writer, body=b"{}", delivery="d-1", channel=1):
+    return writer.put(channel, delivery, body_hash(body), "{}", body, 5)
+
+
+def stored(engine):
+    with engine.connect() as connection:
+        return connection.execute(sa.select(inbox).order_by(inbox.c.id)).all()
+
+
+def test_a_repeat_of_a_delivery_is_known_again(writer, engine):
+    first, is_new = put(writer)
+    again, is_new_again = put(writer)
+
+    assert (is_new, is_new_again) == (True, False)
+    assert first == again
+    assert len(stored(engine)) == 1
+
+
+@pytest.mark.parametrize(
+    "another", [{"body": b"[]"}, {"delivery": "d-2"}, {"channel": 2}]
+)
+def test_another_body_id_or_channel_is_another_message(writer, engine, another):
+    put(writer)
+    assert put(writer, **another)[1]
+    assert len(stored(engine)) == 2
+
+
+def test_a_stored_webhook_waits_to_be_applied(writer, engine):
+    put(writer, b"\x00 sealed \xff")
+    (row,) = stored(engine)
+    assert (row.state, row.lane, bytes(row.body)) == (
+        "waiting",
+        "apply",
+        b"\x00 sealed \xff",
+    )
+
+
+def test_many_threads_store_one_delivery_once(writer, engine):
+    together, answers = threading.Barrier(6, timeout=20), []
+
+    def store_it() -> None:
+        together.wait()
+        answers.append(put(writer))
+
+    threads = [threading.Thread(target=store_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(new for _, new in answers) == [False] * 5 + [True]
+    assert len({id_ for id_, _ in answers}) == 1
+    assert len(stored(engine)) == 1
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_server_that_was_restarted_is_connected_to_again(writer, engine):
+    put(writer)
+    with engine.connect() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    assert put(writer, delivery="d-2")[1]
+
+
+def test_a_database_without_an_inbox_is_an_error_that_is_known(writer, engine):
+    with writing(engine) as connection:
+        connection.execute(sa.text("DROP TABLE inbox"))
+    with pytest.raises(store.UNWRITABLE):
+        put(writer)
+
+
+def test_what_is_read_twice_from_a_channel_is_one_message(engine):
+    found = [("orders/updated", {"id": 1}), ("orders/updated", {"id": 2})]
+    for at in (5, 6):
+        with writing(engine) as connection:
+            store.store_read(connection, 1, found, at)
+    with writing(engine) as connection:
+        changed = [("orders/updated", {"id": 1, "cancelled": True})]
+        store.store_read(connection, 1, changed, 7)
+
+    assert [row.received_at for row in stored(engine)] == [5, 5, 7]
+
+
+def test_refusals_are_counted_and_the_newest_samples_kept(engine):
+    sample = {"channel": "web", "cause": "signature", "received_at": 5}
+    for number in range(5):
+        with writing(engine) as connection:
+            store.count_refusal(connection, "web", "signature", number)
+            told = sample | {"message": f"{number}"}
+            store.keep_sample(connection, told, 3)
+
+    with engine.connect() as connection:
+        counted = connection.execute(sa.select(refused)).one()
+        kept = connection.execute(sa.select(refused_samples.c.message)).scalars().all()
+    assert (counted.times, counted.last_at) == (5, 4)
+    assert sorted(kept) == ["2", "3", "4"]

@@ -1,0 +1,125 @@
+"""Publications: wishes counted up, outcomes written down."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.channels import Wish
+from app.store import publications as store
+from app.store.engine import writing
+from app.store.tables import publications
+
+
+@pytest.fixture
+def row(engine, listed):
+    """Reads the one publication again."""
+
+    def read():
+        with engine.connect() as connection:
+            return connection.execute(sa.select(publications)).one()
+
+    return read
+
+
+def do(engine, what, *arguments, **named):
+    with writing(engine) as connection:
+        return what(connection, *arguments, **named)
+
+
+def accept(engine, id_, version, number, at):
+    wish = Wish(id_, "A", "ext-A", None, None, number, version)
+    do(engine, store.accept, [wish], at)
+
+
+def fail(engine, id_, error_class):
+    do(engine, store.fail, id_, error_class, "no such item", 50)
+
+
+def test_each_change_of_stock_is_a_newer_wish(engine, listed, row):
+    before = row()
+    woken = do(engine, store.mark_wanted, [before.sku_id], 100)
+    do(engine, store.mark_wanted, [before.sku_id], 200)
+
+    assert woken == {before.channel_id}
+    assert row().wanted_version == before.wanted_version + 2
+    # Since when it is not delivered, not when it last changed.
+    assert row().wanted_at == before.wanted_at
+
+
+def test_the_first_wish_after_a_delivery_starts_the_clock(engine, listed, row):
+    accept(engine, listed, row().wanted_version, 5, 90)
+    do(engine, store.mark_wanted, [row().sku_id], 100)
+    assert row().wanted_at == 100
+
+
+def test_another_sku_s_change_is_no_wish(engine, listed, row):
+    before = row()
+    assert do(engine, store.mark_wanted, [before.sku_id + 1], 100) == set()
+    assert do(engine, store.mark_wanted, [], 100) == set()
+    assert row() == before
+
+
+def test_a_new_wish_tries_a_dead_letter_again(engine, listed, row):
+    do(
+        engine,
+        store.retry_later,
+        listed,
+        attempts=12,
+        next_attempt_at=10**15,
+        unsure=True,
+        error="down",
+        failed_at=50,
+    )
+    do(engine, store.mark_wanted, [row().sku_id], 100)
+
+    again = row()
+    assert (again.failed_at, again.attempts, again.next_attempt_at) == (None, 0, 0)
+    assert again.unsure, "only a reading or an answer makes it sure"
+
+
+def test_a_new_wish_does_not_ask_again_what_was_refused_for_good(engine, listed, row):
+    fail(engine, listed, "GiveUp")
+    do(engine, store.mark_wanted, [row().sku_id], 100)
+    assert row().failed_at == 50
+
+
+def test_a_person_can_have_anything_tried_again(engine, listed, row):
+    accept(engine, listed, row().wanted_version, 5, 40)
+    fail(engine, listed, "GiveUp")
+
+    assert do(engine, store.arm, [listed]) == {"web"}
+    again = row()
+    assert again.failed_at is None
+    assert again.wanted_version == again.accepted_version + 1
+
+
+def test_an_accepted_number_is_believed_and_clears_what_went_wrong(engine, listed, row):
+    fail(engine, listed, "RetryLater")
+    accept(engine, listed, 1, 7, 60)
+
+    now = row()
+    assert (now.accepted, now.accepted_version, now.accepted_at) == (7, 1, 60)
+    assert (now.believed, now.believed_at) == (7, 60)
+    assert (now.failed_at, now.last_error, now.attempts, now.unsure) == (
+        None,
+        None,
+        0,
+        False,
+    )
+    assert now.observed is None, "only a reading says what the channel shows"
+
+
+def test_a_reading_makes_it_sure(engine, listed, row):
+    do(engine, store.change, listed, unsure=True)
+    do(engine, store.read, listed, 3, 70)
+    assert (row().observed, row().believed, row().unsure) == (3, 3, False)
+
+
+def test_discarding_touches_only_what_is_not_delivered(engine, listed, row):
+    assert do(engine, store.discard, [listed], 80) == 1
+    assert row().discarded_at == 80
+
+    do(engine, store.mark_wanted, [row().sku_id], 100)
+    assert row().discarded_at is None
+
+    accept(engine, listed, row().wanted_version, 5, 90)
+    assert do(engine, store.discard, [listed], 110) == 0
