@@ -193,9 +193,16 @@ def told_in(shop, story, batch=100):
     return picture(shop)
 
 
+WITHOUT_CAUSE = (
+    "SELECT l.* FROM ledger l LEFT JOIN stock_events e ON e.id = l.event_id "
+    "WHERE e.id IS NULL OR e.verdict NOT IN ('posted', 'superseded')"
+)
+
+
 def picture(shop):
     with shop.engine.connect() as connection:
         assert differences(connection) == []
+        assert connection.execute(sa.text(WITHOUT_CAUSE)).all() == []
         names = {row.id: row.sku for row in connection.execute(sa.select(skus))}
         levels = {
             (names[row.sku_id], row.location_id, state): getattr(row, state)
