@@ -18,16 +18,28 @@ from sqlalchemy.pool import ConnectionPoolEntry
 _APPLY_LOCK = 7_204_631_905
 """The number of PostgreSQL's advisory lock for the one applier at a time."""
 
+PATIENCE = 3
+"""Seconds a write waits for a SQLite file that somebody else's program has locked
+(ours wait at the gate). Senders of webhooks hang up after five."""
+
 
 def open_engine(url: str, *, pool_size: int = 10) -> Engine:
-    """Make an engine for a SQLite or PostgreSQL URL. Connects only when used."""
+    """Make an engine for a SQLite or PostgreSQL URL. Connects only when used.
+
+    Errors leave a statement's parameters out: they end in logs, and what is in a row
+    is nobody's business there.
+    """
     if sa.make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url)
-    return sa.create_engine(url, pool_size=pool_size, max_overflow=pool_size)
+    return sa.create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
+    )
 
 
 def _open_sqlite(url: str) -> Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": 30})
+    engine = sa.create_engine(
+        url, connect_args={"timeout": PATIENCE}, hide_parameters=True
+    )
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
@@ -50,7 +62,7 @@ def prepare_sqlite(connection: Any) -> None:
         # NORMAL may lose acknowledged webhooks when the power goes.
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=30000",
+        f"busy_timeout={PATIENCE * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 

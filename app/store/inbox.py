@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.engine import gate, gate_path, is_sqlite, prepare_sqlite
+from app.store.engine import PATIENCE, gate, gate_path, is_sqlite, prepare_sqlite
 from app.store.tables import inbox, refused, refused_samples
 
 _COLUMNS = (
@@ -102,7 +102,7 @@ class InboxWriter:
         if is_sqlite(self._engine):
             keywords |= {
                 "isolation_level": None,
-                "timeout": 5,
+                "timeout": PATIENCE,
                 "check_same_thread": False,
             }
             connection = sqlite3.connect(*arguments, **keywords)

@@ -90,3 +90,10 @@ def test_appliers_go_one_after_the_other(engine):
 
     with engine.connect() as connection:
         assert connection.execute(sa.select(skus.c.name)).scalar_one() == "20"
+
+
+def test_an_error_does_not_tell_what_was_in_the_row(engine):
+    with pytest.raises(sa.exc.IntegrityError) as caught, writing(engine) as connection:
+        connection.execute(skus.insert(), [{"sku": "A", "name": "s3cret"}] * 2)
+    assert "[parameters" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)

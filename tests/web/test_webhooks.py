@@ -2,6 +2,8 @@
 
 import io
 import json
+import sqlite3
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -216,6 +218,26 @@ def test_without_a_database_the_sender_is_told_to_come_again(client, shop, engin
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
     problem(response)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_while_another_program_locks_the_file_the_sender_hears_it_in_time(
+    client, shop, engine
+):
+    body = told(sale("T-1", JACKET, 1, at=now()))
+    other = sqlite3.connect(engine.url.database, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    started = time.monotonic()
+    response = client.post("/webhooks/till", data=body, headers=signed(body))
+    took = time.monotonic() - started
+    other.close()
+
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert took < 5, "the sender has hung up by now"
+    again = client.post("/webhooks/till", data=body, headers=signed(body))
+    assert again.json["status"] == "accepted"
 
 
 def test_a_surprise_is_a_500_with_an_id_and_no_traceback(client, shop, app):
