@@ -48,6 +48,17 @@ def test_a_fact_is_never_refused_for_lack_of_units(api, shop):
     assert api.stock(JACKET)["available"] == -2
 
 
+def test_no_more_units_are_repaired_than_were_damaged(api, shop):
+    api.post("/adjustments", adjustment(change=-1, to="damaged"))
+
+    refused = api.refused("/adjustments", adjustment(change=2, to="damaged"))
+
+    assert refused == ["change"]
+    assert api.stock(JACKET)["damaged"] == 1
+    api.post("/adjustments", adjustment(change=1, to="damaged"))
+    assert api.stock(JACKET)["damaged"] == 0
+
+
 def test_two_equal_adjustments_are_two(api, shop):
     api.post("/adjustments", adjustment())
     api.post("/adjustments", adjustment())

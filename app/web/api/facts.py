@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates
+from sqlalchemy.exc import IntegrityError
 
 from app.domain import events
 from app.domain.events import StockEvent
@@ -146,17 +147,17 @@ class Posted(Schema):
 def adjust(told: dict[str, Any]) -> dict[str, Any]:
     """Correct the stock of one SKU at one location."""
     names.check({"sku": told["sku"]}, {"location": told["location"]})
+    line = told | {"quantity": told["change"], "disposition": told.get("to")}
     reason = ": ".join(told[part] for part in ("reason", "note") if part in told)
-    return _record(
-        [
-            _event(
-                events.ADJUSTED,
-                told,
-                told | {"quantity": told["change"], "disposition": told.get("to")},
-                reason=reason,
-            )
-        ]
-    )
+    event = _event(events.ADJUSTED, told, line, reason=reason)
+    try:
+        return _record([event])
+    except IntegrityError as error:
+        if told.get("to") == events.DAMAGED and told["change"] > 0:
+            raise refused_field(
+                "change", f"fewer than {told['change']} units are damaged there"
+            ) from error
+        raise
 
 
 @blueprint.post("/counts")
