@@ -49,6 +49,8 @@ class InboxWriter:
         self._gate = gate_path(engine)
         self._mine = threading.local()
         self._opened: list[Any] = []
+        self._closing = threading.Lock()
+        self._is_closed = False
         marks = ", ".join(["?" if is_sqlite(engine) else "%s"] * len(_COLUMNS))
         self._insert = (
             f"INSERT INTO inbox ({', '.join(_COLUMNS)}) VALUES ({marks}) "
@@ -90,9 +92,12 @@ class InboxWriter:
     def _connection(self) -> Any:
         connection = getattr(self._mine, "connection", None)
         if connection is None:
-            connection = self._open()
+            with self._closing:
+                if self._is_closed:
+                    raise OSError("the inbox is closed: this process is stopping")
+                connection = self._open()
+                self._opened.append(connection)
             self._mine.connection = connection
-            self._opened.append(connection)
         return connection
 
     def _open(self) -> Any:
@@ -119,10 +124,11 @@ class InboxWriter:
             connection.close()
 
     def close(self) -> None:
-        """Close every thread's connection."""
-        while self._opened:
-            self._opened.pop().close()
-        self._mine = threading.local()
+        """Close every thread's connection; a thread that comes late is refused."""
+        with self._closing:
+            self._is_closed = True
+            while self._opened:
+                self._opened.pop().close()
 
 
 def store_read(
