@@ -51,11 +51,11 @@ $(BIN)/python:
 
 $(VENV)/for-running: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing what Onecount runs on …"
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/for-testing: requirements-dev.lock $(VENV)/for-running
 	@echo "Installing what its tests need …"
-	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@

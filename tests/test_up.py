@@ -20,15 +20,26 @@ from app.procfile import ROOT, processes
 from config.settings import ConfigurationError, Settings
 
 DRIVER = """
-import asyncio, sys
+import asyncio, sys, time
 from pathlib import Path
 from app.procfile import processes
 from app.supervise import Program, run
 
 async def nothing(): pass
 
+def has_started(name):
+    while f"started {name} " not in Path(sys.argv[2]).read_text():
+        time.sleep(0.01)
+    return True
+
 programs = [
-    Program(line.name, line.argv, {}, is_foundation=line.name == "base")
+    Program(
+        line.name,
+        line.argv,
+        {},
+        is_foundation=line.name == "base",
+        is_ready=lambda name=line.name: name != "base" or has_started(name),
+    )
     for line in processes(Path(sys.argv[1]))
 ]
 sys.exit(not asyncio.run(run(programs, patience=5, meanwhile=nothing())))
@@ -82,7 +93,7 @@ class Supervised:
             lines.append(f"{name}: python {path} {name} {self.diary}")
         (folder / "Procfile").write_text("\n".join(lines))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, str(folder / "Procfile")], cwd=ROOT
+            [sys.executable, "-c", DRIVER, folder / "Procfile", self.diary], cwd=ROOT
         )
 
     def entries(self, word: str, name: str | None = None) -> list[str]:
