@@ -150,7 +150,9 @@ class World:
     def is_settled(self) -> bool:
         query = sa.text(
             "SELECT (SELECT count(*) FROM publications WHERE wanted_version > "
-            "accepted_version) + (SELECT count(*) FROM inbox WHERE state = 'waiting')"
+            "accepted_version) + (SELECT count(*) FROM inbox WHERE state = 'waiting') "
+            "+ (SELECT count(*) FROM channels WHERE publish IS NOT NULL "
+            "AND marked_to < (SELECT max(id) FROM ledger))"
         )
         waiting = any(
             one.state()["webhooks"]["waiting"] for one in self.channels.values()

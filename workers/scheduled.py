@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from app.domain.instants import DAY, SECOND, Instant, now
 from app.pipeline import claims
+from app.pipeline.marking import mark_all
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
 from workers.hands import Hands
@@ -16,8 +17,10 @@ PATIENCE: Instant = 2 * SECOND
 
 
 def sweep(mine: Hands) -> None:
-    """Wake every lane whose work is due, and end holds that are over."""
+    """Mark what was not marked, wake every lane with work, end holds that are over."""
     moment = now()
+    for lane in mark_all(mine.engine, moment):
+        mine.wakes.wake(lane)
     for lane, slow in due_lanes(mine, moment):
         mine.wakes.wake(lane, slow=slow, force=True)
     for lane in claims.expire_holds(mine.engine, moment):

@@ -91,6 +91,9 @@ def key_of(event: StockEvent) -> str:
         names += [event.external_id or event.external_parent_id or event.sku or ""]
     if event.kind == OBSERVED:
         names += [event.place or ""]
+    key = ":".join(names)
+    if "%" not in key and key.count(":") == len(names) - 1:
+        return key
     # A colon inside an id must not make two facts look like one.
     return ":".join(name.replace("%", "%25").replace(":", "%3A") for name in names)
 

@@ -16,6 +16,7 @@ from app.domain.targets import Rules
 from app.pipeline import checkpoints, observing
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
+from app.pipeline.hearing import hear
 from app.pipeline.house import House
 from app.pipeline.names import look_up
 from app.pipeline.posting import Entry, post
@@ -27,13 +28,16 @@ def apply(
     connection: Connection, house: House, batch: Sequence[Told], now: Instant
 ) -> Applied:
     """Apply a batch inside the caller's `applying` transaction."""
-    told = [(one.channel_id, one.events) for one in batch]
-    names = look_up(connection, house, told)
+    heard = [hear(house, told) for told in batch]
+    everything = [said for spoken in heard for said in spoken]
+    names = look_up(connection, house, everything)
     book = Casebook(connection, house)
-    book.open(told, [(one.channel_id, one.orders) for one in batch])
+    book.open(everything, [(told.channel_id, told.orders) for told in batch])
     decider = Decider(connection, house, book, names, now)
-    applied = Applied([decider.decide(one) for one in batch])
-    _consume_holds(connection, decider, batch, now)
+    for told, spoken in zip(batch, heard, strict=True):
+        decider.decide(told, spoken)
+    applied = Applied([[said.verdict for said in spoken] for spoken in heard])
+    _consume_holds(connection, house, decider, batch, now)
     decider.share()
     decider.log.number()
     entries = _entries(house, decider)
@@ -47,7 +51,11 @@ def apply(
 
 
 def _consume_holds(
-    connection: Connection, decider: Decider, batch: Sequence[Told], now: Instant
+    connection: Connection,
+    house: House,
+    decider: Decider,
+    batch: Sequence[Told],
+    now: Instant,
 ) -> None:
     """An order whose id is a hold's reference ends that hold."""
     orders = {
@@ -59,9 +67,10 @@ def _consume_holds(
     for hold, held in holds.referring(connection, orders, now).items():
         holds.end(connection, hold, holds.COMMITTED, now)
         told = Told(None, released(held, now), now, actor="order")
-        decider.book.open([(None, told.events)])
+        heard = hear(house, told)
+        decider.book.open(heard)
         decider.names.skus |= {row.sku: row.sku_id for row in held}
-        decider.decide(told)
+        decider.decide(told, heard)
 
 
 def _entries(house: House, decider: Decider) -> list[Entry]:

@@ -11,19 +11,11 @@ from sqlalchemy.engine import Connection
 from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
 from app.domain.targets import Target
+from app.pipeline.hearing import ORDER_KINDS, REPORTED, Said, line_name, order_key
 from app.pipeline.house import House, Place
 from app.store import cases as store
 from app.store.cases import Case
 
-ORDER_KINDS = {
-    kinds.PLACED,
-    kinds.ROUTED,
-    kinds.RELEASED,
-    kinds.WITHDRAWN,
-    kinds.SHIPPED,
-    kinds.RETURNED,
-}
-REPORTED = {kinds.SHIPPED, kinds.RETURNED}
 WHOLE = "whole"
 """The fact, on an order's own row (line ""), that lists the order's lines."""
 
@@ -40,25 +32,24 @@ class Casebook:
 
     def open(
         self,
-        told: Iterable[tuple[int | None, Sequence[StockEvent]]],
+        heard: Iterable[Said],
         whole: Iterable[tuple[int | None, Sequence[WholeOrder]]] = (),
     ) -> None:
         """Load every case these events and orders may touch, in at most two queries."""
         keys = {
-            f"{channel.key}/order/{order.order}"
+            order_key(channel.key, order.order)
             for channel_id, orders in whole
             if (channel := self._house.channels.get(channel_id or 0)) is not None
             for order in orders
         }
         numbers: set[str] = set()
-        for channel_id, events in told:
-            channel = self._house.channels.get(channel_id or 0)
-            for event in events:
-                keys.add(self.case_key(self.owner(channel, event), event))
-                if event.order_number is not None:
-                    numbers.add(event.order_number)
-                elif event.order_channel is not None and event.order is not None:
-                    numbers.add(event.order)
+        for said in heard:
+            event = said.event
+            keys.add(said.case_key)
+            if event.order_number is not None:
+                numbers.add(event.order_number)
+            elif event.order_channel is not None and event.order is not None:
+                numbers.add(event.order)
         for case in store.load(self._connection, sorted(keys)):
             self._add(case)
         for case in store.load_numbers(self._connection, sorted(numbers)):
@@ -71,100 +62,70 @@ class Casebook:
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
 
-    def owner(self, channel: Place | None, event: StockEvent) -> Place | None:
-        """The channel whose order this is: the named one, else the sender."""
-        if event.order_channel is not None:
-            named = self._house.by_key.get(event.order_channel)
-            return None if named is None else self._house.channels[named]
-        return channel
-
-    def case_key(self, owner: Place | None, event: StockEvent) -> str:
-        """The order; or, for what is no order, the fact's kind and own id."""
-        who = owner.key if owner is not None else "api"
-        if event.kind in ORDER_KINDS:
-            return f"{who}/order/{event.order or event.fact or ''}"
-        return f"{who}/{event.kind}/{event.fact or ''}"
-
     def whole(self, owner: Place, order: str) -> Case | None:
         """The order's own row, if its channel ever told the whole order."""
-        return self._cases.get(f"{owner.key}/order/{order}", {}).get("")
+        return self._cases.get(order_key(owner.key, order), {}).get("")
 
     def lines(self, owner: Place, order: str) -> list[Case]:
         """The known lines of an order."""
-        found = self._cases.get(f"{owner.key}/order/{order}", {})
+        found = self._cases.get(order_key(owner.key, order), {})
         return [case for line, case in found.items() if line]
 
-    def find(
-        self, channel: Place | None, event: StockEvent, sku_id: int | None
-    ) -> list[Case]:
+    def find(self, said: Said, sku_id: int | None) -> list[Case]:
         """The lines an event may speak of: one, several of an order, or none known.
 
         The order's own channel names its lines; what another system reports goes by
         the SKU, for its line ids are its own: to the lines that the channel told of,
         and before there are any to one that is made for such reports.
         """
-        owner = self.owner(channel, event)
-        exact = self._cases.get(self.case_key(owner, event), {})
-        same = exact.get(line_name(event, sku_id, by_sku=self.by_sku(channel, event)))
-        if event.kind not in ORDER_KINDS or not self._is_foreign(channel, event):
+        event = said.event
+        exact = self._cases.get(said.case_key, {})
+        same = exact.get(line_name(said, sku_id))
+        if event.kind not in ORDER_KINDS or not said.is_foreign:
             return [same] if same is not None else []
         told = [
             case
-            for case in self._told_by_channel(owner, channel, event, exact)
+            for case in self._told_by_channel(said, exact)
             if case.sku_id == sku_id or case.line == event.line
         ]
-        if not self.by_sku(channel, event):
+        if not said.by_sku:
             return [same] if same is not None and (same in told or not told) else told
         told = [case for case in told if case.sku_id == sku_id]
         return told or ([same] if same is not None else [])
 
-    def _told_by_channel(
-        self,
-        owner: Place | None,
-        channel: Place | None,
-        event: StockEvent,
-        exact: dict[str, Case],
-    ) -> list[Case]:
-        number = event.order_number or event.order or ""
+    def _told_by_channel(self, said: Said, exact: dict[str, Case]) -> list[Case]:
+        owner = said.owner
+        number = said.event.order_number or said.event.order or ""
         rows = {id(c): c for c in (*exact.values(), *self._numbers.get(number, ()))}
         told = [
             case
             for case in rows.values()
             if case.line and not _is_provisional(case, str(case.channel_id))
         ]
-        if owner is not None and owner is not channel:
+        if owner is not None and owner is not said.channel:
             return [case for case in told if case.channel_id == owner.id]
         # The sender does not say whose order it is: only one channel may have it.
         one = {case.channel_id for case in told}
         return told if len(one) == 1 else []
 
-    def _is_foreign(self, channel: Place | None, event: StockEvent) -> bool:
-        return self.owner(channel, event) is not channel or event.line is None
-
-    def by_sku(self, channel: Place | None, event: StockEvent) -> bool:
-        """Whether the event speaks of every line of an order with its SKU."""
-        return event.kind in REPORTED and self._is_foreign(channel, event)
-
-    def make(
-        self, channel: Place | None, event: StockEvent, sku_id: int
-    ) -> tuple[Case, list[Case]]:
+    def make(self, said: Said, sku_id: int) -> tuple[Case, list[Case]]:
         """A new case, and the provisional ones whose reports it took over."""
-        owner = self.owner(channel, event)
+        owner, event = said.owner, said.event
         number = None
         if event.kind in ORDER_KINDS:
             number = event.order_number
-            if number is None and owner is not channel:
+            if number is None and owner is not said.channel:
                 number = event.order
         case = Case(
             None,
-            self.case_key(owner, event),
-            line_name(event, sku_id, by_sku=self.by_sku(channel, event)),
+            said.case_key,
+            line_name(said, sku_id),
             owner.id if owner is not None else None,
             number,
             sku_id,
         )
         adopted = []
-        if owner is not None and owner is channel and event.line is not None:
+        if owner is not None and not said.is_foreign:
             adopted = self._adopt(case, owner)
         self._add(case)
         return case, adopted
@@ -178,6 +139,8 @@ class Casebook:
                 *self._numbers.get(case.order_number or "", ()),
             )
         }
+        if not rows:
+            return []
         adopted = [
             other
             for other in rows.values()
@@ -213,7 +176,7 @@ class Casebook:
         """Note which lines an order has; False when something newer is known."""
         case = self.whole(owner, order.order)
         if case is None:
-            key = f"{owner.key}/order/{order.order}"
+            key = order_key(owner.key, order.order)
             case = Case(None, key, "", owner.id, order.order_number, None)
             self._add(case)
         known = case.targets.get(WHOLE)
@@ -235,11 +198,6 @@ class Casebook:
         return told.version > event.version and event.line not in str(told.extra).split(
             "\n"
         )
-
-
-def line_name(event: StockEvent, sku_id: int | None, *, by_sku: bool) -> str:
-    """The line's id; where the source names none of the order's, the SKU."""
-    return f"sku:{sku_id}" if by_sku or event.line is None else event.line
 
 
 def _is_provisional(case: Case, owner: str) -> bool:

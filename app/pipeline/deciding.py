@@ -6,17 +6,18 @@ place or channel: parked, and tried again once it is known.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
-from app.domain.events import StockEvent, WholeOrder, key_of
+from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import SECOND, Instant
 from app.domain.targets import Target
 from app.pipeline import checkpoints, observing
-from app.pipeline.casebook import ORDER_KINDS, Casebook, fact_name, shared
+from app.pipeline.casebook import Casebook, fact_name, shared
 from app.pipeline.eventlog import EventLog, Noted
+from app.pipeline.hearing import ORDER_KINDS, Said, hear
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, missing_sku
 from app.pipeline.placing import detail, where
@@ -24,36 +25,14 @@ from app.pipeline.sharing import share
 from app.pipeline.told import (
     DUPLICATE,
     OBSERVED,
-    PARKED,
-    POSTED,
     QUARANTINED,
     SUPERSEDED,
     Told,
-    Verdict,
-    clamped,
 )
 from app.store import incidents
 from app.store.cases import Case
 
 _FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One event while it is being decided."""
-
-    told: Told
-    channel: Place | None
-    event: StockEvent
-    verdict: Verdict
-
-    def park(self, waits_for: str) -> str:
-        """It waits until somebody tells us of a name; return what it waits for."""
-        self.verdict.verdict = PARKED
-        kind, _, rest = waits_for.partition(":")
-        word = rest.split(":", 1)[-1] or "(none named)"
-        self.verdict.note = f"unknown {kind} {word}"
-        return waits_for
 
 
 class Decider:
@@ -78,28 +57,16 @@ class Decider:
         self.counts: list[checkpoints.Count] = []
         self.seen: list[observing.Observation] = []
 
-    def decide(self, told: Told) -> list[Verdict]:
+    def decide(self, told: Told, heard: Sequence[Said]) -> None:
         """Decide every event of one message, and the orders it told whole."""
+        for said in heard:
+            waits = self._take(said)
+            if said.verdict.verdict != DUPLICATE or said.verdict.event_id is not None:
+                self.log.note(Noted(told, said.event, said.verdict, waits))
         channel = self._house.channels.get(told.channel_id or 0)
-        verdicts = [
-            self._event(told, channel, event, told.rows[n] if told.rows else None)
-            for n, event in enumerate(told.events)
-        ]
         if channel is not None:
             for order in told.orders:
                 self._whole(told, channel, order)
-        return verdicts
-
-    def _event(
-        self, told: Told, channel: Place | None, event: StockEvent, row: int | None
-    ) -> Verdict:
-        event = clamped(event, told.received_at)
-        who = channel.key if channel is not None else "api"
-        verdict = Verdict(f"{who}:{key_of(event)}", POSTED, event_id=row)
-        waits = self._take(Said(told, channel, event, verdict))
-        if verdict.verdict != DUPLICATE or row is not None:
-            self.log.note(Noted(told, event, verdict, waits))
-        return verdict
 
     def _take(self, said: Said) -> str | None:
         """Decide an event; return what it waits for when it must be parked."""
@@ -110,12 +77,12 @@ class Decider:
             self._observe(said)
             return None
         sku_id = self.names.sku_id(channel, event)
-        found = self.book.find(channel, event, sku_id)
-        exact = [case for case in found if case.line == event.line]
-        if self.book.by_sku(channel, event):
-            exact = []
-        elif exact:
-            sku_id = exact[0].sku_id or sku_id
+        found = self.book.find(said, sku_id)
+        exact: list[Case] = []
+        if found and not said.by_sku:
+            exact = [case for case in found if case.line == event.line]
+            if exact:
+                sku_id = exact[0].sku_id or sku_id
         if sku_id is None:
             return said.park(missing_sku(channel, event))
         location, waits = where(self._house, self.names, channel, event)
@@ -146,22 +113,23 @@ class Decider:
         extra, waits = detail(self.names, channel, event)
         if waits is not None:
             return said.park(waits)
-        by_sku = self.book.by_sku(channel, event)
         source = self._house.source_of(said.told.channel_id)
-        name = fact_name(event, source, by_sku=by_sku)
+        name = fact_name(event, source, by_sku=said.by_sku)
         target = Target(
             event.quantity, event.version, location, event.occurred_at, extra
         )
         if not found:
-            made, adopted = self.book.make(channel, event, sku_id)
+            made, adopted = self.book.make(said, sku_id)
             for case in adopted:
                 self.causes[id(case)] = said
             found = [made]
-        if by_sku:
+        if said.by_sku:
             self._report(said, found, name, target)
-            return None
-        for case, part in zip(found, shared(found, name, target), strict=True):
-            self._set(said, case, name, part)
+        elif len(found) == 1:
+            self._set(said, found[0], name, target)
+        else:
+            for case, part in zip(found, shared(found, name, target), strict=True):
+                self._set(said, case, name, part)
         return None
 
     def _is_past(self, said: Said, found: list[Case]) -> bool:
@@ -290,8 +258,7 @@ class Decider:
                 order_number=case.order_number,
                 line=case.line,
             )
-            verdict = Verdict(f"{channel.key}:{key_of(event)}", POSTED)
-            said = Said(told, channel, event, verdict)
+            said = hear(self._house, replace(told, events=[event], rows=()))[0]
             target = placed._replace(quantity=0, version=version)
             self._set(said, case, kinds.PLACED, target)
-            self.log.note(Noted(told, event, verdict))
+            self.log.note(Noted(told, event, said.verdict))

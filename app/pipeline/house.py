@@ -56,7 +56,14 @@ class House:
     physical: tuple[int, ...]
     unassigned: Mapping[int, int]
     """Virtual location id → the channel whose promises sit there."""
+    publishing: frozenset[int] = frozenset()
+    """Ids of the channels that are told of every change."""
     mark: store.Mark = field(default=(0, 0, 0))
+
+    def named(self, key: str) -> Place | None:
+        """The channel with this key."""
+        found = self.by_key.get(key)
+        return None if found is None else self.channels[found]
 
     def source_of(self, channel_id: int | None) -> str:
         """How a case names who reported something."""
@@ -113,6 +120,7 @@ def read_house(connection: Connection, mark: store.Mark = (0, 0, 0)) -> House:
         names={row.id: row.code for row in places},
         physical=physical,
         unassigned={place: channel for channel, place in unassigned.items()},
+        publishing=frozenset(id_ for id_, c in found.items() if c.publish is not None),
         mark=mark,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from app.domain.events import StockEvent
+from app.pipeline.hearing import Said
 from app.pipeline.house import House, Place
 from app.store import bulk
 
@@ -50,15 +51,11 @@ def missing_location(channel: Place | None, place: str | None) -> str:
     return f"location:{channel.key if channel else ''}:{place or ''}"
 
 
-def look_up(
-    connection: Connection,
-    house: House,
-    told: Sequence[tuple[int | None, Sequence[StockEvent]]],
-) -> Names:
-    """Find every SKU that these channels' events may mean, in at most three queries."""
+def look_up(connection: Connection, house: House, heard: Sequence[Said]) -> Names:
+    """Find every SKU that these events may mean, in at most three queries."""
     names = Names(house)
-    senders = {channel_id for channel_id, _ in told if channel_id is not None}
-    events = [event for _, spoken in told for event in spoken]
+    senders = {said.channel.id for said in heard if said.channel is not None}
+    events = [said.event for said in heard]
     external = {e.external_id for e in events if e.external_id is not None}
     parents = {e.external_parent_id for e in events if e.external_id is None}
     words = {e.sku for e in events if e.sku and e.external_id is None}

@@ -1,4 +1,4 @@
-"""Writing movements down: ledger entries, levels by increments, publications marked.
+"""Writing movements down: ledger entries, and levels by increments.
 
 A physical movement that is told after a count, but happened before it, was in what was
 counted: it is posted together with the opposite variance at that count, net zero.
@@ -21,7 +21,7 @@ from app.domain.states import (
 )
 from app.pipeline import observing
 from app.pipeline.house import House
-from app.store import bulk, levels, publications
+from app.store import bulk, levels
 from app.store.levels import Level, Spot
 from app.store.tables import ledger
 
@@ -57,7 +57,7 @@ class Entry:
 def post(
     connection: Connection, house: House, entries: Sequence[Entry], now: Instant
 ) -> set[int]:
-    """Write entries, change levels, mark publications; return channels to wake."""
+    """Write entries, change levels; return the channels to wake (see `marking`)."""
     if not entries:
         return set()
     spots = {spot for entry in entries for spot in _spots(entry.movement)}
@@ -65,20 +65,21 @@ def post(
     everything = list(_with_absorbed(connection, entries, locked))
     _write(connection, everything, now)
     changes: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    shown: dict[Spot, int] = defaultdict(int)
     for entry in everything:
         sku, state, place, to_state, to_place, _ = entry.movement
         changes[locked[sku, place].id][state] -= entry.quantity
         changes[locked[sku, to_place].id][to_state] += entry.quantity
-        if state == AVAILABLE:
-            shown[sku, place] -= entry.quantity
-        if to_state == AVAILABLE:
-            shown[sku, to_place] += entry.quantity
     levels.add(connection, changes)
-    moved = {sku for (sku, _), change in shown.items() if change}
-    woken = publications.mark_wanted(connection, moved, now)
     _follow(connection, house, everything)
-    return woken
+    return set(house.publishing) if _is_shown(everything) else set()
+
+
+def _is_shown(entries: Sequence[Entry]) -> bool:
+    """Whether they change what may be sold."""
+    return any(
+        AVAILABLE in (entry.movement.from_state, entry.movement.to_state)
+        for entry in entries
+    )
 
 
 def _spots(movement: Movement) -> tuple[Spot, Spot]:

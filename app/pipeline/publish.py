@@ -20,6 +20,7 @@ from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
 from app.pipeline import desired
 from app.pipeline.house import HouseKeeper
+from app.pipeline.marking import mark
 from app.pipeline.outcomes import Call, Recorder
 from app.pipeline.reading import Readings
 from app.pipeline.receive import with_address
@@ -67,8 +68,10 @@ class Publisher:
         now = clock()
         with self._engine.connect() as connection:
             channel = channel_store.row(connection, key)
-            if is_held(channel, now):
-                return False
+        mark(self._engine, channel, now)
+        if is_held(channel, now):
+            return False
+        with self._engine.connect() as connection:
             adapter = self._adapter(connection, channel)
             rows = due(connection, channel["id"], adapter.batch_limit, now)
         if not rows:

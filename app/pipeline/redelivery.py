@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import now as clock
+from app.pipeline.marking import mark_all
 from app.store import deliveries, publications as store
 from app.store.engine import writing
 
@@ -47,5 +48,6 @@ def _chosen(
 
 def discard(engine: Engine, ids: Sequence[int]) -> int:
     """Forget these deliveries until stock changes again; return how many."""
+    mark_all(engine, clock())
     with writing(engine) as connection:
         return store.discard(connection, ids, clock())

@@ -11,6 +11,7 @@ from app.domain.channels import Channel
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
 from app.store import bulk
+from app.store.publications import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
 
@@ -167,13 +168,16 @@ def save(
 def _insert_or_change(
     connection: Connection, key: str, values: Mapping[str, Any]
 ) -> int:
-    known = connection.execute(
-        sa.select(channels.c.id).where(channels.c.key == key)
-    ).scalar()
+    query = sa.select(channels.c.id, channels.c.publish).where(channels.c.key == key)
+    known = connection.execute(query).first()
+    if known is None or known.publish is None:
+        # All that it publishes is wanted anyway: what was before need not be marked.
+        values = {**values, "marked_to": last_entry(connection)}
     if known is None:
         return bulk.insert_one(connection, channels, key=key, **values)
-    connection.execute(channels.update().where(channels.c.id == known).values(**values))
-    return int(known)
+    same = channels.c.id == known.id
+    connection.execute(channels.update().where(same).values(**values))
+    return int(known.id)
 
 
 def _map_locations(

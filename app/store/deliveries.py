@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
+from app.store.publications import is_behind
 from app.store.tables import (
     channel_locations,
     channels,
@@ -47,6 +48,7 @@ def state_at(now: Instant) -> sa.ColumnElement[str]:
     is_settled = sa.and_(
         publication.wanted_version == publication.accepted_version,
         publication.unsure.is_(sa.false()),
+        sa.not_(is_behind()),
     )
     return sa.case(
         (publication.discarded_at.is_not(None), DISCARDED),

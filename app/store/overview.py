@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import DAY, Instant
 from app.store import deliveries
+from app.store.publications import is_behind
 from app.store.tables import (
     channels,
     listings,
@@ -92,6 +93,7 @@ def _is_open() -> sa.ColumnElement[bool]:
     return sa.or_(
         publications.c.wanted_version > publications.c.accepted_version,
         publications.c.unsure,
+        is_behind(),
     )
 
 

@@ -1,6 +1,6 @@
 """Publications: what each listing should show, what was accepted, what was observed.
 
-Apply only raises `wanted_version`; the number itself is worked out when it is read or
+Only `wanted_version` is raised; the number itself is worked out when it is read or
 sent, so no stored number can be skewed by two writers.
 """
 
@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection
 
 from app.domain.channels import Wish
 from app.domain.instants import Instant
+from app.domain.states import AVAILABLE
 from app.store import bulk
 from app.store.engine import is_sqlite
-from app.store.tables import publications
+from app.store.tables import channels, ledger, publications
 
 _MARK = """
 UPDATE publications SET
@@ -26,36 +27,72 @@ UPDATE publications SET
     THEN 0 ELSE next_attempt_at END,
   failed_at = CASE WHEN error_class = 'RetryLater' THEN NULL ELSE failed_at END,
   discarded_at = NULL
-WHERE {these} RETURNING channel_id
+WHERE id {among} RETURNING channel_id
 """
-_MARK_ROWS = _MARK.replace("{these}", "id {among}")
-_MARK_SKUS = _MARK.replace("{these}", "sku_id {among}")
-_MARK_SKUS_IN_ORDER = _MARK.replace(
-    "{these}",
-    "id = ANY(ARRAY(SELECT id FROM publications WHERE sku_id {among} "
-    "ORDER BY id FOR UPDATE))",
-)
 
 
-def mark_wanted(
-    connection: Connection, sku_ids: Collection[int], now: Instant
-) -> set[int]:
-    """Say that these SKUs' numbers may have changed; return the channels to wake.
+def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[int]:
+    """Say that these rows' numbers may have changed; return the channels to wake.
 
     A row that failed with RetryLater is tried again; one the channel refused for good
     waits for a person or for a change of its listing.
     """
-    if not sku_ids:
-        return set()
-    mark = _MARK_SKUS if is_sqlite(connection) else _MARK_SKUS_IN_ORDER
-    marked = bulk.select(connection, mark, sorted(sku_ids), "bigint", (now,))
+    lock(connection, ids)
+    marked = bulk.select(connection, _MARK, ids, "bigint", (now,))
     return {row[0] for row in marked}
 
 
-def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[int]:
-    """The same for single publications."""
-    marked = bulk.select(connection, _MARK_ROWS, ids, "bigint", (now,))
-    return {row[0] for row in marked}
+def last_entry(connection: Connection) -> int:
+    """The id of the newest ledger entry, 0 before the first."""
+    newest = sa.select(sa.func.coalesce(sa.func.max(ledger.c.id), 0))
+    return int(connection.execute(newest).scalar_one())
+
+
+def changed_by(
+    connection: Connection, channel_id: int, after: int, upto: int
+) -> Sequence[int]:
+    """Ids of a channel's rows whose SKUs these ledger entries made more or fewer of."""
+    skus = (
+        sa.select(ledger.c.sku_id)
+        .where(
+            ledger.c.id > after,
+            ledger.c.id <= upto,
+            sa.or_(ledger.c.from_state == AVAILABLE, ledger.c.to_state == AVAILABLE),
+        )
+        .distinct()
+    )
+    found = connection.execute(
+        sa.select(publications.c.id)
+        .where(publications.c.channel_id == channel_id, publications.c.sku_id.in_(skus))
+        .order_by(publications.c.id)
+    )
+    return found.scalars().all()
+
+
+def move_mark(connection: Connection, channel_id: int, after: int, upto: int) -> bool:
+    """Note how far a channel's rows are marked; False when somebody else just did."""
+    moved = connection.execute(
+        channels.update()
+        .where(channels.c.id == channel_id, channels.c.marked_to == after)
+        .values(marked_to=upto)
+    )
+    return bool(moved.rowcount)
+
+
+def is_behind() -> sa.ColumnElement[bool]:
+    """Whether an entry changed this row's SKU that its channel has not marked yet.
+
+    Needs `channels` joined. The sum keeps the planner to the few newest entries.
+    """
+    return (
+        sa.select(ledger.c.id)
+        .where(
+            ledger.c.id > channels.c.marked_to,
+            ledger.c.sku_id + 0 == publications.c.sku_id,
+            sa.or_(ledger.c.from_state == AVAILABLE, ledger.c.to_state == AVAILABLE),
+        )
+        .exists()
+    )
 
 
 def doubt(

@@ -64,6 +64,9 @@ class Build:
                 "UPDATE publications SET accepted_version = wanted_version, "
                 f"accepted = {IN_STOCK}"
             )
+            connection.exec_driver_sql(
+                "UPDATE channels SET marked_to = (SELECT max(id) FROM ledger)"
+            )
 
     def channel(
         self,

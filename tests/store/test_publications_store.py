@@ -36,8 +36,8 @@ def fail(engine, id_, error_class):
 
 def test_each_change_of_stock_is_a_newer_wish(engine, listed, row):
     before = row()
-    woken = do(engine, store.mark_wanted, [before.sku_id], 100)
-    do(engine, store.mark_wanted, [before.sku_id], 200)
+    woken = do(engine, store.mark_rows, [listed], 100)
+    do(engine, store.mark_rows, [listed], 200)
 
     assert woken == {before.channel_id}
     assert row().wanted_version == before.wanted_version + 2
@@ -47,14 +47,13 @@ def test_each_change_of_stock_is_a_newer_wish(engine, listed, row):
 
 def test_the_first_wish_after_a_delivery_starts_the_clock(engine, listed, row):
     accept(engine, listed, row().wanted_version, 5, 90)
-    do(engine, store.mark_wanted, [row().sku_id], 100)
+    do(engine, store.mark_rows, [listed], 100)
     assert row().wanted_at == 100
 
 
-def test_another_sku_s_change_is_no_wish(engine, listed, row):
+def test_no_row_is_no_wish(engine, listed, row):
     before = row()
-    assert do(engine, store.mark_wanted, [before.sku_id + 1], 100) == set()
-    assert do(engine, store.mark_wanted, [], 100) == set()
+    assert do(engine, store.mark_rows, [], 100) == set()
     assert row() == before
 
 
@@ -69,7 +68,7 @@ def test_a_new_wish_tries_a_dead_letter_again(engine, listed, row):
         error="down",
         failed_at=50,
     )
-    do(engine, store.mark_wanted, [row().sku_id], 100)
+    do(engine, store.mark_rows, [listed], 100)
 
     again = row()
     assert (again.failed_at, again.attempts, again.next_attempt_at) == (None, 0, 0)
@@ -78,7 +77,7 @@ def test_a_new_wish_tries_a_dead_letter_again(engine, listed, row):
 
 def test_a_new_wish_does_not_ask_again_what_was_refused_for_good(engine, listed, row):
     fail(engine, listed, "GiveUp")
-    do(engine, store.mark_wanted, [row().sku_id], 100)
+    do(engine, store.mark_rows, [listed], 100)
     assert row().failed_at == 50
 
 
@@ -118,7 +117,7 @@ def test_discarding_touches_only_what_is_not_delivered(engine, listed, row):
     assert do(engine, store.discard, [listed], 80) == 1
     assert row().discarded_at == 80
 
-    do(engine, store.mark_wanted, [row().sku_id], 100)
+    do(engine, store.mark_rows, [listed], 100)
     assert row().discarded_at is None
 
     accept(engine, listed, row().wanted_version, 5, 90)

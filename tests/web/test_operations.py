@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, now
+from app.pipeline.marking import mark_all
 from app.store import incidents
 from app.store.engine import writing
 from app.store.tables import audit_log, channels, inbox, publications
@@ -38,6 +39,7 @@ def test_a_publication_tells_its_three_numbers(api, shop, engine):
 
 def test_the_word_for_its_state_follows_what_happened(api, shop, engine):
     at = now()
+    mark_all(engine, at)
     words = []
     for values in (
         {"attempts": 2, "next_attempt_at": at + MINUTE, "last_error": "silence"},

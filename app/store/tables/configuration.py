@@ -27,6 +27,7 @@ channels = sa.Table(
     Column("last_error", Text),
     Column("answered_at", Big),
     Column("orders_read_at", Big),  # cursor of `recent`
+    count("marked_to"),  # the ledger entry up to which its publications are marked
     count("changed_at"),
 )
 

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from app.domain.channels import Wish
 from app.domain.instants import Instant, now
 from app.pipeline import desired
+from app.pipeline.marking import mark_all
 from app.store import publications as store
 from app.store.engine import writing
 from app.store.tables import channels, publications, skus, users
@@ -112,6 +113,7 @@ class Deliveries:
 
     def all_settled(self, shows: int | None = None) -> None:
         """Every channel took its number; `shows` replaces the number."""
+        mark_all(self.shop.engine, now())
         with writing(self.shop.engine) as connection:
             rows = connection.execute(sa.select(publications)).mappings().all()
             numbers = desired.numbers(connection, rows)

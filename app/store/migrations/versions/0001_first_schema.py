@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("answered_at", BIG, nullable=True),
         sa.Column("orders_read_at", BIG, nullable=True),
+        sa.Column("marked_to", BIG, server_default="0", nullable=False),
         sa.Column("changed_at", BIG, server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_channels")),
         sa.UniqueConstraint("key", name=op.f("uq_channels_key")),

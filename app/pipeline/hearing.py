@@ -1,0 +1,94 @@
+"""Hearing: each event of a batch, with who says it and whose order it is about.
+
+What every later step asks about an event is answered here once.
+"""
+
+from typing import NamedTuple
+
+from app.domain import events as kinds
+from app.domain.events import StockEvent, key_of
+from app.pipeline.house import API, House, Place
+from app.pipeline.told import PARKED, POSTED, Told, Verdict, clamped
+
+ORDER_KINDS = {
+    kinds.PLACED,
+    kinds.ROUTED,
+    kinds.RELEASED,
+    kinds.WITHDRAWN,
+    kinds.SHIPPED,
+    kinds.RETURNED,
+}
+REPORTED = {kinds.SHIPPED, kinds.RETURNED}
+"""What other systems than the order's own channel report about it."""
+
+
+class Said(NamedTuple):
+    """One event while it is being decided."""
+
+    told: Told
+    channel: Place | None
+    """Who says it; None for people and tokens."""
+    owner: Place | None
+    """Whose order it is: the channel named, else the sender."""
+    event: StockEvent
+    verdict: Verdict
+    case_key: str
+    """The order; or, for what is no order, the fact's kind and own id."""
+    is_foreign: bool
+    """It names none of the order's own lines: they go by their SKU."""
+    by_sku: bool
+    """It speaks of every line of an order with its SKU."""
+
+    def park(self, waits_for: str) -> str:
+        """It waits until somebody tells us of a name; return what it waits for."""
+        self.verdict.verdict = PARKED
+        kind, _, rest = waits_for.partition(":")
+        word = rest.split(":", 1)[-1] or "(none named)"
+        self.verdict.note = f"unknown {kind} {word}"
+        return waits_for
+
+
+def hear(house: House, told: Told) -> list[Said]:
+    """Every event of one message, call or file."""
+    channel = house.channels.get(told.channel_id or 0)
+    who = channel.key if channel is not None else API
+    heard = []
+    for number, event in enumerate(told.events):
+        event = clamped(event, told.received_at)
+        owner, owner_key = channel, who
+        if event.order_channel is not None:
+            owner = house.named(event.order_channel)
+            owner_key = owner.key if owner is not None else API
+        foreign = owner is not channel or event.line is None
+        row = told.rows[number] if told.rows else None
+        heard.append(
+            Said(
+                told,
+                channel,
+                owner,
+                event,
+                Verdict(f"{who}:{key_of(event)}", POSTED, None, row),
+                case_key(owner_key, event),
+                foreign,
+                foreign and event.kind in REPORTED,
+            )
+        )
+    return heard
+
+
+def case_key(owner: str, event: StockEvent) -> str:
+    """How the case is called that this event, about the owner's business, belongs to."""
+    if event.kind in ORDER_KINDS:
+        return order_key(owner, event.order or event.fact or "")
+    return f"{owner}/{event.kind}/{event.fact or ''}"
+
+
+def order_key(owner: str, order: str) -> str:
+    """How an order's case is called."""
+    return f"{owner}/order/{order}"
+
+
+def line_name(said: Said, sku_id: int | None) -> str:
+    """The line's id; where the source names none of the order's, the SKU."""
+    line = said.event.line
+    return f"sku:{sku_id}" if said.by_sku or line is None else line
