@@ -15,10 +15,10 @@ from app.domain.targets import DISPOSITIONS, Movements, Rules, Target, Targets
 
 def movements(sku_id: int, targets: Targets, rules: Rules) -> Movements:
     """All movements that these targets call for, together; quantities are > 0."""
-    wanted: Movements = defaultdict(int)
+    wanted: Movements = {}
     for movement, quantity in _calls(sku_id, targets, rules):
         if quantity:
-            wanted[movement] += quantity
+            wanted[movement] = wanted.get(movement, 0) + quantity
     return wanted
 
 
@@ -27,6 +27,8 @@ def difference(wanted: Movements, posted: Movements) -> Movements:
 
     Less of a movement is the movement backwards at the same time.
     """
+    if not posted:
+        return wanted
     missing: Movements = defaultdict(int)
     for movement, quantity in wanted.items():
         change = quantity - posted.get(movement, 0)
@@ -41,14 +43,15 @@ def difference(wanted: Movements, posted: Movements) -> Movements:
 
 
 def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement, int]]:
-    facts: dict[str, list[tuple[str, Target]]] = defaultdict(list)
+    facts: dict[str, list[tuple[str, Target]]] = {}
     for name, target in targets.items():
-        facts[name.partition(":")[0]].append((name, target))
+        facts.setdefault(name.partition(":")[0], []).append((name, target))
     if not order_line.ORDER_KINDS.isdisjoint(facts):
         yield from order_line.calls(sku, facts, rules)
-    for kind, calls in _SIMPLE.items():
-        for _, target in facts.get(kind, ()):
-            yield from calls(sku, target)
+    for kind, told in facts.items():
+        if kind in _SIMPLE:
+            for _, target in told:
+                yield from _SIMPLE[kind](sku, target)
 
 
 def _within(

@@ -83,18 +83,13 @@ def _shipments(
     facts: list[tuple[str, Target]], leaves_from: int | None, rules: Rules
 ) -> list[_Report]:
     """The shipments of the source that reports the most; authority breaks a tie."""
-    sources: dict[str, list[_Report]] = defaultdict(list)
+    sources: dict[str, list[_Report]] = {}
     for name, target in facts:
         place = target.location if target.location is not None else leaves_from
         if place is not None:
-            sources[name.split(":", 2)[1]].append(
-                _Report(target.occurred_at, name, target.quantity, place)
-            )
-    if not sources:
-        return []
-    if len(sources) == 1:
-        return sorted(next(iter(sources.values())))
-    return sorted(_largest(sources, rules.preferred))
+            report = _Report(target.occurred_at, name, target.quantity, place)
+            sources.setdefault(name.split(":", 2)[1], []).append(report)
+    return sorted(_largest(sources, rules.preferred)) if sources else []
 
 
 def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[_Report]:
@@ -131,6 +126,9 @@ def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[_Report]:
 def _largest(
     sources: Mapping[str, list[_Report]], preferred: tuple[str, ...]
 ) -> list[_Report]:
+    if len(sources) == 1:
+        return next(iter(sources.values()))
+
     def weight(source: str) -> tuple[int, int, str]:
         total = sum(report.quantity for report in sources[source])
         rank = preferred.index(source) if source in preferred else len(preferred)

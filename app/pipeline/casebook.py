@@ -160,6 +160,8 @@ class Casebook:
         if case.channel_id is None:
             return []
         found = self._cases.get(case.case_key, {})
+        if len(found) < 2:
+            return []
         return [
             found[line]
             for line in sorted(found)

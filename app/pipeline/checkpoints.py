@@ -53,7 +53,8 @@ def count(
         counted.verdict.verdict = "superseded"
         return set()
     states = scope_states(event.scope or "")
-    then = sum(level[state] for state in states) - _since(
+    here = levels.quantities(connection, level.id)
+    then = sum(here[state] for state in states) - _since(
         connection, spot, states, event.occurred_at
     )
     change = event.quantity - then

@@ -16,7 +16,7 @@ from app.domain.instants import SECOND, Instant
 from app.domain.targets import Target
 from app.pipeline import checkpoints, observing
 from app.pipeline.casebook import Casebook, fact_name, shared
-from app.pipeline.eventlog import EventLog, Noted
+from app.pipeline.eventlog import EventLog
 from app.pipeline.hearing import ORDER_KINDS, Said, hear
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, missing_sku
@@ -62,7 +62,7 @@ class Decider:
         for said in heard:
             waits = self._take(said)
             if said.verdict.verdict != DUPLICATE or said.verdict.event_id is not None:
-                self.log.note(Noted(told, said.event, said.verdict, waits))
+                self.log.note(said, waits)
         channel = self._house.channels.get(told.channel_id or 0)
         if channel is not None:
             for order in told.orders:
@@ -261,4 +261,4 @@ class Decider:
             said = hear(self._house, replace(told, events=[event], rows=()))[0]
             target = placed._replace(quantity=0, version=version)
             self._set(said, case, kinds.PLACED, target)
-            self.log.note(Noted(told, event, said.verdict))
+            self.log.note(said)

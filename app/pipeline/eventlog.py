@@ -4,27 +4,17 @@ The table is append-only: a row's facts never change, only its verdict when what
 waited for became known.
 """
 
-import json
-from dataclasses import dataclass
+from operator import attrgetter
 
+import msgspec
 from sqlalchemy.engine import Connection
 
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
-from app.pipeline.told import DUPLICATE, POSTED, Told, Verdict
+from app.pipeline.hearing import Said
+from app.pipeline.told import DUPLICATE, POSTED
 from app.store import bulk
 from app.store.tables import stock_events
-
-
-@dataclass(slots=True)
-class Noted:
-    """An event that goes into stock_events, or whose row there changes."""
-
-    told: Told
-    event: StockEvent
-    verdict: Verdict
-    waits_for: str | None = None
-    is_new: bool = False
 
 
 class EventLog:
@@ -33,33 +23,33 @@ class EventLog:
     def __init__(self, connection: Connection, now: Instant) -> None:
         self._connection = connection
         self._now = now
-        self._noted: list[Noted] = []
+        self._new: list[tuple[Said, str | None]] = []
+        self._known: list[tuple[Said, str | None]] = []
 
-    def note(self, noted: Noted) -> None:
+    def note(self, said: Said, waits_for: str | None = None) -> None:
         """Take an event in. With an `event_id` it is a row that is there already."""
-        self._noted.append(noted)
+        known = said.verdict.event_id is not None
+        (self._known if known else self._new).append((said, waits_for))
 
     def number(self) -> None:
         """Give the new events their ids, so that ledger entries can name them."""
-        new = [noted for noted in self._noted if noted.verdict.event_id is None]
-        ids = bulk.next_ids(self._connection, stock_events, len(new))
-        for noted, event_id in zip(new, ids, strict=True):
-            noted.verdict.event_id = event_id
-            noted.is_new = True
+        ids = bulk.next_ids(self._connection, stock_events, len(self._new))
+        for (said, _), event_id in zip(self._new, ids, strict=True):
+            said.verdict.event_id = event_id
 
     def write(self) -> None:
         """Insert the new events; change the verdicts of those that were parked."""
-        new = [self._row(noted) for noted in self._noted if noted.is_new]
-        bulk.insert(self._connection, stock_events, _COLUMNS, new, or_ignore=True)
-        revised = [_revised(noted) for noted in self._noted if not noted.is_new]
+        rows = [self._row(said, waits_for) for said, waits_for in self._new]
+        bulk.insert(self._connection, stock_events, _COLUMNS, rows, or_ignore=True)
+        revised = [_revised(said, waits_for) for said, waits_for in self._known]
         columns = ("verdict", "note", "waits_for")
         bulk.change(self._connection, stock_events, columns, revised)
 
-    def _row(self, noted: Noted) -> tuple[object, ...]:
-        verdict, event = noted.verdict, noted.event
+    def _row(self, said: Said, waits_for: str | None) -> tuple[object, ...]:
+        told, event, verdict = said.told, said.event, said.verdict
         return (
             verdict.event_id,
-            noted.told.channel_id,
+            told.channel_id,
             verdict.key,
             event.kind,
             event.quantity,
@@ -68,17 +58,17 @@ class EventLog:
             self._now,
             verdict.verdict,
             verdict.note,
-            noted.waits_for,
-            noted.told.inbox_id,
-            noted.told.actor,
+            waits_for,
+            told.inbox_id,
+            told.actor,
             _details(event),
         )
 
 
-def _revised(noted: Noted) -> tuple[object, ...]:
-    verdict = noted.verdict
+def _revised(said: Said, waits_for: str | None) -> tuple[object, ...]:
+    verdict = said.verdict
     word = verdict.verdict if verdict.verdict != DUPLICATE else POSTED
-    return (word, verdict.note, noted.waits_for, verdict.event_id)
+    return (word, verdict.note, waits_for, verdict.event_id)
 
 
 _COLUMNS = (
@@ -102,13 +92,11 @@ _REST = tuple(
     for name in StockEvent.__slots__
     if name not in ("kind", "quantity", "version", "occurred_at")
 )
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_rest_of = attrgetter(*_REST)
+_encode = msgspec.json.Encoder().encode
 
 
 def _details(event: StockEvent) -> str:
-    told = {
-        name: value for name in _REST if (value := getattr(event, name)) is not None
-    }
-    return _encode(told)
+    """The rest of the event, as the source told it: JSON of what is not None."""
+    told = zip(_REST, _rest_of(event), strict=True)
+    return _encode({name: value for name, value in told if value is not None}).decode()

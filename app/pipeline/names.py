@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -54,35 +53,44 @@ def missing_location(channel: Place | None, place: str | None) -> str:
 def look_up(connection: Connection, house: House, heard: Sequence[Said]) -> Names:
     """Find every SKU that these events may mean, in at most three queries."""
     names = Names(house)
-    senders = {said.channel.id for said in heard if said.channel is not None}
-    events = [said.event for said in heard]
-    external = {e.external_id for e in events if e.external_id is not None}
-    parents = {e.external_parent_id for e in events if e.external_id is None}
-    words = {e.sku for e in events if e.sku and e.external_id is None}
+    senders: set[int] = set()
+    external: set[str] = set()
+    parents: set[str] = set()
+    words: set[str] = set()
+    for said in heard:
+        event = said.event
+        if said.channel is not None:
+            senders.add(said.channel.id)
+        if event.external_id is not None:
+            external.add(event.external_id)
+            continue
+        if event.external_parent_id is not None:
+            parents.add(event.external_parent_id)
+        if event.sku:
+            words.add(event.sku)
     names.listed = _listed(connection, senders, "external_id", external | words)
     names.parents = _listed(connection, senders, "external_parent_id", parents)
     known = bulk.select(
         connection, "SELECT sku, id FROM skus WHERE sku {among}", sorted(words)
     )
-    names.skus = {row[0]: row[1] for row in known}
+    names.skus = dict(known)
     return names
 
 
 def _listed(
-    connection: Connection, senders: set[int], column: str, values: set[Any]
+    connection: Connection, senders: set[int], column: str, values: set[str]
 ) -> dict[tuple[int, str], int]:
     """(channel, external id) → SKU, by the index on these two.
 
     What was sold of an item that is gone since is told late: it still is that SKU.
     """
-    among = sorted(value for value in values if value is not None)
-    if not senders or not among:
+    if not senders or not values:
         return {}
     found = bulk.select(
         connection,
         f"SELECT channel_id, {column}, sku_id FROM listings "
         f"WHERE channel_id IN ({', '.join(map(str, sorted(senders)))}) "
         f"AND {column} {{among}} ORDER BY gone_at IS NULL, id DESC",
-        among,
+        sorted(values),
     )
-    return {(row[0], row[1]): row[2] for row in found}
+    return {(channel, name): sku for channel, name, sku in found}

@@ -6,7 +6,7 @@ counted: it is posted together with the opposite variance at that count, net zer
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -38,8 +38,7 @@ def scope_states(scope: str) -> tuple[str, ...]:
     return _SCOPES[scope]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A movement to be written down, and why."""
 
     movement: Movement
@@ -60,45 +59,40 @@ def post(
     """Write entries, change levels; return the channels to wake (see `marking`)."""
     if not entries:
         return set()
-    spots = {spot for entry in entries for spot in _spots(entry.movement)}
+    spots: set[Spot] = set()
+    for entry in entries:
+        spots.update(_spots(entry.movement))
     locked = levels.lock(connection, spots)
-    everything = list(_with_absorbed(connection, entries, locked))
+    everything = _with_absorbed(connection, entries, locked)
     _write(connection, everything, now)
     changes: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for entry in everything:
-        sku, state, place, to_state, to_place, _ = entry.movement
-        changes[locked[sku, place].id][state] -= entry.quantity
-        changes[locked[sku, to_place].id][to_state] += entry.quantity
+    for movement, quantity, *_ in everything:
+        sku, state, place, to_state, to_place, _at = movement
+        changes[locked[sku, place].id][state] -= quantity
+        changes[locked[sku, to_place].id][to_state] += quantity
     levels.add(connection, changes)
     _follow(connection, house, everything)
-    return set(house.publishing) if _is_shown(everything) else set()
+    is_shown = any(AVAILABLE in states for states in changes.values())
+    return set(house.publishing) if is_shown else set()
 
 
-def _is_shown(entries: Sequence[Entry]) -> bool:
-    """Whether they change what may be sold."""
-    return any(
-        AVAILABLE in (entry.movement.from_state, entry.movement.to_state)
-        for entry in entries
-    )
-
-
-def _spots(movement: Movement) -> tuple[Spot, Spot]:
-    return (
-        (movement.sku_id, movement.from_location),
-        (movement.sku_id, movement.to_location),
-    )
+def _spots(movement: Movement) -> tuple[Spot, ...]:
+    """The one or two stock levels that a movement changes."""
+    sku, _, place, _, to_place, _ = movement
+    return ((sku, place),) if place == to_place else ((sku, place), (sku, to_place))
 
 
 def _with_absorbed(
     connection: Connection, entries: Iterable[Entry], locked: dict[Spot, Level]
-) -> Iterable[Entry]:
+) -> list[Entry]:
+    everything = []
     for entry in entries:
-        yield entry
-        for spot in set(_spots(entry.movement)):
+        everything.append(entry)
+        for spot in _spots(entry.movement):
             counted_at = locked[spot].counted_at
-            if counted_at is None or entry.movement.occurred_at > counted_at:
-                continue
-            yield from _absorbed(connection, entry, spot)
+            if counted_at is not None and entry.movement.occurred_at <= counted_at:
+                everything += _absorbed(connection, entry, spot)
+    return everything
 
 
 def _absorbed(connection: Connection, entry: Entry, spot: Spot) -> Iterator[Entry]:
@@ -179,17 +173,8 @@ def _write(connection: Connection, entries: Sequence[Entry], now: Instant) -> No
         ledger,
         _COLUMNS,
         [
-            (
-                *entry.movement,
-                entry.quantity,
-                entry.kind,
-                entry.event_id,
-                entry.channel_id,
-                entry.actor,
-                entry.reason,
-                entry.reverses,
-                now,
-            )
+            # All of an entry but its last field, which only `_absorbed` needs.
+            (*entry.movement, *entry[1:-1], now)
             for entry in entries
         ],
     )
@@ -198,12 +183,13 @@ def _write(connection: Connection, entries: Sequence[Entry], now: Instant) -> No
 def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> None:
     """Tell channels that compare or stamp their writes what they did themselves."""
     effects: list[tuple[int, int, int, Instant, int]] = []
+    tracking = {id_ for id_, channel in house.channels.items() if channel.tracks}
     for entry in entries:
-        channel = house.channels.get(entry.channel_id or 0)
-        if channel is None or not channel.tracks:
+        if entry.channel_id not in tracking:
             continue
+        channel = house.channels[entry.channel_id]
         movement = entry.movement
-        for spot in set(_spots(movement)):
+        for spot in _spots(movement):
             change = _effect(entry, spot[1], (AVAILABLE,))
             if change:
                 effects.append((channel.id, *spot, movement.occurred_at, change))

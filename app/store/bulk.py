@@ -18,6 +18,7 @@ Rows = Sequence[Sequence[Any]]
 
 _PLAIN = {int, bool, type(None)}
 """Values that are written the same in JSON and in an array."""
+_TEXT = {str}
 _encode = json.JSONEncoder().encode
 _AMONG_SQLITE = "IN (SELECT value FROM json_each(?))"
 
@@ -36,8 +37,19 @@ def insert(
     """
     if not rows:
         return 0
+    columns, filled = _filled(columns, rows)
     statement = _insert_sql(table, columns, or_ignore, is_sqlite(connection))
-    return connection.exec_driver_sql(statement, _given(connection, rows)).rowcount
+    return connection.exec_driver_sql(statement, _given(connection, filled)).rowcount
+
+
+def _filled(columns: tuple[str, ...], rows: Rows) -> tuple[tuple[str, ...], Rows]:
+    """Leave out the columns that are NULL in every row: binding NULLs is not free."""
+    listed = list(zip(*rows, strict=True))
+    kept = [n for n, column in enumerate(listed) if column.count(None) < len(rows)]
+    if len(kept) == len(columns):
+        return columns, rows
+    told = list(zip(*(listed[n] for n in kept), strict=True))
+    return tuple(columns[n] for n in kept), told
 
 
 def change(
@@ -75,13 +87,16 @@ def select(
     else:
         among, mark, bound = f"= ANY(%s::{kind}[])", "%s", array(listed)
     text = statement.replace("{among}", among).replace("{given}", mark)
-    return connection.exec_driver_sql(text, (*given, bound)).all()
+    found = connection.exec_driver_sql(text, (*given, bound))
+    with found:
+        # The driver's own tuples: a Row of each costs as much as the query.
+        return found.cursor.fetchall()
 
 
 def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[int]:
     """Ids for rows about to be inserted by this transaction.
 
-    On SQLite the one writer may count up itself.
+    Only for what nobody but the one applier inserts: it may count up itself.
     """
     if count == 0:
         return ()
@@ -90,10 +105,11 @@ def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[in
             f"SELECT coalesce(max(id), 0) FROM {table.name}"
         ).scalar_one()
         return range(last + 1, last + 1 + count)
-    found = connection.exec_driver_sql(
-        f"SELECT nextval('{table.name}_id_seq') FROM generate_series(1, %s)", (count,)
-    )
-    return [row[0] for row in found]
+    sequence = f"'{table.name}_id_seq'"
+    last = connection.exec_driver_sql(
+        f"SELECT setval({sequence}, nextval({sequence}) + %s)", (count - 1,)
+    ).scalar_one()
+    return range(last + 1 - count, last + 1)
 
 
 def insert_one(connection: Connection, table: sa.Table, **values: Any) -> int:
@@ -106,7 +122,7 @@ def insert_one(connection: Connection, table: sa.Table, **values: Any) -> int:
 
 def _given(connection: Connection, rows: Rows) -> Any:
     if is_sqlite(connection):
-        return [tuple(row) for row in rows]
+        return list(rows)
     return tuple(array(column) for column in zip(*rows, strict=True))
 
 
@@ -117,8 +133,13 @@ def array(values: Iterable[Any]) -> str:
     https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
     """
     column = list(values)
-    if set(map(type, column)) <= _PLAIN:
+    types = set(map(type, column))
+    if types <= _PLAIN:
         return "{" + _encode(column)[1:-1] + "}"
+    if types == _TEXT:
+        # No text in PostgreSQL holds a NUL: escape all of them in one go.
+        joined = "\0".join(column).replace("\\", "\\\\").replace('"', '\\"')
+        return '{"' + joined.replace("\0", '","') + '"}'
     return "{" + ",".join(map(_element, column)) + "}"
 
 

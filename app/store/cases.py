@@ -1,9 +1,9 @@
 """The lines table: cases loaded for a batch, and written back."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 from sqlalchemy.engine import Connection
 
 from app.domain.states import Movement
@@ -15,7 +15,9 @@ _CHANGED = ("order_number", "sku_id", "targets", "posted")
 _NEW = ("case_key", "line", "channel_id", *_CHANGED)
 _COLUMNS = "id, case_key, line, channel_id, order_number, sku_id, targets, posted"
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
+_targets = msgspec.json.Decoder(dict[str, Target]).decode
+_posted = msgspec.json.Decoder(list[tuple[int, str, int, str, int, int, int]]).decode
 
 
 @dataclass(slots=True)
@@ -90,13 +92,11 @@ def _opened(row: Sequence[object]) -> Case:
         channel_id,  # type: ignore[arg-type]
         number,  # type: ignore[arg-type]
         sku_id,  # type: ignore[arg-type]
-        {name: Target(*told) for name, told in json.loads(str(targets)).items()},
-        {Movement(*told[:-1]): told[-1] for told in json.loads(str(posted))},
+        _targets(str(targets)),
+        {Movement(*told[:-1]): told[-1] for told in _posted(str(posted))},
     )
 
 
 def _closed(case: Case) -> tuple[str, str]:
-    return (
-        _encode(case.targets),
-        _encode([(*movement, quantity) for movement, quantity in case.posted.items()]),
-    )
+    posted = [(*movement, quantity) for movement, quantity in case.posted.items()]
+    return _encode(case.targets).decode(), _encode(posted).decode()

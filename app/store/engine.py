@@ -61,6 +61,8 @@ def prepare_sqlite(connection: Any) -> None:
         "journal_mode=WAL",
         # NORMAL may lose acknowledged webhooks when the power goes.
         "synchronous=FULL",
+        # A hot page is copied back once for many changes, not every few batches.
+        "wal_autocheckpoint=4000",
         "foreign_keys=ON",
         f"busy_timeout={PATIENCE * 1000}",
     ):

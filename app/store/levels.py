@@ -1,8 +1,10 @@
 """Stock levels: rows made, locked in id order, and changed by increments only."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.states import STATES
@@ -14,22 +16,15 @@ Spot = tuple[int, int]
 """SKU id and location id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """A locked stock level."""
 
     id: int
     counted_at: int | None
-    quantities: tuple[int, ...]
-    """In the order of STATES."""
-
-    def __getitem__(self, state: str) -> int:
-        return self.quantities[STATES.index(state)]
 
 
 _SELECT = (
-    f"SELECT id, sku_id, location_id, counted_at, {', '.join(STATES)} "
-    "FROM stock_levels WHERE sku_id {among}"
+    "SELECT id, sku_id, location_id, counted_at FROM stock_levels WHERE sku_id {among}"
 )
 
 
@@ -55,20 +50,22 @@ def lock(connection: Connection, spots: Iterable[Spot]) -> dict[Spot, Level]:
 def _locked(connection: Connection, skus: set[int]) -> dict[Spot, Level]:
     ending = "" if is_sqlite(connection) else " ORDER BY id FOR UPDATE"
     rows = bulk.select(connection, _SELECT + ending, sorted(skus), "bigint")
-    return {(row[1], row[2]): Level(row[0], row[3], tuple(row[4:])) for row in rows}
+    return {(sku, place): Level(id_, at) for id_, sku, place, at in rows}
+
+
+def quantities(connection: Connection, level_id: int) -> Mapping[str, int]:
+    """How many units are in each state there."""
+    columns = [stock_levels.c[state] for state in STATES]
+    query = sa.select(*columns).where(stock_levels.c.id == level_id)
+    return dict(connection.execute(query).mappings().one())
 
 
 def add(connection: Connection, changes: Mapping[int, Mapping[str, int]]) -> None:
     """Add signed changes to levels: level id → state → change."""
-    touched = {state for states in changes.values() for state in states}
+    touched = set().union(*changes.values())
     columns = tuple(state for state in STATES if state in touched)
-    bulk.change(
-        connection,
-        stock_levels,
-        columns,
-        [
-            (*(states.get(state, 0) for state in columns), level_id)
-            for level_id, states in sorted(changes.items())
-        ],
-        add=True,
-    )
+    rows = [
+        (*map(changes[level_id].get, columns, repeat(0)), level_id)
+        for level_id in sorted(changes)
+    ]
+    bulk.change(connection, stock_levels, columns, rows, add=True)
