@@ -24,7 +24,7 @@ from app.pipeline.apply import apply
 from app.pipeline.house import House, HouseKeeper
 from app.pipeline.told import PARKED, QUARANTINED, Told, Verdict
 from app.store import channels as channel_store, inbox as store, incidents
-from app.store.engine import applying, is_sqlite, writing
+from app.store.engine import applying, is_sqlite, reading, writing
 from app.store.tables import channels, inbox
 from app.store.vault import Vault
 
@@ -58,7 +58,7 @@ class Inbound:
 
     def run(self, now: Instant) -> int:
         """Apply one batch of what waits; return how many messages were claimed."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             waiting = connection.execute(
                 sa.select(inbox.c.id)
                 .where(inbox.c.state == "waiting", inbox.c.lane == "apply")

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine, RowMapping
 
 from app.domain.instants import Instant
 from app.store import channels, publications
-from app.store.engine import writing
+from app.store.engine import reading, writing
 
 PORTION = 500
 """Entries per transaction: others write in between."""
@@ -18,7 +18,7 @@ PORTION = 500
 
 def mark_all(engine: Engine, now: Instant) -> set[str]:
     """Mark the rows of every channel that publishes; return the lanes to wake."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = channels.rows(connection)
     return {
         f"outbound:{channel['key']}"
@@ -34,13 +34,12 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     the channel's mark.
     """
     after = channel["marked_to"]
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         last = publications.last_entry(connection)
     while after < last:
         upto = min(last, after + PORTION)
-        with writing(engine) as connection:
-            rows = publications.changed_by(connection, channel["id"], after, upto)
-            publications.mark_rows(connection, rows, now)
+        with writing(engine, durable=False) as connection:
+            publications.mark_changed(connection, channel["id"], after, upto, now)
             if not publications.move_mark(connection, channel["id"], after, upto):
                 break
         after = upto

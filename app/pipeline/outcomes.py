@@ -39,6 +39,8 @@ class Call:
     wishes: Sequence[Wish]
     started_at: Instant = 0
     attempt_id: int = 0
+    troubled: bool = True
+    """Whether the channel may have an open incident that an answer closes."""
 
 
 class Recorder:
@@ -56,7 +58,8 @@ class Recorder:
             attempts.ACCEPTED if len(accepted) == len(outcomes) else attempts.PARTLY
         )
         taken = [by_id[o.publication_id] for o in accepted]
-        with writing(self._engine) as connection:
+        # Lost, it is an attempt that nobody knows the end of: read or sent again.
+        with writing(self._engine, durable=False) as connection:
             # All rows of the call in the order in which everybody locks them.
             store.lock(connection, by_id)
             store.accept(connection, taken, call.started_at)
@@ -70,7 +73,7 @@ class Recorder:
                 now,
                 verdicts={o.publication_id: (o.verdict, o.reason) for o in outcomes},
             )
-            self._answered(connection, call.adapter, now)
+            self._answered(connection, call, now)
 
     def _outcome(
         self,
@@ -108,14 +111,15 @@ class Recorder:
             channel_id=call.adapter.channel.id,
         )
 
-    def _answered(self, connection: Connection, adapter: Adapter, now: Instant) -> None:
+    def _answered(self, connection: Connection, call: Call, now: Instant) -> None:
+        channel = call.adapter.channel
         connection.execute(
             channels.update()
-            .where(channels.c.id == adapter.channel.id)
+            .where(channels.c.id == channel.id)
             .values(answered_at=now, failures=0, last_error=None)
         )
-        key = adapter.channel.key
-        incidents.close_incidents(connection, "channel", key, now)
+        if call.troubled:
+            incidents.close_incidents(connection, "channel", channel.key, now)
 
     def failed(self, call: Call, error: RetryLater | GiveUp) -> None:
         now = clock()

@@ -25,9 +25,9 @@ from app.pipeline.outcomes import Call, Recorder
 from app.pipeline.reading import Readings
 from app.pipeline.receive import with_address
 from app.pipeline.tuning import Tuning, policy_of
-from app.pipeline.wishes import due, is_held, shows_already, wish_of
+from app.pipeline.wishes import due, is_held, is_troubled, shows_already, wish_of
 from app.store import attempts, channels as channel_store, leases, publications as store
-from app.store.engine import writing
+from app.store.engine import reading, writing
 from app.store.vault import Vault
 
 
@@ -51,7 +51,7 @@ class Publisher:
 
     def lease(self, key: str) -> bool:
         """Take or renew the lease on a channel's lane: no lease, no send."""
-        with writing(self._engine) as connection:
+        with writing(self._engine, durable=False) as connection:
             return self._renew(connection, key)
 
     def _renew(self, connection: Connection, key: str) -> bool:
@@ -60,18 +60,18 @@ class Publisher:
 
     def release(self, key: str) -> None:
         """Give the lane back."""
-        with writing(self._engine) as connection:
+        with writing(self._engine, durable=False) as connection:
             leases.release(connection, f"outbound:{key}", self.holder)
 
     def push_due(self, key: str) -> bool:
         """Send one batch of what is due; False when there is nothing (more) to do."""
         now = clock()
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             channel = channel_store.row(connection, key)
         mark(self._engine, channel, now)
         if is_held(channel, now):
             return False
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             adapter = self._adapter(connection, channel)
             rows = due(connection, channel["id"], adapter.batch_limit, now)
         if not rows:
@@ -81,7 +81,7 @@ class Publisher:
                 if not self.lease(key):
                     return False
                 rows = self._readings.look(adapter, rows, channel)
-            self._push(adapter, rows)
+            self._push(adapter, rows, troubled=is_troubled(channel))
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(
                 Call(adapter, {row["id"]: row for row in rows}, ()), error
@@ -119,10 +119,13 @@ class Publisher:
 
     # -- one call ------------------------------------------------------------
 
-    def _push(self, adapter: Adapter, rows: Sequence[RowMapping]) -> None:
+    def _push(
+        self, adapter: Adapter, rows: Sequence[RowMapping], *, troubled: bool
+    ) -> None:
         left = list(rows)
         while left:
             call, correct = self._prepare(adapter, left)
+            call.troubled = troubled
             if correct:
                 self._settle(correct)
             if not call.wishes:
@@ -139,7 +142,7 @@ class Publisher:
     ) -> tuple[Call, Sequence[tuple[RowMapping, int]]]:
         """Versions were read with the rows; the levels are read now, after them."""
         now = clock()
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             house = self._keeper.house(connection)
             numbers = desired.numbers(connection, rows, house, now)
             names = store.names(connection, [row["id"] for row in rows])
@@ -154,7 +157,7 @@ class Publisher:
         return call, correct
 
     def _settle(self, correct: Sequence[tuple[RowMapping, int]]) -> None:
-        with writing(self._engine) as connection:
+        with writing(self._engine, durable=False) as connection:
             for row, number in correct:
                 store.settle(connection, row["id"], row["wanted_version"], number)
 

@@ -27,6 +27,11 @@ def is_held(channel: RowMapping, now: Instant) -> bool:
     )
 
 
+def is_troubled(channel: RowMapping) -> bool:
+    """Whether its last call failed: an answer now is news."""
+    return bool(channel["failures"] or channel["last_error"])
+
+
 def due(
     connection: Connection, channel_id: int, limit: int, now: Instant
 ) -> Sequence[RowMapping]:

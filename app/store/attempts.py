@@ -92,16 +92,16 @@ def finish(
         .where(push_attempts.c.id == attempt_id)
         .values(result=result, finished_at=now, error=error, delay_reason=delay_reason)
     )
-    if not verdicts:
-        return
-    items = connection.execute(
-        sa.select(push_attempt_items.c.id, push_attempt_items.c.publication_id).where(
-            push_attempt_items.c.attempt_id == attempt_id
+    alike: dict[tuple[str, str | None], list[int]] = {}
+    told = (verdicts or {}).items()
+    for publication_id, said in told:
+        alike.setdefault(said, []).append(publication_id)
+    for (verdict, reason), ids in alike.items():
+        connection.execute(
+            push_attempt_items.update()
+            .where(
+                push_attempt_items.c.attempt_id == attempt_id,
+                push_attempt_items.c.publication_id.in_(ids),
+            )
+            .values(verdict=verdict, reason=reason)
         )
-    ).all()
-    bulk.change(
-        connection,
-        push_attempt_items,
-        ("verdict", "reason"),
-        [(*verdicts[item[1]], item[0]) for item in items if item[1] in verdicts],
-    )

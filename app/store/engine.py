@@ -97,12 +97,43 @@ def gate(path: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One write transaction: committed at the end, rolled back on any error."""
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Some reads that need no transaction around them.
+
+    On PostgreSQL each statement sees what is committed by then, as it does inside of
+    a transaction, and the two round trips of one are saved.
+    """
+    with engine.connect() as plain:
+        if is_sqlite(engine):
+            yield plain
+        else:
+            yield plain.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
+    """One write transaction: committed at the end, rolled back on any error.
+
+    What is not `durable` does not wait for the disk: a power failure may take it back
+    (no other failure can), so it must be something that is then simply done again.
+    """
     with gate(gate_path(engine)), engine.connect() as plain:
         connection = plain.execution_options(writes=True)
+        if is_sqlite(engine):
+            _wait_for_disk(connection, durable)
         with connection.begin():
+            if not durable and not is_sqlite(engine):
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
+
+
+def _wait_for_disk(connection: Connection, durable: bool) -> None:
+    """On SQLite this is the connection's own and set outside of transactions."""
+    if connection.info.get("durable", True) != durable:
+        driver: Any = connection.connection.driver_connection
+        word = "FULL" if durable else "NORMAL"
+        driver.execute(f"PRAGMA synchronous={word}").close()
+        connection.info["durable"] = durable
 
 
 @contextmanager

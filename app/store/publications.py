@@ -27,8 +27,19 @@ UPDATE publications SET
     THEN 0 ELSE next_attempt_at END,
   failed_at = CASE WHEN error_class = 'RetryLater' THEN NULL ELSE failed_at END,
   discarded_at = NULL
-WHERE id {among} RETURNING channel_id
+WHERE {these}
 """
+_MARK_ROWS = _MARK.replace("{these}", "id {among} RETURNING channel_id")
+_CHANGED = f"""
+SELECT id FROM publications WHERE channel_id = :channel AND sku_id IN (
+  SELECT sku_id FROM ledger WHERE id > :after AND id <= :upto
+  AND (from_state = '{AVAILABLE}' OR to_state = '{AVAILABLE}'))
+"""
+_MARK_THEN = _MARK.replace("{given}", ":now")
+_MARK_CHANGED = sa.text(_MARK_THEN.replace("{these}", f"id IN ({_CHANGED})"))
+_MARK_CHANGED_IN_ORDER = sa.text(
+    _MARK_THEN.replace("{these}", f"id = ANY(ARRAY({_CHANGED} ORDER BY id FOR UPDATE))")
+)
 
 
 def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[int]:
@@ -38,7 +49,7 @@ def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[i
     waits for a person or for a change of its listing.
     """
     lock(connection, ids)
-    marked = bulk.select(connection, _MARK, ids, "bigint", (now,))
+    marked = bulk.select(connection, _MARK_ROWS, ids, "bigint", (now,))
     return {row[0] for row in marked}
 
 
@@ -48,25 +59,13 @@ def last_entry(connection: Connection) -> int:
     return int(connection.execute(newest).scalar_one())
 
 
-def changed_by(
-    connection: Connection, channel_id: int, after: int, upto: int
-) -> Sequence[int]:
-    """Ids of a channel's rows whose SKUs these ledger entries made more or fewer of."""
-    skus = (
-        sa.select(ledger.c.sku_id)
-        .where(
-            ledger.c.id > after,
-            ledger.c.id <= upto,
-            sa.or_(ledger.c.from_state == AVAILABLE, ledger.c.to_state == AVAILABLE),
-        )
-        .distinct()
-    )
-    found = connection.execute(
-        sa.select(publications.c.id)
-        .where(publications.c.channel_id == channel_id, publications.c.sku_id.in_(skus))
-        .order_by(publications.c.id)
-    )
-    return found.scalars().all()
+def mark_changed(
+    connection: Connection, channel_id: int, after: int, upto: int, now: Instant
+) -> None:
+    """The same for a channel's rows whose SKUs these ledger entries changed."""
+    mark = _MARK_CHANGED if is_sqlite(connection) else _MARK_CHANGED_IN_ORDER
+    given = {"channel": channel_id, "after": after, "upto": upto, "now": now}
+    connection.execute(mark, given)
 
 
 def move_mark(connection: Connection, channel_id: int, after: int, upto: int) -> bool:

@@ -97,3 +97,14 @@ def test_an_error_does_not_tell_what_was_in_the_row(engine):
         connection.execute(skus.insert(), [{"sku": "A", "name": "s3cret"}] * 2)
     assert "[parameters" not in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_write_that_may_be_done_again_does_not_wait_for_the_disk(engine):
+    def waits(durable: bool) -> str:
+        with writing(engine, durable=durable) as connection:
+            name = "synchronous" if is_sqlite(engine) else "synchronous_commit"
+            word = "PRAGMA" if is_sqlite(engine) else "SHOW"
+            told = connection.exec_driver_sql(f"{word} {name}").scalar_one()
+            return {1: "off", 2: "on"}.get(told, told)
+
+    assert [waits(True), waits(False), waits(True)] == ["on", "off", "on"]
