@@ -107,7 +107,7 @@ class Decider:
         self, said: Said, found: list[Case], sku_id: int, location: int | None
     ) -> str | None:
         event, channel = said.event, said.channel
-        if self._is_past(said, found):
+        if event.kind in _FROM_HOLDS and self._is_past(said, found):
             said.verdict.verdict = SUPERSEDED
             return None
         extra, waits = detail(self.names, channel, event)

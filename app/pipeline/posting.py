@@ -4,8 +4,7 @@ A physical movement that is told after a count, but happened before it, was in w
 counted: it is posted together with the opposite variance at that count, net zero.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -22,7 +21,7 @@ from app.domain.states import (
 from app.pipeline import observing
 from app.pipeline.house import House
 from app.store import bulk, levels
-from app.store.levels import Level, Spot
+from app.store.levels import Spot
 from app.store.tables import ledger
 
 SELLABLE = "sellable"
@@ -59,17 +58,21 @@ def post(
     """Write entries, change levels; return the channels to wake (see `marking`)."""
     if not entries:
         return set()
-    spots: set[Spot] = set()
-    for entry in entries:
-        spots.update(_spots(entry.movement))
-    locked = levels.lock(connection, spots)
-    everything = _with_absorbed(connection, entries, locked)
+    spots = [_spots(entry.movement) for entry in entries]
+    locked = levels.lock(connection, {spot for both in spots for spot in both})
+    everything = list(entries)
+    for entry, both in zip(entries, spots, strict=True):
+        for spot in both:
+            counted_at = locked[spot].counted_at
+            if counted_at is not None and entry.movement.occurred_at <= counted_at:
+                everything += _absorbed(connection, entry, spot)
     _write(connection, everything, now)
-    changes: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for movement, quantity, *_ in everything:
-        sku, state, place, to_state, to_place, _at = movement
-        changes[locked[sku, place].id][state] -= quantity
-        changes[locked[sku, to_place].id][to_state] += quantity
+    changes: dict[int, dict[str, int]] = {id_: {} for id_, _ in locked.values()}
+    for entry in everything:
+        sku, state, place, to_state, to_place, _ = entry.movement
+        here, there = changes[locked[sku, place].id], changes[locked[sku, to_place].id]
+        here[state] = here.get(state, 0) - entry.quantity
+        there[to_state] = there.get(to_state, 0) + entry.quantity
     levels.add(connection, changes)
     _follow(connection, house, everything)
     is_shown = any(AVAILABLE in states for states in changes.values())
@@ -80,19 +83,6 @@ def _spots(movement: Movement) -> tuple[Spot, ...]:
     """The one or two stock levels that a movement changes."""
     sku, _, place, _, to_place, _ = movement
     return ((sku, place),) if place == to_place else ((sku, place), (sku, to_place))
-
-
-def _with_absorbed(
-    connection: Connection, entries: Iterable[Entry], locked: dict[Spot, Level]
-) -> list[Entry]:
-    everything = []
-    for entry in entries:
-        everything.append(entry)
-        for spot in _spots(entry.movement):
-            counted_at = locked[spot].counted_at
-            if counted_at is not None and entry.movement.occurred_at <= counted_at:
-                everything += _absorbed(connection, entry, spot)
-    return everything
 
 
 def _absorbed(connection: Connection, entry: Entry, spot: Spot) -> Iterator[Entry]:

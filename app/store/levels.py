@@ -61,11 +61,12 @@ def quantities(connection: Connection, level_id: int) -> Mapping[str, int]:
 
 
 def add(connection: Connection, changes: Mapping[int, Mapping[str, int]]) -> None:
-    """Add signed changes to levels: level id → state → change."""
+    """Add signed changes to levels: level id → state → change (none: untouched)."""
     touched = set().union(*changes.values())
     columns = tuple(state for state in STATES if state in touched)
     rows = [
         (*map(changes[level_id].get, columns, repeat(0)), level_id)
         for level_id in sorted(changes)
+        if changes[level_id]
     ]
     bulk.change(connection, stock_levels, columns, rows, add=True)
