@@ -9,13 +9,13 @@ from functools import partial
 
 import click
 
-from tests.benchmarks import applying, ingest, journey, report
+from tests.benchmarks import applying, growth, ingest, journey, report
 from tests.benchmarks.measure import Target
 
 KINDS = ("sqlite", "postgresql")
 QUIET = 0.1
 """The share of the machine that others may use while a picture is made."""
-WHAT = ("ingest", "applying", "journey")
+WHAT = ("ingest", "applying", "growth", "journey")
 
 
 @click.command()
@@ -29,6 +29,7 @@ def main(quick: bool, only: Sequence[str], kinds: Sequence[str], rounds: int) ->
     steps: dict[str, Callable[[str], list[Target]]] = {
         "ingest": partial(ingest.run, rounds=rounds),
         "applying": partial(applying.run, rounds=rounds),
+        "growth": partial(growth.run, rounds=rounds),
         "journey": partial(journey.run, rounds=rounds, seconds=seconds),
     }
     targets: list[Target] = []

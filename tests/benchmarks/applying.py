@@ -58,14 +58,22 @@ END;
 
 
 class Applier:
-    """Our side: batches of sales, spread over all SKUs, into a furnished house."""
+    """Our side: batches of sales into a furnished house, spread over all SKUs or of
+    the `choice` given."""
 
-    def __init__(self, engine: sa.Engine, vault: Vault, batches: int) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        vault: Vault,
+        batches: int,
+        choice: Callable[[], str] | None = None,
+    ) -> None:
         self._engine = engine
         self._vault = vault
         self._batches = batches
         self._numbers = count(1)
         self._random = random.Random(7)
+        self._choice = choice or self._any_sku
         self._inbound = Inbound(engine, vault, BATCH)
         with engine.connect() as connection:
             self._house = read_house(connection)
@@ -99,12 +107,15 @@ class Applier:
             1,
             at,
             at,
-            sku=homes.sku_name(self._random.randrange(homes.SKUS)),
+            sku=self._choice(),
             place="downtown",
             order=receipt,
             line="1",
             fact=receipt,
         )
+
+    def _any_sku(self) -> str:
+        return homes.sku_name(self._random.randrange(homes.SKUS))
 
     def _store(self, messages: int) -> None:
         at = now()
