@@ -118,16 +118,27 @@ class StandardWebhooks:
         return b"v1," + base64.b64encode(made.digest())
 
 
+PREFIX = "whsec_"
+
+
 def standard_key(secret: str) -> bytes:
     """The key inside `whsec_<base64>`; a secret that is no base64 is the key itself.
 
     Empty for an empty secret, which signs nothing that anybody may believe.
     """
-    text = secret.removeprefix("whsec_")
+    text = secret.removeprefix(PREFIX)
+    if text != secret:
+        # The padding is often lost when a secret is copied by a double click.
+        text += "=" * (-len(text) % 4)
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return secret.encode()
+
+
+def is_broken(secret: str) -> bool:
+    """Whether it looks like a `whsec_…` secret but cannot be one."""
+    return secret.startswith(PREFIX) and standard_key(secret) == secret.encode()
 
 
 @dataclass(frozen=True)

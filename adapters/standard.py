@@ -14,7 +14,7 @@ from adapters.addresses import address_problem
 from adapters.base import Adapter, SignedRequest
 from adapters.checks import LARGEST, instant, name, quantity, shown, version
 from adapters.http import Answer, scrub
-from adapters.signatures import StandardWebhooks, header
+from adapters.signatures import StandardWebhooks, header, is_broken
 from app.domain import events, instants
 from app.domain.channels import ACCEPTED, REJECTED, Channel, Outcome, Wish
 from app.domain.errors import BadConfiguration, GiveUp, MalformedPayload
@@ -88,6 +88,10 @@ class Standard(Adapter):
     def check(cls, channel: Channel) -> None:
         """Also: an address that can be one, and a secret to sign with."""
         super().check(channel)
+        for word in ("webhook", "push"):
+            if any(map(is_broken, channel.secrets.get(word, ()))):
+                words = "behind `whsec_` is no base64; copy the whole secret"
+                raise BadConfiguration(words, f"secrets.{word}")
         url = channel.settings.get("push_url")
         if url is None:
             return
@@ -142,6 +146,8 @@ class Standard(Adapter):
             if body.get(field) is None:
                 raise MalformedPayload(f"{field}: missing; a {topic} needs it")
         order, fact = name(body, "order"), name(body, "id")
+        if topic == "transfer" and body.get("to") == body.get("location"):
+            raise MalformedPayload("to: is the location they leave from")
         if topic == "sale":
             order = fact = order or fact
             if order is None:

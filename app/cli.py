@@ -10,7 +10,7 @@ import pkgutil
 from typing import Any
 
 import click
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app import commands
 from app.domain.errors import HubError
@@ -71,8 +71,15 @@ class Commands(click.Group):
             raise Refused(str(error), exit_code=2) from error
         except HubError as error:
             raise Refused(str(error)) from error
-        except OperationalError as error:
-            raise Refused(f"the database does not answer: {error.orig}") from error
+        except DBAPIError as error:
+            words = str(error.orig)
+            if "no such table" in words or "does not exist" in words:
+                raise Refused(
+                    "the database is empty: run `onecount migrate`"
+                ) from error
+            if not isinstance(error, OperationalError):
+                raise
+            raise Refused(f"the database does not answer: {words}") from error
 
 
 def _broken(name: str, error: ImportError) -> click.Command:

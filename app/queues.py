@@ -47,9 +47,10 @@ return 0
 class Wakes:
     """Wakes lanes. Never raises when Redis is down: the sweep finds the work."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, patience: float = 5) -> None:
+        """`patience`: seconds that Redis may take to answer."""
         self.redis = redis.Redis.from_url(
-            redis_url, socket_timeout=5, socket_connect_timeout=1
+            redis_url, socket_timeout=patience, socket_connect_timeout=1
         )
         self._script = self.redis.register_script(_WAKE)
         self._queues = {

@@ -106,7 +106,11 @@ class Settings:
         _check_lease(env, values)
         env.finish()
         if not values["secret_key"]:
-            values["secret_key"] = local_secret_key(data_dir)
+            try:
+                values["secret_key"] = local_secret_key(data_dir)
+            except OSError as error:
+                words = f"{data_dir} cannot be written to: {error.strerror}"
+                raise ConfigurationError(f"{PREFIX}DATA_DIR: {words}") from error
         return cls(**values)
 
     @property

@@ -48,6 +48,8 @@ def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement,
         facts.setdefault(name.partition(":")[0], []).append((name, target))
     if not order_line.ORDER_KINDS.isdisjoint(facts):
         yield from order_line.calls(sku, facts, rules)
+    if events.HELD in facts:
+        yield from _held(sku, facts)
     for kind, told in facts.items():
         if kind in _SIMPLE:
             for _, target in told:
@@ -102,8 +104,16 @@ def _inspected(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:
     return _within(sku, target, states.INSPECTION, judged)
 
 
-def _held(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:
-    return _within(sku, target, states.AVAILABLE, states.RESERVED)
+def _held(
+    sku: int, facts: dict[str, list[tuple[str, Target]]]
+) -> Iterator[tuple[Movement, int]]:
+    """Reserved from when it was claimed until it was let go of."""
+    held = facts[events.HELD][0][1]
+    yield from _within(sku, held, states.AVAILABLE, states.RESERVED)
+    for _, end in facts.get(events.LET_GO, ()):
+        units = min(end.quantity, held.quantity)
+        ended = held._replace(quantity=units, occurred_at=end.occurred_at)
+        yield from _within(sku, ended, states.RESERVED, states.AVAILABLE)
 
 
 _SIMPLE = {
@@ -112,5 +122,4 @@ _SIMPLE = {
     events.TRANSFERRED: _transferred,
     events.ADJUSTED: _adjusted,
     events.INSPECTED: _inspected,
-    events.HELD: _held,
 }

@@ -59,14 +59,16 @@ def _consume_holds(
 ) -> None:
     """An order whose id is a hold's reference ends that hold."""
     orders = {
-        event.order
+        event.order: event.occurred_at
         for told in batch
         for event in told.events
         if event.kind == kinds.PLACED and event.order and told.inbox_id
     }
     for hold, held in holds.referring(connection, orders, now).items():
         holds.end(connection, hold, holds.COMMITTED, now)
-        told = Told(None, released(held, now), now, actor="order")
+        # Promised from then on, so not reserved any more.
+        placed_at = orders[held[0].reference]
+        told = Told(None, released(held, now, placed_at), now, actor="order")
         heard = hear(house, told)
         decider.book.open(heard)
         decider.names.skus |= {row.sku: row.sku_id for row in held}

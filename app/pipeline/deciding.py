@@ -19,8 +19,8 @@ from app.pipeline.casebook import Casebook, fact_name, shared
 from app.pipeline.eventlog import EventLog
 from app.pipeline.hearing import ORDER_KINDS, Said, hear
 from app.pipeline.house import House, Place
-from app.pipeline.names import Names, missing_sku
-from app.pipeline.placing import detail, where
+from app.pipeline.names import Names, missing_location, missing_sku
+from app.pipeline.placing import detail, shown_at, where
 from app.pipeline.sharing import share
 from app.pipeline.told import (
     DUPLICATE,
@@ -74,8 +74,7 @@ class Decider:
         if event.order_channel and event.order_channel not in self._house.by_key:
             return said.park(f"channel:{event.order_channel}")
         if event.kind == kinds.OBSERVED:
-            self._observe(said)
-            return None
+            return self._observe(said)
         sku_id = self.names.sku_id(channel, event)
         found = self.book.find(said, sku_id)
         exact: list[Case] = []
@@ -222,20 +221,29 @@ class Decider:
             now=self._now,
         )
 
-    def _observe(self, said: Said) -> None:
+    def _observe(self, said: Said) -> str | None:
+        """What a channel shows; a provider's items that nobody listed are no news."""
         said.verdict.verdict = OBSERVED
         event, channel = said.event, said.channel
-        if channel is not None:
-            self.seen.append(
-                observing.Observation(
-                    channel.id,
-                    event.external_id or event.sku or "",
-                    self.names.sku_id(channel, event),
-                    event.place or "",
-                    event.quantity,
-                    event.version,
-                )
+        if channel is None:
+            return None
+        sku_id = self.names.sku_id(channel, event)
+        if sku_id is None and event.external_id is None:
+            return said.park(missing_sku(channel, event))
+        place = shown_at(self.names, channel, event)
+        if place is None:
+            return said.park(missing_location(channel, event.place))
+        self.seen.append(
+            observing.Observation(
+                channel.id,
+                event.external_id or event.sku or "",
+                sku_id,
+                place,
+                event.quantity,
+                max(event.version, event.occurred_at),
             )
+        )
+        return None
 
     def _whole(self, told: Told, channel: Place, order: WholeOrder) -> None:
         """Lines that an order told whole does not have (any more) are not ordered."""

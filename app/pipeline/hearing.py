@@ -80,7 +80,8 @@ def case_key(owner: str, event: StockEvent) -> str:
     """How the case is called that this event, about the owner's business, belongs to."""
     if event.kind in ORDER_KINDS:
         return order_key(owner, event.order or event.fact or "")
-    return f"{owner}/{event.kind}/{event.fact or ''}"
+    kind = kinds.HELD if event.kind == kinds.LET_GO else event.kind
+    return f"{owner}/{kind}/{event.fact or ''}"
 
 
 def order_key(owner: str, order: str) -> str:

@@ -15,6 +15,7 @@ NEEDS_PLACE = {
     kinds.INSPECTED,
     kinds.COUNTED,
     kinds.HELD,
+    kinds.LET_GO,
 }
 
 
@@ -33,6 +34,20 @@ def where(
         return None, None
     own = _only_place(house, channel)
     return own, None if own is not None else missing_location(channel, None)
+
+
+def shown_at(names: Names, channel: Place, event: StockEvent) -> str | None:
+    """The channel's own place that an observation is about; None when that is unknown.
+
+    A channel that maps no places shows one number for all it sells from ('').
+    """
+    if not channel.by_external:
+        here = names.location_id(channel, event.place) if event.place else None
+        return "" if event.place is None or (here,) == channel.draws_from else None
+    if event.place is not None:
+        return event.place if event.place in channel.by_external else None
+    own = list(channel.by_external)
+    return own[0] if len(own) == 1 else None
 
 
 def _only_place(house: House, channel: Place | None) -> int | None:

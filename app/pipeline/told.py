@@ -58,13 +58,19 @@ def event_of(row: Any) -> StockEvent:
     )
 
 
-def released(held: Sequence[Any], now: Instant) -> list[StockEvent]:
-    """The events that end a hold; rows are from `holds`."""
+def released(
+    held: Sequence[Any], now: Instant, at: Instant | None = None
+) -> list[StockEvent]:
+    """The events that end a hold; rows are from `holds`.
+
+    It ends at `at`, or now; after its expiry, when it expired; never before it began.
+    """
+    ended_at = now if at is None else min(at, now)
     return [
         StockEvent(
-            kinds.HELD,
-            0,
-            row.created_at,
+            kinds.LET_GO,
+            row.quantity,
+            max(row.created_at, min(ended_at, row.expires_at)),
             now,
             sku=row.sku,
             place=row.location,

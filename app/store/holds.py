@@ -23,7 +23,9 @@ def _lines() -> sa.Select[Any]:
         sa.select(
             holds.c.id,
             holds.c.hold_id,
+            holds.c.reference,
             holds.c.created_at,
+            holds.c.expires_at,
             hold_lines.c.id.label("line_id"),
             hold_lines.c.sku_id,
             hold_lines.c.quantity,

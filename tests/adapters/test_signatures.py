@@ -10,7 +10,13 @@ from hypothesis import given, strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from adapters.base import SignedRequest
-from adapters.signatures import HmacBody, StandardWebhooks, TokenInAddress, standard_key
+from adapters.signatures import (
+    HmacBody,
+    StandardWebhooks,
+    TokenInAddress,
+    is_broken,
+    standard_key,
+)
 from app.domain import instants
 from app.domain.errors import (
     InvalidSignature,
@@ -183,6 +189,13 @@ def test_an_empty_secret_signs_nothing(secret: str):
 def test_a_secret_that_is_no_base64_is_the_key_itself():
     assert standard_key("whsec_AAEC") == b"\x00\x01\x02"
     assert standard_key("correct horse") == b"correct horse"
+
+
+def test_a_secret_that_lost_its_padding_is_the_same_and_a_broken_one_is_known():
+    assert standard_key("whsec_AAE") == standard_key("whsec_AAE=") == b"\x00\x01"
+    assert not is_broken("whsec_AAE")
+    assert is_broken("whsec_abc!")
+    assert not is_broken("correct horse")
 
 
 @given(secret=st.text(min_size=1), prefix=st.binary(max_size=40), body=st.binary())

@@ -258,6 +258,7 @@ def test_an_order_handed_over_at_once_makes_no_promise():
         (kinds.INSPECTED, 4, kinds.SCRAP, {"inspection": -4, "scrap": 4}),
         (kinds.HELD, 4, None, {"available": -4, "reserved": 4}),
         (kinds.HELD, 0, None, {}),
+        (kinds.LET_GO, 4, None, {}),
     ],
 )
 def test_every_other_fact_moves_units_between_two_states(kind, quantity, extra, left):

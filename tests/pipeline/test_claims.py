@@ -3,11 +3,14 @@
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
 from app.domain.instants import SECOND, now
-from app.pipeline import holding, transferring
+from app.pipeline import claims, holding, transferring
 from app.pipeline.audit import differences
+from app.store import balances
+from app.store.tables import ledger
 from tests.builders import JACKET, Shop, order, sale
 
 
@@ -179,3 +182,30 @@ def test_two_hundred_buyers_get_exactly_the_fifty_there_are(shop):
     assert 50 - taken <= len(accepted) <= 50
     assert level.get("available", 0) == 50 - taken - len(accepted)
     assert is_right(shop)
+
+
+def test_a_hold_that_has_ended_was_still_there_before(shop):
+    began = now() - 60 * SECOND
+    held = hold(shop, 2, at=began)
+    ended = began + 30 * SECOND
+    holding.release(shop.engine, held["id"], actor="test", now=ended)
+
+    def reserved(at: int) -> int:
+        with shop.engine.connect() as connection:
+            found = balances.stock_of(connection, JACKET, balances.When(now(), at=at))
+        return found["reserved"]
+
+    moments = (began - 1, began, ended - 1, ended)
+    assert [reserved(at) for at in moments] == [0, 2, 2, 0]
+
+
+def test_a_hold_nobody_swept_up_in_time_ended_when_it_expired(shop):
+    began = now() - 60 * SECOND
+    hold(shop, 2, at=began, expires_in=10)
+    claims.expire_holds(shop.engine, now())
+
+    with shop.engine.connect() as connection:
+        entries = connection.execute(
+            sa.select(ledger.c.occurred_at).where(ledger.c.from_state == "reserved")
+        ).scalars()
+        assert list(entries) == [began + 10 * SECOND]
