@@ -9,7 +9,7 @@ and ten sales that come while a channel is busy are one mark.
 from sqlalchemy.engine import Engine, RowMapping
 
 from app.domain.instants import Instant
-from app.store import channels, publications
+from app.store import channels, marks
 from app.store.engine import reading, writing
 
 PORTION = 500
@@ -35,12 +35,12 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     """
     after = channel["marked_to"]
     with reading(engine) as connection:
-        last = publications.last_entry(connection)
+        last = marks.last_entry(connection)
     while after < last:
         upto = min(last, after + PORTION)
         with writing(engine, durable=False) as connection:
-            publications.mark_changed(connection, channel["id"], after, upto, now)
-            if not publications.move_mark(connection, channel["id"], after, upto):
+            marks.mark_changed(connection, channel["id"], after, upto, now)
+            if not marks.move_mark(connection, channel["id"], after, upto):
                 break
         after = upto
     return bool(after > channel["marked_to"])

@@ -11,7 +11,7 @@ from app.domain.channels import Channel
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.publications import last_entry
+from app.store.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
 

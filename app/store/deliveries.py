@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store.publications import is_behind
+from app.store.marks import is_behind
 from app.store.tables import (
     channel_locations,
     channels,

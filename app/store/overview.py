@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import DAY, Instant
 from app.store import deliveries
-from app.store.publications import is_behind
+from app.store.marks import is_behind
 from app.store.tables import (
     channels,
     listings,

@@ -12,12 +12,11 @@ from sqlalchemy.engine import Connection
 
 from app.domain.channels import Wish
 from app.domain.instants import Instant
-from app.domain.states import AVAILABLE
 from app.store import bulk
 from app.store.engine import is_sqlite
-from app.store.tables import channels, ledger, publications
+from app.store.tables import publications
 
-_MARK = """
+MARK = """
 UPDATE publications SET
   wanted_version = wanted_version + 1,
   wanted_at = CASE WHEN wanted_version = accepted_version THEN {given} ELSE wanted_at END,
@@ -29,17 +28,7 @@ UPDATE publications SET
   discarded_at = NULL
 WHERE {these}
 """
-_MARK_ROWS = _MARK.replace("{these}", "id {among} RETURNING channel_id")
-_CHANGED = f"""
-SELECT id FROM publications WHERE channel_id = :channel AND sku_id IN (
-  SELECT sku_id FROM ledger WHERE id > :after AND id <= :upto
-  AND (from_state = '{AVAILABLE}' OR to_state = '{AVAILABLE}'))
-"""
-_MARK_THEN = _MARK.replace("{given}", ":now")
-_MARK_CHANGED = sa.text(_MARK_THEN.replace("{these}", f"id IN ({_CHANGED})"))
-_MARK_CHANGED_IN_ORDER = sa.text(
-    _MARK_THEN.replace("{these}", f"id = ANY(ARRAY({_CHANGED} ORDER BY id FOR UPDATE))")
-)
+_MARK_ROWS = MARK.replace("{these}", "id {among} RETURNING channel_id")
 
 
 def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[int]:
@@ -51,47 +40,6 @@ def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[i
     lock(connection, ids)
     marked = bulk.select(connection, _MARK_ROWS, ids, "bigint", (now,))
     return {row[0] for row in marked}
-
-
-def last_entry(connection: Connection) -> int:
-    """The id of the newest ledger entry, 0 before the first."""
-    newest = sa.select(sa.func.coalesce(sa.func.max(ledger.c.id), 0))
-    return int(connection.execute(newest).scalar_one())
-
-
-def mark_changed(
-    connection: Connection, channel_id: int, after: int, upto: int, now: Instant
-) -> None:
-    """The same for a channel's rows whose SKUs these ledger entries changed."""
-    mark = _MARK_CHANGED if is_sqlite(connection) else _MARK_CHANGED_IN_ORDER
-    given = {"channel": channel_id, "after": after, "upto": upto, "now": now}
-    connection.execute(mark, given)
-
-
-def move_mark(connection: Connection, channel_id: int, after: int, upto: int) -> bool:
-    """Note how far a channel's rows are marked; False when somebody else just did."""
-    moved = connection.execute(
-        channels.update()
-        .where(channels.c.id == channel_id, channels.c.marked_to == after)
-        .values(marked_to=upto)
-    )
-    return bool(moved.rowcount)
-
-
-def is_behind() -> sa.ColumnElement[bool]:
-    """Whether an entry changed this row's SKU that its channel has not marked yet.
-
-    Needs `channels` joined. The sum keeps the planner to the few newest entries.
-    """
-    return (
-        sa.select(ledger.c.id)
-        .where(
-            ledger.c.id > channels.c.marked_to,
-            ledger.c.sku_id + 0 == publications.c.sku_id,
-            sa.or_(ledger.c.from_state == AVAILABLE, ledger.c.to_state == AVAILABLE),
-        )
-        .exists()
-    )
 
 
 def doubt(
