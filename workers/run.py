@@ -18,6 +18,8 @@ import rq
 import structlog
 from rq.serializers import JSONSerializer
 
+from app.domain.instants import now
+from app.pipeline import sealing
 from app.queues import INBOUND, OUTBOUND, SLOW, Wakes
 from config.logs import configure
 from config.settings import Settings
@@ -115,6 +117,7 @@ def schedule() -> None:
     while True:
         try:
             scheduled.sweep(mine)
+            sealing.seal(mine.engine, now())
             if time.monotonic() - pruned > PRUNE_SECONDS:
                 scheduled.prune(mine)
                 pruned = time.monotonic()

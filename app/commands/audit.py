@@ -1,31 +1,63 @@
-"""`onecount audit`: is every stock level the sum of its ledger entries?"""
+"""`onecount audit`: does everything that says how much there is say the same?"""
 
+import random
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 import sqlalchemy as sa
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy.engine import Connection
 
+from app.domain.instants import now
 from app.pipeline.audit import differences
+from app.pipeline.rehearsal import rehearse
 from app.store.engine import open_engine
 from app.store.tables import locations, skus
 from config.settings import Settings
 
 
 @click.command()
+@click.option("--quick", is_flag=True, help="Do not tell all stock events again.")
+@click.option("--seed", type=int, help="The order they are told in, to repeat one.")
 @click.pass_obj
-def command(settings: Settings) -> None:
-    """Compare every stock level with the ledger; exit 1 when they differ."""
+def command(settings: Settings, quick: bool, seed: int | None) -> None:
+    """Check levels, holds, the ledger and its seals against each other.
+
+    Then tell all stock events again, in another order and some of them twice, into an
+    empty database: it must come to the same levels. Exit 1 when anything differs.
+    """
+    seed = random.randrange(10**6) if seed is None else seed
     with open_engine(settings.database_url).connect() as connection:
         found = differences(connection)
-        units = connection.execute(sa.select(sa.func.count(skus.c.id))).scalar_one()
-        places = connection.execute(
-            sa.select(sa.func.count(locations.c.id)).where(
-                locations.c.unassigned_of.is_(None)
-            )
-        ).scalar_one()
+        if not quick:
+            with _shown() as progress:
+                again = list(rehearse(connection, now(), seed, progress))
+            if again:
+                again.append(f"(told in the order of --seed {seed})")
+            found += again
+        _tell(connection, found)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[int, int], None]]:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("telling all stock events again")
+        yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+def _tell(connection: Connection, found: list[str]) -> None:
     for sentence in found:
         click.echo(sentence, err=True)
     if found:
         click.echo(f"{len(found)} differences.", err=True)
         sys.exit(1)
+    units = connection.execute(sa.select(sa.func.count(skus.c.id))).scalar_one()
+    places = connection.execute(
+        sa.select(sa.func.count(locations.c.id)).where(
+            locations.c.unassigned_of.is_(None)
+        )
+    ).scalar_one()
     click.echo(f"{units} SKUs at {places} locations: right.")

@@ -1,12 +1,23 @@
-"""Audit: every level is the sum of its entries, and over all states a SKU is zero."""
+"""Audit: every level is the sum of its entries, over all states a SKU is zero, what is
+reserved is what live holds hold, every entry has its cause, and the seals hold."""
 
 from collections import defaultdict
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.states import STATES
-from app.store.tables import ledger, locations, skus, stock_levels
+from app.domain.states import RESERVED, STATES
+from app.pipeline.sealing import broken
+from app.store.holds import ACTIVE
+from app.store.tables import (
+    hold_lines,
+    holds,
+    ledger,
+    locations,
+    skus,
+    stock_events,
+    stock_levels,
+)
 
 Sums = dict[tuple[int, int, str], int]
 
@@ -26,11 +37,48 @@ def differences(connection: Connection) -> list[str]:
     totals: dict[int, int] = defaultdict(int)
     for (sku, _, _), units in levels.items():
         totals[sku] += units
-    return found + [
+    found += [
         f"{names.get(sku, sku)}: its levels over all states sum to {units}, not 0"
         for sku, units in sorted(totals.items())
         if units
     ]
+    held = _held(connection)
+    found += [
+        f"{names.get(sku, sku)} at {places.get(place, place)}: {levels[sku, place, state]} "
+        f"are reserved, live holds hold {held[sku, place, state]}"
+        for sku, place, state in sorted(held.keys() | levels.keys())
+        if state == RESERVED and levels[sku, place, state] != held[sku, place, state]
+    ]
+    return found + _without_cause(connection) + list(broken(connection))
+
+
+def _held(connection: Connection) -> Sums:
+    """What holds that have not ended hold, by what stands for them in the ledger."""
+    units: Sums = defaultdict(int)
+    found = connection.execute(
+        sa.select(
+            hold_lines.c.sku_id,
+            hold_lines.c.location_id,
+            sa.func.sum(hold_lines.c.quantity),
+        )
+        .join(holds, holds.c.id == hold_lines.c.hold)
+        .where(holds.c.state == ACTIVE)
+        .group_by(hold_lines.c.sku_id, hold_lines.c.location_id)
+    )
+    for sku, place, quantity in found:
+        units[sku, place, RESERVED] = int(quantity)
+    return units
+
+
+def _without_cause(connection: Connection) -> list[str]:
+    found = connection.execute(
+        sa.select(ledger.c.id)
+        .outerjoin(stock_events, stock_events.c.id == ledger.c.event_id)
+        .where(stock_events.c.id.is_(None))
+        .order_by(ledger.c.id)
+        .limit(20)
+    )
+    return [f"ledger entry {row.id}: no stock event caused it" for row in found]
 
 
 def _entries(connection: Connection) -> Sums:

@@ -78,6 +78,17 @@ ledger = sa.Table(
 )
 Index("ix_ledger_event", ledger.c.event_id)
 
+ledger_seals = sa.Table(
+    "ledger_seals",
+    metadata,
+    id_(),
+    Column("first_id", Big, nullable=False, unique=True),
+    Column("last_id", Big, nullable=False),
+    Column("entries", Big, nullable=False),
+    Column("hash", Text, nullable=False),  # of these entries and the seal before
+    Column("sealed_at", Big, nullable=False),
+)
+
 stock_levels = sa.Table(
     "stock_levels",
     metadata,
