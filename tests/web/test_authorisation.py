@@ -19,7 +19,7 @@ WRITES = {
     "/holds/x/commit": "operator",
     "/publications/retry": "operator",
     "/inbox/replay": "operator",
-    "/listings": "admin",
+    "/listings": "operator",
 }
 READS = (
     "/stock",
