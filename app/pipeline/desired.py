@@ -73,13 +73,14 @@ def reckoned(
 def promises(house: House, here: Mapping[int, int]) -> list[Promise]:
     """The promises of one SKU that no location has been named for."""
     return [
-        Promise(-here[spot], _draws(house.channels[channel_id]))
+        Promise(-here[spot], draws(house.channels[channel_id]))
         for spot, channel_id in house.unassigned.items()
         if here.get(spot, 0) < 0
     ]
 
 
-def _draws(channel: Place) -> Sequence[int]:
+def draws(channel: Place) -> Sequence[int]:
+    """Where a channel's promises without a location may be served from."""
     return channel.mapped or channel.draws_from
 
 

@@ -25,6 +25,7 @@ READS = (
     "/stock",
     "/stock/X",
     "/stock/X/ledger",
+    "/stock/X/explain",
     "/publications",
     "/inbox",
     "/incidents",
