@@ -55,6 +55,7 @@ MAY_IMPORT = {
         "app.store",
         "alembic",
         "cryptography",
+        "msgspec",
         "psycopg",  # webhooks are stored without SQLAlchemy's part of the cost
         "sqlalchemy",
         "structlog",
@@ -73,6 +74,7 @@ MAY_IMPORT = {
         "app.pipeline",
         "app.queues",
         "app.store",
+        "msgspec",
         "sqlalchemy",
         "structlog",
     },
