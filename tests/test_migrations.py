@@ -77,3 +77,37 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: sa.Engine) -> None:
 def empty_folder(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite":
         Path(str(engine.url.database)).parent.mkdir()
+
+
+def test_what_channels_do_is_taken_for_what_they_have_always_done(
+    empty: sa.Engine,
+) -> None:
+    upgrade(empty, "0001")
+    with empty.execution_options(writes=True).begin() as connection:
+        for statement in (
+            "INSERT INTO locations (code) VALUES ('downtown')",
+            (
+                "INSERT INTO channels (key, provider, publish) "
+                """VALUES ('web', 'standard', '{"buffer": 1}')"""
+            ),
+            "INSERT INTO channels (key, provider) VALUES ('till', 'standard')",
+            (
+                "INSERT INTO channel_locations (channel_id, location_id, external_id) "
+                "SELECT c.id, l.id, 'd' FROM channels c, locations l WHERE c.key = 'web'"
+            ),
+        ):
+            connection.execute(sa.text(statement.replace(":", r"\:")))
+
+    upgrade(empty)
+
+    with empty.connect() as connection:
+        found = connection.execute(
+            sa.text(
+                "SELECT c.key, version, policy, locations, p.changed_at "
+                "FROM policies p JOIN channels c ON c.id = p.channel_id ORDER BY c.key"
+            )
+        ).all()
+    assert found == [
+        ("till", 1, None, "{}", 0),
+        ("web", 1, '{"buffer": 1}', '{"downtown": "d"}', 0),
+    ]

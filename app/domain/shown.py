@@ -3,10 +3,24 @@
 Channel c may sell the largest x such that every promise already made and x more units
 for c can be served, each from the locations it may draw from: a small maximum flow per
 SKU. Without unassigned promises it is the sum of what is available, never below zero.
+
+From x to the number shown, in this order (no step can raise it again):
+
+1. `preorder`: units that are not there yet are one more place that c may draw from,
+   after every promise that reaches the same locations; so what was sold beyond what is
+   there counts against the limit. x includes what is left of it.
+2. `stop_at`: when x is at or below it, 0 is shown, and the rest is left out.
+3. `share`: so many percent of x, rounded down.
+4. `buffer`: less so many units, not below 0.
+5. `cap`: at most so many.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+BEYOND: Final = -1
+"""The place of units that are not there yet and may be pre-ordered; no location's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +31,80 @@ class Promise:
     draws_from: Collection[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How much of what may be sold is shown."""
+
+    buffer: int = 0
+    cap: int | None = None
+    share: int = 100
+    stop_at: int = 0
+    preorder: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """A number to show, and what it was made of."""
+
+    there: int
+    """Available at the locations it may be sold from; what is short counts as 0."""
+    stock: int
+    """Those of them that no promise needs."""
+    ahead: int
+    """Units beyond what is there that may still be pre-ordered."""
+    policy: Policy
+    shown: int
+
+    @property
+    def sellable(self) -> int:
+        """What may be sold."""
+        return self.stock + self.ahead
+
+
+def reckon(
+    available: Mapping[int, int],
+    promises: Sequence[Promise],
+    draws_from: Collection[int],
+    policy: Policy,
+    counted_at: Collection[int] = (),
+) -> Reckoning:
+    """Work out the number to show and keep the steps; see `sellable` and `shown`."""
+    stock = units = sellable(available, promises, draws_from)
+    if policy.preorder:
+        units = sellable(
+            available, promises, draws_from, policy.preorder, counted_at=counted_at
+        )
+    number = shown(
+        units,
+        buffer=policy.buffer,
+        cap=policy.cap,
+        share=policy.share,
+        stop_at=policy.stop_at,
+    )
+    there = sum(max(0, available.get(place, 0)) for place in set(draws_from))
+    return Reckoning(there, stock, units - stock, policy, number)
+
+
 def sellable(
     available: Mapping[int, int],
     promises: Sequence[Promise],
     draws_from: Collection[int],
+    preorder: int = 0,
+    *,
+    counted_at: Collection[int] = (),
 ) -> int:
     """How many more units may be sold from these locations; never below zero.
 
     `available` is per physical location and may be negative. When the promises cannot
-    all be served anyway, x is what is left after serving as many as possible.
+    all be served anyway, x is what is left after serving as many as possible. What was
+    sold beyond what is there, at these locations or at those of `counted_at`, counts
+    against `preorder`.
     """
     left = {place: max(0, units) for place, units in available.items()}
+    if preorder > 0:
+        promises = _reaching(available, promises, {*draws_from, *counted_at})
+        left[BEYOND] = preorder
+        draws_from = {*draws_from, BEYOND}
     owed = [promise for promise in promises if promise.units > 0]
     if not owed:
         return sum(left.get(place, 0) for place in set(draws_from))
@@ -35,6 +112,25 @@ def sellable(
     for promise in owed:
         flow.serve(promise.units, frozenset(promise.draws_from))
     return flow.serve(sum(left.values()), frozenset(draws_from))
+
+
+def _reaching(
+    available: Mapping[int, int], promises: Sequence[Promise], over: set[int]
+) -> list[Promise]:
+    """The promises when units beyond what is there may serve those made at `over`.
+
+    A location that is short is a promise of what it lacks.
+    """
+    short = {place: -available.get(place, 0) for place in sorted(over)}
+    return [
+        *(
+            one
+            if over.isdisjoint(one.draws_from)
+            else Promise(one.units, {*one.draws_from, BEYOND})
+            for one in promises
+        ),
+        *(Promise(units, {BEYOND}) for units in short.values() if units > 0),
+    ]
 
 
 def allot(
@@ -58,11 +154,60 @@ def allot(
 
 
 def shown(
-    sellable_units: int, *, buffer: int = 0, cap: int | None = None, share: int = 100
+    sellable_units: int,
+    *,
+    buffer: int = 0,
+    cap: int | None = None,
+    share: int = 100,
+    stop_at: int = 0,
 ) -> int:
-    """The number to publish: a share of what may be sold, less the buffer, capped."""
+    """The number to publish: a share of what may be sold, less the buffer, capped;
+    0 when no more may be sold than where selling stops."""
+    if sellable_units <= stop_at:
+        return 0
     number = max(0, sellable_units * share // 100 - buffer)
     return number if cap is None else min(number, max(0, cap))
+
+
+def sentence(found: Reckoning, who: str, where: Collection[str]) -> str:
+    """Say in words why it is this number."""
+    return f"{who} shows {found.shown}: {_sold(found, where)}{_told(found)}."
+
+
+def _sold(found: Reckoning, where: Collection[str]) -> str:
+    """What may be sold, and why so many."""
+    places = " and ".join(where) or "any location it may sell from"
+    words = [f"{_units(found.there)} available at {places}"]
+    kept = found.there - found.stock
+    if kept:
+        words.append(f"{kept} kept for promises that name no location")
+    limit = found.policy.preorder
+    if limit:
+        words.append(f"{found.ahead} more may be pre-ordered (limit {limit})")
+    if len(words) > 1:
+        words.append(f"so {_units(found.sellable)} may be sold")
+    return ", ".join(words)
+
+
+def _told(found: Reckoning) -> str:
+    """What the policy makes of it."""
+    policy, units = found.policy, found.sellable
+    if units <= policy.stop_at and policy.stop_at:
+        return f"; selling stops at {policy.stop_at}"
+    words = []
+    number = units * policy.share // 100
+    if policy.share != 100:
+        words.append(f"{policy.share} % of that is {number}")
+    if policy.buffer:
+        number = max(0, number - policy.buffer)
+        words.append(f"less a buffer of {policy.buffer} is {number}")
+    if policy.cap is not None and policy.cap < number:
+        words.append(f"the cap is {policy.cap}")
+    return "".join(f"; {one}" for one in words)
+
+
+def _units(number: int) -> str:
+    return f"{number} unit" if number == 1 else f"{number} units"
 
 
 class _Flow:

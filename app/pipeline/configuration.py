@@ -196,8 +196,8 @@ def _publish(
     if origins is not None:
         found["from"] = origins
         _check_origins(inner, origins, mapped, names)
-    for name, highest in (("buffer", None), ("cap", None), ("share", 100)):
-        number = inner.number(name, highest)
+    for name in ("buffer", "cap", "share", "stop_at", "preorder"):
+        number = inner.number(name, 100 if name == "share" else None)
         if number is not None:
             found[name] = number
     inner.refuse_others()

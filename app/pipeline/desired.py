@@ -1,6 +1,6 @@
 """Desired: the number each publication should show now.
 
-Worked out whenever it is read or sent; never stored. Holds that have expired count as
+Worked out whenever it is read or sent, by the policies then; never stored. Holds that have expired count as
 ended even when nobody has swept them up yet.
 """
 
@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant, now as clock
-from app.domain.shown import Promise, sellable, shown
+from app.domain.shown import Policy, Promise, Reckoning, reckon
 from app.pipeline.house import House, Place, read_house
-from app.store import bulk
+from app.pipeline.ruling import At, Ruling, ruling
+from app.store import bulk, policies
 
 Levels = Mapping[int, Mapping[int, int]]
 """SKU id → location id → available."""
@@ -33,47 +34,53 @@ def numbers(
     levels = available(
         connection, {row["sku_id"] for row in wanted}, clock() if now is None else now
     )
-    return {
-        row["id"]: number(
-            house,
-            house.channels[row["channel_id"]],
-            row["place"],
-            levels,
-            row["sku_id"],
-        )
-        for row in wanted
+    own = policies.of_listings(connection, {row["listing_id"] for row in wanted})
+    plain = {
+        id_: ruling(house, house.channels[id_])
+        for id_ in {row["channel_id"] for row in wanted}
     }
+    found: dict[int, int] = {}
+    for row in wanted:
+        channel_id, listing_id = row["channel_id"], row["listing_id"]
+        rules = plain[channel_id]
+        if listing_id in own:
+            rules = ruling(house, house.channels[channel_id], own[listing_id])
+        here = levels.get(row["sku_id"], {})
+        found[row["id"]] = reckoned(house, rules, row["place"], here).shown
+    return found
 
 
-def number(
-    house: House, channel: Place, place: str, levels: Levels, sku_id: int
-) -> int:
-    """What one channel may show for one SKU at one of its places."""
-    policy = channel.publish or {}
-    here = levels.get(sku_id, {})
-    units = sellable(
+_NOWHERE = At((), Policy(), ())
+
+
+def reckoned(
+    house: House, rules: Ruling, place: str, here: Mapping[int, int]
+) -> Reckoning:
+    """What one listing may show at one of its channel's places, and why.
+
+    `here` is what is available per location, the virtual ones included.
+    """
+    at = rules.at(place) or _NOWHERE
+    return reckon(
         {spot: here.get(spot, 0) for spot in house.physical},
         promises(house, here),
-        channel.places.get(place, ()),
-    )
-    return shown(
-        units,
-        buffer=int(policy.get("buffer", 0)),
-        cap=policy.get("cap"),
-        share=int(policy.get("share", 100)),
+        at.draws_from,
+        at.policy,
+        at.counted_at,
     )
 
 
 def promises(house: House, here: Mapping[int, int]) -> list[Promise]:
     """The promises of one SKU that no location has been named for."""
     return [
-        Promise(-here[spot], _draws(house.channels[channel_id]))
+        Promise(-here[spot], draws(house.channels[channel_id]))
         for spot, channel_id in house.unassigned.items()
         if here.get(spot, 0) < 0
     ]
 
 
-def _draws(channel: Place) -> Sequence[int]:
+def draws(channel: Place) -> Sequence[int]:
+    """Where a channel's promises without a location may be served from."""
     return channel.mapped or channel.draws_from
 
 

@@ -1,7 +1,7 @@
 """The configuration as the applier needs it, read once and again when it changes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 import adapters
+from app.domain.instants import Instant
 from app.domain.targets import Rules
-from app.store import channels as store
+from app.store import channels as store, policies
 from app.store.tables import channel_locations, channels, locations
 
 API = "api"
@@ -36,12 +37,19 @@ class Place:
     """Our locations this channel may sell from."""
     places: Mapping[str, tuple[int, ...]]
     """For publishing: the channel's own place ('' for none) → our locations."""
+    links: tuple[tuple[int, str], ...]
+    """Its locations, in order: ours, and the channel's own id."""
     reads: bool
     """Its own numbers can be asked for."""
     rereads: bool
     """Its clock ticks whole seconds: orders are read again when webhooks tie."""
     tracks: bool
     """Its own effects on its numbers are followed (compare-and-set, time stamps)."""
+
+    def shown_at(self, place: str) -> tuple[int, ...]:
+        """Our locations whose sales by this channel change what it shows at a place."""
+        linked = (ours for ours, external in self.links if external == place)
+        return self.places.get(place) or tuple(linked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +92,33 @@ class HouseKeeper:
         return self._house
 
 
-def read_house(connection: Connection, mark: store.Mark = (0, 0, 0)) -> House:
-    """Read every channel and location."""
+def read_house(
+    connection: Connection,
+    mark: store.Mark = (0, 0, 0),
+    at: Instant | None = None,
+) -> House:
+    """Read every channel and location; `at` asks for what was published then."""
     places = connection.execute(sa.select(locations).order_by(locations.c.id)).all()
-    physical = tuple(row.id for row in places if row.unassigned_of is None)
-    unassigned = {row.unassigned_of: row.id for row in places if row.unassigned_of}
-    rows = connection.execute(sa.select(channels).order_by(channels.c.id)).mappings()
-    listed = list(rows)
-    by_key = {row["key"]: row["id"] for row in listed}
     codes = {row.code: row.id for row in places if row.unassigned_of is None}
+    unassigned = {row.unassigned_of: row.id for row in places if row.unassigned_of}
+    listed = _listed(connection)
+    by_key = {row["key"]: row["id"] for row in listed}
     custodians = {
         row.id: str(by_key[row.custodian]) for row in places if row.custodian in by_key
     }
     mapped = _mapped(connection)
-    shippers = tuple(
-        str(row["id"]) for row in listed if row["provider"] == "shipstation"
-    )
+    if at is not None:
+        _put_back(connection, at, listed, mapped, codes)
     found = {
         row["id"]: _place(
             row,
             mapped.get(row["id"], []),
             codes,
-            physical,
+            tuple(codes.values()),
             unassigned.get(row["id"]),
             by_key,
             custodians,
-            shippers,
+            _shippers(listed),
         )
         for row in listed
     }
@@ -118,11 +127,43 @@ def read_house(connection: Connection, mark: store.Mark = (0, 0, 0)) -> House:
         by_key=by_key,
         codes=codes,
         names={row.id: row.code for row in places},
-        physical=physical,
+        physical=tuple(codes.values()),
         unassigned={place: channel for channel, place in unassigned.items()},
         publishing=frozenset(id_ for id_, c in found.items() if c.publish is not None),
         mark=mark,
     )
+
+
+def _shippers(listed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(str(row["id"]) for row in listed if row["provider"] == "shipstation")
+
+
+def _listed(connection: Connection) -> list[dict[str, Any]]:
+    rows = connection.execute(sa.select(channels).order_by(channels.c.id)).mappings()
+    return [dict(row) for row in rows]
+
+
+def _put_back(
+    connection: Connection,
+    at: Instant,
+    listed: list[dict[str, Any]],
+    mapped: dict[int, list[tuple[int, str]]],
+    codes: Mapping[str, int],
+) -> None:
+    """Give the channels the policies and locations that they had then.
+
+    A channel that was not known yet published nothing.
+    """
+    versions = policies.of_channels_at(connection, at)
+    for channel_id, version in versions.items():
+        found = version.locations.items()
+        mapped[channel_id] = [
+            (codes[code], external) for code, external in found if code in codes
+        ]
+    for row in listed:
+        then = versions.get(row["id"])
+        published = None if then is None else then.policy
+        row["publish"] = None if published is None else json.dumps(published)
 
 
 def _mapped(connection: Connection) -> dict[int, list[tuple[int, str]]]:
@@ -171,6 +212,7 @@ def _place(
         publish=publish,
         draws_from=draws,
         places=_places(mapped, draws) if mapped else {"": draws},
+        links=tuple(mapped),
         reads=kind.reads,
         rereads=kind.rereads,
         tracks=kind.compares or kind.stamps,

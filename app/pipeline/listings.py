@@ -3,6 +3,7 @@
 What waited for a name applies by itself once the name is known, as if known before.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -14,7 +15,8 @@ from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.events import ListingSeen
 from app.domain.instants import Instant
 from app.pipeline.apply import apply
-from app.pipeline.house import House, Place, read_house
+from app.pipeline.house import House, read_house
+from app.pipeline.ruling import ruling
 from app.pipeline.told import PARKED, QUARANTINED, Told, event_of
 from app.store import bulk, channels as channel_store
 from app.store.engine import applying
@@ -123,9 +125,9 @@ def publish_listings(
 
     `ids` limits it to some listings. Returns the channels with new wishes.
     """
-    query = sa.select(listings.c.id, listings.c.channel_id, listings.c.sku_id).where(
-        listings.c.gone_at.is_(None)
-    )
+    query = sa.select(
+        listings.c.id, listings.c.channel_id, listings.c.sku_id, listings.c.policy
+    ).where(listings.c.gone_at.is_(None))
     kept = sa.select(publications.c.id, publications.c.listing_id, publications.c.place)
     if ids is not None:
         query = query.where(listings.c.id.in_(ids))
@@ -133,7 +135,7 @@ def publish_listings(
     wanted = {
         (row.id, place): row
         for row in connection.execute(query)
-        for place in _places(house.channels.get(row.channel_id))
+        for place in _places(house, row.channel_id, row.policy)
     }
     there = {(row.listing_id, row.place): row.id for row in connection.execute(kept)}
     new = [(key, wanted[key]) for key in sorted(wanted.keys() - there.keys())]
@@ -150,8 +152,14 @@ def publish_listings(
     return {row.channel_id for _, row in new}
 
 
-def _places(channel: Place | None) -> Iterable[str]:
-    return channel.places if channel is not None and channel.publish is not None else ()
+def _places(house: House, channel_id: int, own: str | None) -> Iterable[str]:
+    """The channel's own places where a listing is published."""
+    channel = house.channels.get(channel_id)
+    if channel is None or channel.publish is None:
+        return ()
+    if own is None:
+        return channel.places
+    return ruling(house, channel, json.loads(own)).places
 
 
 def keep_up(

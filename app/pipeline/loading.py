@@ -12,17 +12,18 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.instants import Instant
 from app.pipeline.configuration import read
-from app.pipeline.house import read_house
+from app.pipeline.house import House, read_house
 from app.pipeline.listings import lanes, publish_listings, unpark
+from app.pipeline.revising import ruled_anew, wish_again
 from app.pipeline.wanted import Configuration, Known, Surroundings
-from app.store import channels, publications as store
+from app.store import channels
 from app.store.engine import applying
 from app.store.tables import locations, publications
 from app.store.vault import Vault
 
 State = Mapping[str, Mapping[str, Any]]
-_FOLLOWED = ("provider", "base_url", "settings", "secrets", "publish")
-"""What, when it changes, lets a channel's own deliveries be tried anew."""
+_FOLLOWED = ("provider", "base_url", "settings", "secrets")
+"""What, when it changes, lets all of a channel's deliveries be tried anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ def load(
     """
     with applying(engine) as connection:
         wanted = read(text, around, _known(connection))
-        before = _state(connection, vault)
+        before, house = _state(connection, vault), read_house(connection)
         _write(connection, vault, wanted, now)
         after = _state(connection, vault)
-        return _follow(connection, wanted, before, after, now)
+        return _follow(connection, wanted, (before, house), after, now)
 
 
 def _known(connection: Connection) -> Known:
@@ -102,16 +103,21 @@ def _write(
 def _follow(
     connection: Connection,
     wanted: Configuration,
-    before: State,
+    was: tuple[State, House],
     after: State,
     now: Instant,
 ) -> Loaded:
     """Let publications and what waited for a name follow the new configuration."""
+    before, known = was
     named = [one.key for one in wanted.channels]
     changed = [key for key in named if key in before and _differs(before, after, key)]
     house = read_house(connection)
+    again = {
+        *_of_channels(connection, _affected(before, after)),
+        *ruled_anew(connection, known, house),
+    }
     woken = publish_listings(connection, house, now)
-    woken |= _wish_again(connection, _affected(before, after), now)
+    woken |= wish_again(connection, again, now)
     woken |= unpark(connection, house, now)
     return Loaded(
         locations=[one.code for one in wanted.locations],
@@ -128,12 +134,12 @@ def _follow(
 
 
 def _differs(before: State, after: State, key: str) -> bool:
-    names = (*_FOLLOWED, "locations", "authority", "ships_from")
+    names = (*_FOLLOWED, "publish", "locations", "authority", "ships_from")
     return any(before[key][name] != after[key][name] for name in names)
 
 
 def _affected(before: State, after: State) -> list[int]:
-    """Ids of channels that may have to show other numbers.
+    """Ids of channels that may have to show other numbers, whatever their policies.
 
     Where one channel's promises can be served from decides what is left for the
     others: another mapping may change every channel's numbers.
@@ -148,15 +154,7 @@ def _affected(before: State, after: State) -> list[int]:
     ]
 
 
-def _wish_again(connection: Connection, ids: Sequence[int], now: Instant) -> set[int]:
-    """Want every number of these channels anew; what the channel refused, too."""
-    if not ids:
-        return set()
-    found = connection.execute(
-        sa.select(publications.c.id)
-        .where(publications.c.channel_id.in_(ids))
-        .order_by(publications.c.id)
-    )
-    chosen = [row.id for row in found]
-    store.arm(connection, chosen)
-    return store.mark_rows(connection, chosen, now)
+def _of_channels(connection: Connection, ids: Sequence[int]) -> Sequence[int]:
+    """Ids of every publication of these channels."""
+    found = sa.select(publications.c.id).where(publications.c.channel_id.in_(ids))
+    return connection.execute(found).scalars().all()

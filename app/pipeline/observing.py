@@ -52,7 +52,7 @@ def follow(
     ).all()
     changed = []
     for row in rows:
-        here = house.channels[row.channel_id].places.get(row.place, ())
+        here = house.channels[row.channel_id].shown_at(row.place)
         believed, newest = row.believed, row.effect_at
         for location, occurred_at, change in by_row[row.channel_id, row.sku_id]:
             if location not in here:

@@ -6,6 +6,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.domain import channels as words
 from app.domain.channels import Wish
 from app.domain.instants import DAY, Instant
 from app.store import bulk
@@ -58,6 +59,37 @@ def begin(
         [(True, stamp, publication_id) for publication_id, stamp in unsure],
     )
     return attempt_id, key
+
+
+def last(
+    connection: Connection,
+    publication_id: int,
+    moment: Instant,
+    *,
+    accepted: bool = False,
+) -> sa.RowMapping | None:
+    """The last attempt at a publication by a moment; `accepted`: that was taken."""
+    query = (
+        sa.select(
+            push_attempts,
+            push_attempt_items.c.number,
+            push_attempt_items.c.verdict,
+            push_attempt_items.c.reason,
+        )
+        .join(push_attempt_items, push_attempt_items.c.attempt_id == push_attempts.c.id)
+        .where(
+            push_attempt_items.c.publication_id == publication_id,
+            push_attempts.c.started_at <= moment,
+        )
+        .order_by(push_attempt_items.c.id.desc())
+        .limit(1)
+    )
+    if accepted:
+        query = query.where(
+            push_attempt_items.c.verdict == words.ACCEPTED,
+            push_attempts.c.finished_at <= moment,
+        )
+    return connection.execute(query).mappings().first()
 
 
 def _same_key(

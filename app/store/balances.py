@@ -83,6 +83,14 @@ def _skus() -> sa.Select[Any]:
     return sa.select(skus.c.id, skus.c.sku, skus.c.name, skus.c.barcode)
 
 
+def spots_of(connection: Connection, sku_id: int, when: When) -> dict[int, Quantities]:
+    """One SKU's quantities per location id, the places of unassigned promises too."""
+    ids = [sku_id]
+    spots = _past(connection, ids, when) if when.is_past else _now(connection, ids)
+    _end_holds(connection, spots, ids, when)
+    return {place: _with_on_hand(found) for (_, place), found in spots.items()}
+
+
 def _balances(
     connection: Connection, found: Sequence[sa.Row[Any]], when: When
 ) -> list[dict[str, Any]]:

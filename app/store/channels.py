@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain.channels import Channel
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
-from app.store import bulk
+from app.store import bulk, policies
 from app.store.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
@@ -161,6 +161,7 @@ def save(
     _map_locations(connection, channel_id, mapped)
     if len(mapped) != 1:
         _ensure_unassigned(connection, channel_id, key)
+    policies.keep_channel(connection, channel_id, publish, mapped, now)
     touch(connection, now)
     return channel_id
 

@@ -54,6 +54,23 @@ def lines(connection: Connection, hold: int) -> list[Any]:
     return list(connection.execute(_lines().where(holds.c.id == hold)))
 
 
+def standing(
+    connection: Connection, sku_id: int, moment: Instant, limit: int
+) -> Sequence[sa.RowMapping]:
+    """The lines of holds that had begun by a moment and that nothing had ended yet.
+
+    Those that had expired stand until somebody sweeps them up; newest first.
+    """
+    query = _lines().add_columns(holds.c.reference, holds.c.expires_at)
+    query = query.where(
+        hold_lines.c.sku_id == sku_id,
+        holds.c.created_at <= moment,
+        sa.or_(holds.c.ended_at.is_(None), holds.c.ended_at > moment),
+    )
+    newest_first = query.order_by(None).order_by(hold_lines.c.id.desc())
+    return connection.execute(newest_first.limit(limit)).mappings().all()
+
+
 def referring(
     connection: Connection, references: Collection[str], now: Instant
 ) -> dict[int, list[Any]]:

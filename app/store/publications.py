@@ -131,11 +131,7 @@ def settle(
 ) -> None:
     """The channel already shows the number: nothing needs to be sent."""
     change(
-        connection,
-        publication_id,
-        accepted=number,
-        accepted_version=version,
-        **_FINE,
+        connection, publication_id, accepted=number, accepted_version=version, **_FINE
     )
 
 

@@ -12,7 +12,7 @@ from app.store.people import ADMIN, OPERATOR, VIEWER
 from app.web.hub import hub
 from app.web.problems import Problem
 
-__all__ = ["ADMIN", "OPERATOR", "VIEWER", "caller", "needs"]
+__all__ = ["ADMIN", "OPERATOR", "VIEWER", "caller", "needs", "require"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,12 +28,7 @@ def needs(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             token = _token()
-            if not people.allows(token["role"], role):
-                raise Problem(
-                    403,
-                    f"this token has the role {token['role']}; the role {role} is "
-                    "needed here",
-                )
+            _check(token, role)
             g.token = token
             return view(*args, **kwargs)
 
@@ -47,6 +42,19 @@ def needs(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return decorate
+
+
+def require(role: str) -> None:
+    """Refuse the rest of a view to tokens with less than this role."""
+    _check(caller(), role)
+
+
+def _check(token: RowMapping, role: str) -> None:
+    if not people.allows(token["role"], role):
+        raise Problem(
+            403,
+            f"this token has the role {token['role']}; the role {role} is needed here",
+        )
 
 
 def caller() -> RowMapping:

@@ -4,6 +4,7 @@ import pytest
 
 from app.domain.instants import now
 from app.pipeline.house import HouseKeeper
+from app.pipeline.revising import relist
 from app.store import channels
 from tests.builders import JACKET, SECRET, sale
 
@@ -130,7 +131,7 @@ provider = "standard"
 settings = { push_ulr = "http://127.0.0.1:1/" }
 secrets = { webhook = "env:NOBODY_SET_THIS", push = "file:nowhere.txt" }
 locations = { downtwon = "1" }
-publish = { from = ["attic"], buffer = -1, cap = 1.5, share = 101, shares = 1 }
+publish = { from = ["attic"], buffer = -1, cap = 1.5, share = 101, shares = 1, stop_at = -2, preorder = true }
 authority = { shipped = "wbe" }
 
 [[chanel]]
@@ -147,6 +148,8 @@ authority = { shipped = "wbe" }
         "unknown location 'downtwon'",
         "unknown location 'attic'",
         "publish.buffer: -1 is not a whole number",
+        "publish.stop_at: -2 is not a whole number",
+        "publish.preorder: True is not a whole number",
         "publish.cap: 1.5 is not a whole number",
         "publish.share: 101 is not a whole number from 0 to 100",
         "unknown key 'shares'; did you mean 'share'?",
@@ -242,6 +245,33 @@ def test_another_buffer_is_another_number_to_publish(loaded, hub, ask) -> None:
     assert ask(wanted) == [(0,)]
     loaded(TILL + "publish = { buffer = 3 }\n")
     assert ask(wanted) == [(1,)]
+
+
+def test_a_listing_that_says_otherwise_is_not_published_anew(loaded, hub, ask) -> None:
+    loaded(TILL + "publish = true\n")
+    hub.sku(JACKET, "SHIRT")
+    hub.listing("till", JACKET, JACKET)
+    hub.listing("till", "SHIRT", "SHIRT")
+    told = {"channel": "till", "sku": "SHIRT", "external_id": "SHIRT"}
+    relist(hub.engine, told | {"policy": {"buffer": 1}}, now=now())
+    _run(hub, "UPDATE publications SET accepted_version = wanted_version")
+
+    loaded(TILL + "publish = { buffer = 3 }\n")
+
+    assert ask(
+        "SELECT s.sku FROM publications p JOIN skus s ON s.id = p.sku_id "
+        "WHERE wanted_version > accepted_version"
+    ) == [(JACKET,)]
+
+
+def test_every_policy_of_a_channel_is_kept_with_its_version(loaded, ask) -> None:
+    for publish in ("true", "true", "{ buffer = 3 }", "{ stop_at = 1, preorder = 2 }"):
+        loaded(TILL + f"publish = {publish}\n")
+
+    assert ask(
+        "SELECT version, policy FROM policies p JOIN channels c "
+        "ON c.id = p.channel_id WHERE c.key = 'till' ORDER BY p.id"
+    ) == [(1, "{}"), (2, '{"buffer": 3}'), (3, '{"stop_at": 1, "preorder": 2}')]
 
 
 def test_a_refused_delivery_is_tried_again_with_new_settings(loaded, hub, ask) -> None:

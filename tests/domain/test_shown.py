@@ -1,11 +1,21 @@
 """What a channel is shown, against trying every way of serving every promise."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from app.domain.shown import Promise, allot, sellable, shown
+from app.domain.shown import (
+    BEYOND,
+    Policy,
+    Promise,
+    allot,
+    reckon,
+    sellable,
+    sentence,
+    shown,
+)
 
 PLACES = (1, 2, 3)
 
@@ -179,3 +189,153 @@ def test_a_shown_number_keeps_its_bounds(units, buffer, cap, share, more):
     assert cap is None or number <= cap
     assert shown(units, buffer=buffer + more, cap=cap, share=share) <= number
     assert shown(units + more, buffer=buffer, cap=cap, share=share) >= number
+
+
+# -- policies ------------------------------------------------------------------
+
+
+def with_preorder(available, promises, draws_from, preorder):
+    """The same question with the units beyond what is there as one more place."""
+    owed = [
+        Promise(
+            p.units,
+            set(p.draws_from) | ({BEYOND} if set(p.draws_from) & draws_from else set()),
+        )
+        for p in promises
+    ]
+    owed += [Promise(-available[p], {BEYOND}) for p in draws_from if available[p] < 0]
+    return available | {BEYOND: preorder}, owed, draws_from | {BEYOND}
+
+
+@settings(max_examples=100, deadline=None)
+@given(stock, promised, some_places, st.integers(1, 3))
+def test_trying_every_way_agrees_when_units_may_be_pre_ordered(
+    available, promises, draws_from, preorder
+):
+    everything, owed, draws = with_preorder(available, promises, draws_from, preorder)
+    kept = {p: max(0, n) for p, n in everything.items()}
+    if can_serve(kept, [(p.units, p.draws_from) for p in owed]):
+        x = sellable(available, promises, draws_from, preorder)
+        assert x == most(everything, owed, draws)
+
+
+policies = st.builds(
+    Policy,
+    buffer=st.integers(0, 5),
+    cap=st.none() | st.integers(0, 8),
+    share=st.integers(0, 100),
+    stop_at=st.integers(0, 5),
+    preorder=st.integers(0, 5),
+)
+more = st.integers(0, 4)
+everywhere = st.just(frozenset(PLACES)) | st.just(frozenset())
+
+
+@given(stock, promised, some_places, policies, everywhere)
+def test_a_number_made_of_steps_keeps_its_bounds(
+    available, promises, draws_from, policy, counted_at
+):
+    found = reckon(available, promises, draws_from, policy, counted_at)
+
+    assert 0 <= found.shown <= found.sellable
+    assert policy.cap is None or found.shown <= policy.cap
+    assert 0 <= found.stock <= found.there
+    assert 0 <= found.ahead <= policy.preorder
+
+
+@given(stock, promised, some_places, policies, more, more, everywhere)
+def test_a_larger_buffer_or_stop_or_a_smaller_limit_never_raises_a_number(
+    available, promises, draws_from, policy, buffer, stop_at, counted_at
+):
+    number = reckon(available, promises, draws_from, policy, counted_at).shown
+
+    for changed in (
+        replace(policy, buffer=policy.buffer + buffer),
+        replace(policy, stop_at=policy.stop_at + stop_at),
+        replace(policy, preorder=max(0, policy.preorder - stop_at)),
+    ):
+        less = reckon(available, promises, draws_from, changed, counted_at).shown
+        assert less <= number
+
+
+@given(
+    stock, promised, some_places, policies, st.sampled_from(PLACES), more, everywhere
+)
+def test_a_hold_never_raises_a_number_whatever_the_policy(
+    available, promises, draws_from, policy, place, units, counted_at
+):
+    held = available | {place: available[place] - units}
+    after = reckon(held, promises, draws_from, policy, counted_at).shown
+    assert after <= reckon(available, promises, draws_from, policy, counted_at).shown
+
+
+@given(stock, promised, some_places, policies, st.builds(Promise, more, some_places))
+def test_a_promise_never_raises_a_number_whatever_the_policy(
+    available, promises, draws_from, policy, another
+):
+    after = reckon(available, [*promises, another], draws_from, policy).shown
+    assert after <= reckon(available, promises, draws_from, policy).shown
+
+
+@pytest.mark.parametrize(
+    ("units", "policy", "number"),
+    [
+        (3, {"stop_at": 3}, 0),
+        (4, {"stop_at": 3}, 4),
+        (8, {"stop_at": 5, "share": 50}, 4),
+        (0, {"preorder": 5}, 5),
+        (2, {"preorder": 5}, 7),
+        (-2, {"preorder": 5}, 3),
+        (-9, {"preorder": 5}, 0),
+        (0, {"preorder": 6, "share": 50, "buffer": 1}, 2),
+        (0, {"preorder": 5, "cap": 2}, 2),
+        (0, {"preorder": 5, "stop_at": 5}, 0),
+    ],
+)
+def test_pre_orders_then_stop_then_share_then_buffer_then_cap(units, policy, number):
+    assert reckon({1: units}, [], {1}, Policy(**policy)).shown == number
+
+
+def test_what_was_pre_ordered_counts_against_the_limit_wherever_it_was():
+    assert sellable({1: 0}, [Promise(3, {1})], {1}, 5) == 2
+    assert sellable({1: 0, 2: -3}, [], {1}, 5, counted_at={1, 2}) == 2
+    assert sellable({1: 0, 2: -3}, [], {1}, 5) == 5
+    assert sellable({1: 0, 2: 0}, [Promise(3, {2})], {1}, 5) == 5
+
+
+@pytest.mark.parametrize(
+    ("units", "promises", "policy", "words"),
+    [
+        (10, 0, {}, "web shows 10: 10 units available at downtown."),
+        (
+            10,
+            3,
+            {"share": 50, "buffer": 1, "cap": 1},
+            (
+                "web shows 1: 10 units available at downtown, 3 kept for promises that "
+                "name no location, so 7 units may be sold; 50 % of that is 3; less a "
+                "buffer of 1 is 2; the cap is 1."
+            ),
+        ),
+        (
+            1,
+            0,
+            {"stop_at": 2},
+            "web shows 0: 1 unit available at downtown; selling stops at 2.",
+        ),
+        (
+            -2,
+            0,
+            {"preorder": 5},
+            (
+                "web shows 3: 0 units available at downtown, 3 more may be pre-ordered "
+                "(limit 5), so 3 units may be sold."
+            ),
+        ),
+    ],
+)
+def test_the_sentence_says_every_step_that_made_a_difference(
+    units, promises, policy, words
+):
+    found = reckon({1: units}, [Promise(promises, {1})], {1}, Policy(**policy))
+    assert sentence(found, "web", ["downtown"]) == words

@@ -19,12 +19,13 @@ WRITES = {
     "/holds/x/commit": "operator",
     "/publications/retry": "operator",
     "/inbox/replay": "operator",
-    "/listings": "admin",
+    "/listings": "operator",
 }
 READS = (
     "/stock",
     "/stock/X",
     "/stock/X/ledger",
+    "/stock/X/explain",
     "/publications",
     "/inbox",
     "/incidents",

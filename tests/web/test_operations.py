@@ -1,5 +1,6 @@
 """Publications, inbox, incidents, channels, listings: seen and acted on from outside."""
 
+import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, now
@@ -8,6 +9,7 @@ from app.store import incidents
 from app.store.engine import writing
 from app.store.tables import audit_log, channels, inbox, publications
 from tests.builders import JACKET, sale
+from tests.web.calls import Api
 
 
 def only(api, query=""):
@@ -222,3 +224,47 @@ def test_the_audit_log_tells_which_token_did_it(api, shop, engine):
         rows = connection.execute(sa.select(audit_log).order_by(audit_log.c.id)).all()
     assert [row.action for row in rows] == ["retry", "replay", "map"]
     assert {row.actor for row in rows} == {"token:a admin"}
+
+
+def test_a_listing_s_policy_is_an_operator_s_to_set(api, client, token, shop):
+    listing = {"channel": "web", "sku": JACKET, "external_id": "jacket-on-the-web"}
+    operator = Api(client, token("operator"))
+
+    set_ = operator.post("/listings", listing | {"policy": {"buffer": 4}})
+    assert set_["policy"] == {"buffer": 4}
+    [downtown, _] = api.get("/publications")["items"]
+    assert downtown["desired"] == 6
+
+    gone = operator.post("/listings", listing | {"policy": None})
+    assert gone["policy"] is None
+    [downtown, _] = api.get("/publications")["items"]
+    assert downtown["desired"] == 10
+
+
+def test_to_map_an_item_takes_an_admin(api, client, token, shop):
+    operator = Api(client, token("operator"))
+    listing = {"channel": "web", "sku": JACKET, "external_id": "another"}
+
+    operator.refused("/listings", listing | {"policy": {"buffer": 4}}, status=403)
+
+    api.post("/listings", listing)
+    moved = listing | {"external_parent_id": "p"}
+    operator.refused("/listings", moved, status=403)
+
+
+@pytest.mark.parametrize(
+    ("policy", "field"),
+    [
+        ({"buffer": -1}, "policy.buffer"),
+        ({"share": 101}, "policy.share"),
+        ({"share": None}, "policy.share"),
+        ({"preorder": "5"}, "policy.preorder"),
+        ({"from": []}, "policy.from"),
+        ({"from": ["attic"]}, "policy.from[0]"),
+        ({"shares": 5}, "policy.shares"),
+        ("no", "policy"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_names_the_field(api, shop, policy, field):
+    listing = {"channel": "web", "sku": JACKET, "external_id": "jacket-on-the-web"}
+    assert api.refused("/listings", listing | {"policy": policy}) == [field]

@@ -10,6 +10,7 @@ from app.store.tables.configuration import (
     channels,
     listings,
     locations,
+    policies,
     skus,
 )
 from app.store.tables.people import api_tokens, audit_log, idempotency_keys, users
@@ -50,6 +51,7 @@ __all__ = [
     "listings",
     "locations",
     "metadata",
+    "policies",
     "publications",
     "push_attempt_items",
     "push_attempts",

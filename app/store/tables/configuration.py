@@ -72,7 +72,22 @@ listings = sa.Table(
     Column("external_parent_id", Text),
     text("name"),
     Column("gone_at", Big),
+    Column("policy", Text),  # JSON; what it says instead of the channel's `publish`
     UniqueConstraint("channel_id", "external_id"),
     Index(None, "channel_id", "external_parent_id"),
     Index(None, "sku_id"),
+)
+
+policies = sa.Table(  # every policy there ever was; rows are only added
+    "policies",
+    metadata,
+    id_(),
+    ref("channel_id", "channels"),
+    ref("listing_id", "listings", nullable=True),  # NULL: the channel's own
+    count("version"),
+    Column("policy", Text),  # as in channels.publish or listings.policy
+    Column("locations", Text),  # a channel's mapping: JSON, code → the channel's own id
+    Column("changed_at", Big, nullable=False),
+    Column("actor", Text),
+    Index(None, "channel_id", "listing_id", "id"),
 )

@@ -6,6 +6,7 @@ from app.web.api import (
     channels,
     claims,
     docs,
+    explain,
     facts,
     inbox,
     incidents,
@@ -20,6 +21,7 @@ __all__ = ["register"]
 
 RESOURCES = (
     stock,
+    explain,
     facts,
     claims,
     publications,

@@ -2,18 +2,49 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from app.pipeline.facts import wake_all
-from app.pipeline.listings import map_listing
+from app.pipeline.revising import is_mapped, relist
 from app.web.api import audit
-from app.web.api.fields import Word, number
+from app.web.api.fields import Word, count, number
 from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource
-from app.web.auth import ADMIN, needs
+from app.web.auth import ADMIN, OPERATOR, actor, needs, require
 from app.web.hub import hub
 
 blueprint = Resource("listings", "SKUs as channels know them.")
+
+
+class ListingPolicy(Schema):
+    """What one listing shows: each key says instead of its channel's `publish`."""
+
+    from_ = fields.List(
+        Word(),
+        data_key="from",
+        attribute="from",
+        allow_none=True,
+        validate=validate.Length(min=1),
+        metadata={
+            "description": "Locations it is sold from; null: all of its channel's."
+        },
+    )
+    buffer = count(metadata={"description": "Units that are not shown."})
+    cap = count(
+        allow_none=True,
+        metadata={"description": "Never show more; null: no limit."},
+    )
+    share = fields.Integer(
+        strict=True,
+        validate=validate.Range(min=0, max=100),
+        metadata={"description": "Percent of what may be sold."},
+    )
+    stop_at = count(
+        metadata={"description": "Show 0 when no more than this may be sold."}
+    )
+    preorder = count(
+        metadata={"description": "Units that may be sold beyond what is there."}
+    )
 
 
 class NewListing(Schema):
@@ -22,7 +53,14 @@ class NewListing(Schema):
     channel = Word(required=True)
     sku = Word(required=True)
     external_id = Word(required=True)
-    external_parent_id = Word(allow_none=True)
+    external_parent_id = Word(
+        allow_none=True, metadata={"description": "Left out: it stays as it is."}
+    )
+    policy = fields.Nested(
+        ListingPolicy,
+        allow_none=True,
+        metadata={"description": "null: as its channel; left out: it stays as it is."},
+    )
 
 
 class Listing(Schema):
@@ -33,23 +71,25 @@ class Listing(Schema):
     sku = fields.String()
     external_id = fields.String()
     external_parent_id = fields.String(allow_none=True)
+    policy = fields.Nested(ListingPolicy, allow_none=True)
 
 
 @blueprint.post("/listings")
-@needs(ADMIN)
+@needs(OPERATOR)
 @once
 @blueprint.body(NewListing)
 @blueprint.answers(201, Listing)
 def add_listing(told: dict[str, Any]) -> dict[str, Any]:
-    """Say what a SKU is called on a channel. Lines that waited for it apply now."""
-    listing, lanes = map_listing(
-        hub().engine,
-        told["channel"],
-        told["sku"],
-        told["external_id"],
-        told.get("external_parent_id"),
-        now=this_try().now,
-    )
+    """Say what a SKU is called on a channel, and how much of it is shown there.
+
+    Lines that waited for it apply now. The policy of a known listing takes the role
+    operator; mapping an item takes admin.
+    """
+    with hub().engine.connect() as connection:
+        mapped = is_mapped(connection, told)
+    if not mapped:
+        require(ADMIN)
+    listing, lanes = relist(hub().engine, told, now=this_try().now, actor=actor())
     audit.note("map", f"listing {listing['id']}", told)
     wake_all(hub().wakes, lanes)
     return listing

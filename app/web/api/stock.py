@@ -145,9 +145,9 @@ def list_stock(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.answers(200, Balance)
 def show_stock(query: dict[str, Any], sku: str) -> dict[str, Any]:
     """Show the stock of one SKU."""
-    found = _balance(sku, query)
+    found = balance_of(sku, query)
     if found is None:
-        raise _no_sku(sku)
+        raise no_sku(sku)
     return found
 
 
@@ -174,13 +174,14 @@ def list_ledger(query: dict[str, Any], sku: str) -> Any:
 
 def _named_ledger(sku: str, query: dict[str, Any]) -> Response:
     """A SKU's own name may end in /ledger: then this is its stock."""
-    found = _balance(f"{sku}/ledger", query)
+    found = balance_of(f"{sku}/ledger", query)
     if found is None:
-        raise _no_sku(sku)
+        raise no_sku(sku)
     return jsonify(Balance().dump(found))
 
 
-def _balance(sku: str, query: dict[str, Any]) -> dict[str, Any] | None:
+def balance_of(sku: str, query: dict[str, Any]) -> dict[str, Any] | None:
+    """One SKU's stock at the time that is asked for, or None."""
     if not storable(sku):
         return None
     with hub().engine.connect() as connection:
@@ -191,7 +192,8 @@ def _when(query: dict[str, Any]) -> When:
     return When(instants.now(), query.get("at"), query.get("known_at"))
 
 
-def _no_sku(sku: str) -> Problem:
+def no_sku(sku: str) -> Problem:
+    """The answer for a SKU that is not there."""
     return Problem(
         404,
         f"there is no SKU {sku!r}; `onecount import skus` or a mapped listing adds it",
