@@ -42,10 +42,20 @@ def difference(wanted: Movements, posted: Movements) -> Movements:
     return missing
 
 
-def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement, int]]:
+def doubtful_returns(targets: Targets, rules: Rules) -> order_line.Doubtful:
+    """What of these targets came back and is a person's to look at."""
+    return order_line.doubtful(_by_kind(targets), rules)
+
+
+def _by_kind(targets: Targets) -> dict[str, list[tuple[str, Target]]]:
     facts: dict[str, list[tuple[str, Target]]] = {}
     for name, target in targets.items():
         facts.setdefault(name.partition(":")[0], []).append((name, target))
+    return facts
+
+
+def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement, int]]:
+    facts = _by_kind(targets)
     if not order_line.ORDER_KINDS.isdisjoint(facts):
         yield from order_line.calls(sku, facts, rules)
     if events.HELD in facts:

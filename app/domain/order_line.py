@@ -24,6 +24,13 @@ class _Report(NamedTuple):
     linked: bool = True
 
 
+class Doubtful(NamedTuple):
+    """Units that came back and that a person should look at, by location."""
+
+    unlinked: Mapping[int, int]
+    """They name no order."""
+
+
 ORDER_KINDS: Final = {
     events.PLACED,
     events.RELEASED,
@@ -56,6 +63,15 @@ def calls(
     if placed is not None and placed.quantity > 0 and placed.location is not None:
         ends = [*shipments, *never_left, *_releases(facts)]
         yield from _promise(sku, placed, facts.get(events.ROUTED, []), ends)
+
+
+def doubtful(facts: dict[str, list[tuple[str, Target]]], rules: Rules) -> Doubtful:
+    """What came back in a way that the line alone does not explain."""
+    unlinked: dict[int, int] = defaultdict(int)
+    for report in _returns(facts.get(events.RETURNED, []), rules):
+        if not report.linked and report.quantity:
+            unlinked[report.location] += report.quantity
+    return Doubtful(unlinked)
 
 
 def _leaves_from(

@@ -12,8 +12,7 @@ from sqlalchemy.engine import Connection
 from app.domain import events as kinds
 from app.domain.case import difference, movements
 from app.domain.instants import Instant
-from app.domain.targets import Rules
-from app.pipeline import checkpoints, observing
+from app.pipeline import checkpoints, flagging, observing
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
 from app.pipeline.hearing import hear
@@ -43,6 +42,7 @@ def apply(
     entries = _entries(house, decider)
     cases.save(connection, list(book.changed.values()))
     applied.wake = post(connection, house, entries, now)
+    flagging.flag_returns(connection, house, decider.book.with_returns(), now)
     for count in decider.counts:
         applied.wake |= checkpoints.count(connection, house, count, now)
     applied.wake |= observing.observe(connection, house, decider.seen, now)
@@ -82,8 +82,7 @@ def _entries(house: House, decider: Decider) -> list[Entry]:
         said = decider.causes.get(id(case))
         if case.sku_id is None or said is None:
             continue
-        owner = house.channels.get(case.channel_id or 0)
-        rules = owner.rules if owner is not None else Rules()
+        rules = house.rules_of(case.channel_id)
         wanted = movements(case.sku_id, case.targets, rules)
         change = difference(wanted, case.posted)
         case.posted = wanted

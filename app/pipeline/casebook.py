@@ -29,6 +29,8 @@ class Casebook:
         self._cases: dict[str, dict[str, Case]] = {}
         self._numbers: dict[str, list[Case]] = {}
         self.changed: dict[int, Case] = {}
+        self._returned: set[int] = set()
+        """Cases (by identity) that held a return when they were opened."""
 
     def open(
         self,
@@ -61,6 +63,8 @@ class Casebook:
         self._cases.setdefault(case.case_key, {})[case.line] = case
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
+        if _holds_return(case):
+            self._returned.add(id(case))
 
     def whole(self, owner: Place, order: str) -> Case | None:
         """The order's own row, if its channel ever told the whole order."""
@@ -174,6 +178,14 @@ class Casebook:
         """Remember that a case changed and must be posted and written."""
         self.changed[id(case)] = case
 
+    def with_returns(self) -> list[Case]:
+        """The changed cases that hold a return, or did before they changed."""
+        return [
+            case
+            for case in self.changed.values()
+            if id(case) in self._returned or _holds_return(case)
+        ]
+
     def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
         """Note which lines an order has; False when something newer is known."""
         case = self.whole(owner, order.order)
@@ -212,6 +224,10 @@ def _is_provisional(case: Case, owner: str) -> bool:
         or (name == kinds.PLACED and target.version == 0)
         for name, target in case.targets.items()
     )
+
+
+def _holds_return(case: Case) -> bool:
+    return any(name.startswith(kinds.RETURNED) for name in case.targets)
 
 
 BY_SKU = "\n"

@@ -196,6 +196,20 @@ def test_a_return_without_an_order_is_posted(api, shop):
     assert (stock["available"], stock["inspection"]) == (10, 3)
 
 
+def test_a_return_without_an_order_is_put_before_a_person_once(api, shop):
+    told = {"location": "downtown", "lines": lines()}
+    api.post("/returns", told, key="a return")
+    api.post("/returns", told, key="a return")
+
+    [incident] = api.get("/incidents?open=true")["items"]
+    assert incident["kind"] == "unlinked_return"
+    assert incident["times"] == 1
+    assert "3 units of BLUE-JACKET-M came back to downtown" in incident["message"]
+    assert "from the API" in incident["message"]
+    assert incident["details"]["sku"] == JACKET
+    assert incident["details"]["locations"] == {"downtown": 3}
+
+
 def test_a_return_waits_for_its_shipment_and_then_moves_by_itself(api, shop):
     at = now() - HOUR
     shop.tell("web", order("1001", "jacket-on-the-web", 2, at=at))
