@@ -47,8 +47,8 @@ def doubtful_returns(targets: Targets, rules: Rules) -> order_line.Doubtful:
     return order_line.doubtful(_by_kind(targets), rules)
 
 
-def _by_kind(targets: Targets) -> dict[str, list[tuple[str, Target]]]:
-    facts: dict[str, list[tuple[str, Target]]] = {}
+def _by_kind(targets: Targets) -> order_line.Facts:
+    facts: order_line.Facts = {}
     for name, target in targets.items():
         facts.setdefault(name.partition(":")[0], []).append((name, target))
     return facts

@@ -16,6 +16,7 @@ from app.store import bulk, incidents
 from app.store.cases import Case
 
 UNLINKED_RETURN: Final = "unlinked_return"
+SURPLUS_RETURN: Final = "surplus_return"
 
 _WORDS: Final = {
     UNLINKED_RETURN: (
@@ -23,8 +24,13 @@ _WORDS: Final = {
         "already. Find the order: if its channel tells of this return too, it counts "
         "twice; then take it off again with an adjustment."
     ),
+    SURPLUS_RETURN: (
+        "{came} for order {name} of {who}, more than was shipped on it. Nothing is put "
+        "into stock for that until the shipment is told; then it moves by itself. If "
+        "none will be, check the order's number, or add the units with an adjustment."
+    ),
 }
-_NAMES: Final = {UNLINKED_RETURN: "return"}
+_NAMES: Final = {UNLINKED_RETURN: "return", SURPLUS_RETURN: "order"}
 """What the case of such an incident is named after."""
 
 
@@ -35,8 +41,11 @@ def flag_returns(
     skus = _skus(connection, cases)
     for case in cases:
         doubtful = doubtful_returns(case.targets, house.rules_of(case.channel_id))
-        for kind, units in ((UNLINKED_RETURN, doubtful.unlinked),):
-            subject = f"{case.case_key}/{case.line}"
+        subject = f"{case.case_key}/{case.line}"
+        for kind, units in (
+            (UNLINKED_RETURN, doubtful.unlinked),
+            (SURPLUS_RETURN, doubtful.surplus),
+        ):
             if not units:
                 incidents.close_incidents(connection, kind, subject, now)
                 continue

@@ -4,10 +4,10 @@ import json
 
 import sqlalchemy as sa
 
-from app.domain.instants import HOUR, iso, now
+from app.domain.instants import HOUR, MINUTE, iso, now
 from app.pipeline.replaying import replay
 from app.store.tables import incidents
-from tests.builders import JACKET
+from tests.builders import JACKET, cancellation, order, returned, shipment
 
 
 def unlinked(quantity, *, fact="R-7", **more):
@@ -114,3 +114,119 @@ def test_what_another_place_s_custodian_must_tell_is_not_flagged(empty_shop):
 
     assert shop.level(JACKET) == {}
     assert flagged(shop) == []
+
+
+# -- more than was shipped -----------------------------------------------------
+
+
+def back(quantity, number="1001", **more):
+    return returned(number, JACKET, quantity, at=now(), location="downtown") | more
+
+
+def test_more_than_was_shipped_waits_where_a_person_sees_it(shop):
+    at = now() - HOUR
+    shop.tell(
+        "web", order("1001", JACKET, 3, at=at), shipment("1001", JACKET, 1, at=at)
+    )
+    before = shop.level(JACKET)
+    shop.tell("web", back(3))
+
+    after = shop.level(JACKET)
+    # One of three went out and is back; two were never sent, so nobody waits for them.
+    assert (before, after) == (
+        {"available": 7, "committed": 2},
+        {"available": 10},
+    )
+    [found] = flagged(shop)
+    assert found.kind == "surplus_return"
+    assert "2 units of BLUE-JACKET-M came back to downtown" in found.message
+    assert "order 1001 of web" in found.message
+    assert json.loads(found.details) == {
+        "sku": JACKET,
+        "locations": {"downtown": 2},
+        "order": "1001",
+    }
+
+
+def test_a_return_before_any_word_of_the_order_moves_nothing(shop):
+    shop.tell("web", back(2))
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert [found.kind for found in flagged(shop)] == ["surplus_return"]
+
+
+def test_the_shipment_moves_what_waited_and_closes_the_incident(shop):
+    at = now() - HOUR
+    shop.tell("web", back(2, lines=[line(2, disposition="damaged")]))
+    shop.tell("web", order("1001", JACKET, 2, at=at))
+    assert len(flagged(shop)) == 1
+
+    shop.tell("web", shipment("1001", JACKET, 1, at=at + MINUTE))
+    [found] = flagged(shop)
+    assert found.message.startswith("1 unit of BLUE-JACKET-M")
+
+    shop.tell("web", dict(shipment("1001", JACKET, 1, at=at + MINUTE), id="second"))
+    assert flagged(shop) == []
+    assert shop.level(JACKET) == {"available": 8, "damaged": 2}
+    [closed] = flagged(shop, is_open=False)
+    assert closed.closed_at >= closed.opened_at
+
+
+def test_a_return_told_with_its_shipment_is_nobody_s_business(shop):
+    at = now() - HOUR
+    shop.tell("web", back(2), shipment("1001", JACKET, 2, at=at))
+
+    assert flagged(shop) + flagged(shop, is_open=False) == []
+
+
+def test_a_repeated_surplus_is_one_incident_seen_once(shop):
+    body = back(2)
+    shop.tell("web", body, body)
+    shop.tell("web", body)
+
+    [found] = flagged(shop)
+    assert found.times == 1
+
+
+def test_the_warehouse_s_surplus_follows_the_order_to_its_own_line(shop):
+    shop.channel("wms")
+    at = now() - HOUR
+    shop.tell("wms", back(2, channel="web"))
+    [found] = flagged(shop)
+    assert "order 1001 of web" in found.message
+
+    shop.tell("web", order("1001", JACKET, 2, at=at))
+    assert len(flagged(shop)) == 1
+
+    shop.tell("web", shipment("1001", JACKET, 2, at=at + MINUTE))
+    assert flagged(shop) == []
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_a_surplus_is_told_by_the_place_it_came_back_to(shop):
+    shop.locations("uptown")
+    at = now() - HOUR
+    shop.tell("web", dict(shipment("1001", JACKET, 1, at=at), location="downtown"))
+    uptown = back(2, id="up", location="uptown", occurred_at=iso(at + 2 * MINUTE))
+    shop.tell("web", back(2, occurred_at=iso(at + MINUTE)), uptown)
+
+    [found] = flagged(shop)
+    assert json.loads(found.details)["locations"] == {"downtown": 1, "uptown": 2}
+    assert "came back to downtown and 2 units" in found.message
+
+
+def test_a_cancelled_order_s_return_is_a_surplus_too(shop):
+    at = now() - HOUR
+    shop.tell(
+        "web",
+        order("1001", JACKET, 2, at=at),
+        cancellation("1001", JACKET, 2, at=at + MINUTE),
+        back(2),
+    )
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert [found.kind for found in flagged(shop)] == ["surplus_return"]
+
+
+def line(quantity, **more):
+    return {"id": "1", "sku": JACKET, "quantity": quantity} | more

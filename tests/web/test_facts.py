@@ -225,6 +225,10 @@ def test_a_return_waits_for_its_shipment_and_then_moves_by_itself(api, shop):
         },
     )
     assert api.stock(JACKET)["on_hand"] == before
+    [incident] = api.get("/incidents?open=true")["items"]
+    assert (incident["kind"], incident["channel"]) == ("surplus_return", "web")
+    assert "1 unit of BLUE-JACKET-M" in incident["message"]
+    assert "order 1001 of web" in incident["message"]
 
     shop.tell(
         "web",
@@ -232,6 +236,7 @@ def test_a_return_waits_for_its_shipment_and_then_moves_by_itself(api, shop):
     )
     stock = api.stock(JACKET)
     assert (stock["on_hand"], stock["damaged"]) == (before - 1, 1)
+    assert api.get("/incidents?open=true")["items"] == []
 
 
 @pytest.mark.parametrize(
