@@ -114,9 +114,7 @@ def _inspected(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:
     return _within(sku, target, states.INSPECTION, judged)
 
 
-def _held(
-    sku: int, facts: dict[str, list[tuple[str, Target]]]
-) -> Iterator[tuple[Movement, int]]:
+def _held(sku: int, facts: order_line.Facts) -> Iterator[tuple[Movement, int]]:
     """Reserved from when it was claimed until it was let go of."""
     held = facts[events.HELD][0][1]
     yield from _within(sku, held, states.AVAILABLE, states.RESERVED)

@@ -43,8 +43,7 @@ def apply(
     cases.save(connection, list(book.changed.values()))
     applied.wake = post(connection, house, entries, now)
     flagging.flag_returns(connection, house, decider.book.with_returns(), now)
-    for count in decider.counts:
-        applied.wake |= checkpoints.count(connection, house, count, now)
+    applied.wake |= checkpoints.count_all(connection, house, decider.counts, now)
     applied.wake |= observing.observe(connection, house, decider.seen, now)
     decider.log.write()
     return applied

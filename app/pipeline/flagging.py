@@ -1,7 +1,7 @@
-"""Flagging: what came back in a way that a person should look at.
+"""Flagging: what the reports alone do not settle is put before a person.
 
-Judged by all that is known of a case whenever it changes, so an incident follows its
-case: any order of arrival leaves the same ones open.
+Returns are judged by all that is known of a case whenever it changes, so an incident
+follows its case: any order of arrival leaves the same ones open.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,11 @@ from sqlalchemy.engine import Connection
 from app.domain.case import doubtful_returns
 from app.domain.instants import Instant
 from app.pipeline.house import API, House
+from app.pipeline.told import QUARANTINED, Verdict
 from app.store import bulk, incidents
 from app.store.cases import Case
 
+CONTRADICTION: Final = "contradiction"
 UNLINKED_RETURN: Final = "unlinked_return"
 SURPLUS_RETURN: Final = "surplus_return"
 
@@ -32,6 +34,26 @@ _WORDS: Final = {
 }
 _NAMES: Final = {UNLINKED_RETURN: "return", SURPLUS_RETURN: "order"}
 """What the case of such an incident is named after."""
+
+
+def contradiction(
+    connection: Connection,
+    verdict: Verdict,
+    told: tuple[int, int],
+    channel_id: int | None,
+    now: Instant,
+) -> None:
+    """One key said two things in one version: what it said first stays."""
+    verdict.verdict = QUARANTINED
+    verdict.note = f"said {told[0]} before and {told[1]} now, with the same version"
+    incidents.open_incident(
+        connection,
+        CONTRADICTION,
+        verdict.key,
+        f"{verdict.key} {verdict.note}: a person must decide",
+        channel_id=channel_id,
+        now=now,
+    )
 
 
 def flag_returns(
