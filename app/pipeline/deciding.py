@@ -15,9 +15,9 @@ from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import SECOND, Instant
 from app.domain.targets import Target
 from app.pipeline import checkpoints, flagging, observing
-from app.pipeline.casebook import Casebook, fact_name, shared
+from app.pipeline.casebook import Casebook, shared
 from app.pipeline.eventlog import EventLog
-from app.pipeline.hearing import ORDER_KINDS, Said, hear
+from app.pipeline.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, missing_location, missing_sku
 from app.pipeline.placing import detail, shown_at, where
@@ -193,8 +193,8 @@ class Decider:
         return False
 
     def _change(self, said: Said, case: Case) -> None:
-        if case.order_number is None and said.event.kind in ORDER_KINDS:
-            case.order_number = said.event.order_number
+        if said.event.kind in ORDER_KINDS:
+            self.book.number(case, said.event.order_number)
         self.book.touch(case)
         self.causes[id(case)] = said
 

@@ -27,7 +27,7 @@ _WORDS: Final = {
         "twice; then take it off again with an adjustment."
     ),
     SURPLUS_RETURN: (
-        "{came} for order {name} of {who}, more than was shipped on it. Nothing is put "
+        "{came} for order {name}{of}, more than was shipped on it. Nothing is put "
         "into stock for that until the shipment is told; then it moves by itself. If "
         "none will be, check the order's number, or add the units with an adjustment."
     ),
@@ -100,6 +100,6 @@ def _said(
         f"{number} {'unit' if number == 1 else 'units'} of {sku} came back to {place}"
         for place, number in places.items()
     )
-    who = "the API" if owner == API else owner
-    words = _WORDS[kind].format(came=came, name=name, who=who)
+    who, of = (owner, f" of {owner}") if owner != API else ("the API", "")
+    words = _WORDS[kind].format(came=came, name=name, who=who, of=of)
     return words, {"sku": sku, "locations": dict(places), _NAMES[kind]: name}
