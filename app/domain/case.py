@@ -42,10 +42,20 @@ def difference(wanted: Movements, posted: Movements) -> Movements:
     return missing
 
 
-def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement, int]]:
-    facts: dict[str, list[tuple[str, Target]]] = {}
+def doubtful_returns(targets: Targets, rules: Rules) -> order_line.Doubtful:
+    """What of these targets came back and is a person's to look at."""
+    return order_line.doubtful(_by_kind(targets), rules)
+
+
+def _by_kind(targets: Targets) -> order_line.Facts:
+    facts: order_line.Facts = {}
     for name, target in targets.items():
         facts.setdefault(name.partition(":")[0], []).append((name, target))
+    return facts
+
+
+def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement, int]]:
+    facts = _by_kind(targets)
     if not order_line.ORDER_KINDS.isdisjoint(facts):
         yield from order_line.calls(sku, facts, rules)
     if events.HELD in facts:
@@ -104,9 +114,7 @@ def _inspected(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:
     return _within(sku, target, states.INSPECTION, judged)
 
 
-def _held(
-    sku: int, facts: dict[str, list[tuple[str, Target]]]
-) -> Iterator[tuple[Movement, int]]:
+def _held(sku: int, facts: order_line.Facts) -> Iterator[tuple[Movement, int]]:
     """Reserved from when it was claimed until it was let go of."""
     held = facts[events.HELD][0][1]
     yield from _within(sku, held, states.AVAILABLE, states.RESERVED)

@@ -7,6 +7,7 @@ HubError
 │   └── StaleWebhook          401
 ├── MalformedPayload          stored, buried with the field named, replayable
 ├── UnknownName               a SKU, location, channel or listing nobody has told us of
+├── AmbiguousName             several channels have what was named: say which
 ├── Contradiction             two reports that cannot both be true: a person decides
 ├── ShortOfUnits              a claim that was refused
 ├── HoldEnded                 a hold that is over cannot end again
@@ -56,6 +57,14 @@ class UnknownName(HubError):
     """Something was named that does not exist here; `field` says where."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class AmbiguousName(HubError):
+    """Something was named that several may mean; `field` would say which."""
+
+    def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
         self.field = field
 

@@ -6,8 +6,8 @@ available → committed, where it was routed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events, states
 from app.domain.instants import Instant
@@ -24,6 +24,15 @@ class _Report(NamedTuple):
     linked: bool = True
 
 
+class Doubtful(NamedTuple):
+    """Units that came back and that a person should look at, by location."""
+
+    unlinked: Mapping[int, int]
+    """They name no order."""
+    surplus: Mapping[int, int]
+    """They are more than was shipped, so they wait for the shipment."""
+
+
 ORDER_KINDS: Final = {
     events.PLACED,
     events.RELEASED,
@@ -33,19 +42,18 @@ ORDER_KINDS: Final = {
 }
 
 
-def calls(
-    sku: int, facts: dict[str, list[tuple[str, Target]]], rules: Rules
-) -> Iterator[tuple[Movement, int]]:
-    placed = facts[events.PLACED][0][1] if events.PLACED in facts else None
-    leaves_from = _leaves_from(placed, facts.get(events.ROUTED, ()), rules)
-    shipments = _shipments(facts.get(events.SHIPPED, []), leaves_from, rules)
+Facts: TypeAlias = dict[str, list[tuple[str, Target]]]
+"""Kind → names and targets."""
+
+
+def calls(sku: int, facts: Facts, rules: Rules) -> Iterator[tuple[Movement, int]]:
+    placed = _placed(facts)
+    leaves_from = _leaves_from(facts, rules)
+    shipments = _shipments(facts, leaves_from, rules)
     for report in shipments:
         yield _move(sku, states.AVAILABLE, states.CUSTOMER, report), report.quantity
-    left = sum(report.quantity for report in shipments)
     never_left: list[_Report] = []
-    for report in _returns(facts.get(events.RETURNED, []), rules):
-        counted = min(report.quantity, left) if report.linked else report.quantity
-        left -= counted if report.linked else 0
+    for report, counted in _came_back(facts, shipments, rules):
         yield _move(sku, states.CUSTOMER, report.state, report), counted
         never_left.append(report._replace(quantity=report.quantity - counted))
     for _, target in facts.get(events.WITHDRAWN, ()):
@@ -58,17 +66,33 @@ def calls(
         yield from _promise(sku, placed, facts.get(events.ROUTED, []), ends)
 
 
-def _leaves_from(
-    placed: Target | None, routes: Iterable[tuple[str, Target]], rules: Rules
-) -> int | None:
+def doubtful(facts: Facts, rules: Rules) -> Doubtful:
+    """What came back in a way that the line alone does not explain."""
+    unlinked: dict[int, int] = defaultdict(int)
+    surplus: dict[int, int] = defaultdict(int)
+    shipments = _shipments(facts, _leaves_from(facts, rules), rules)
+    for report, counted in _came_back(facts, shipments, rules):
+        if not report.linked and counted:
+            unlinked[report.location] += counted
+        elif report.quantity > counted:
+            surplus[report.location] += report.quantity - counted
+    return Doubtful(unlinked, surplus)
+
+
+def _placed(facts: Facts) -> Target | None:
+    return facts[events.PLACED][0][1] if events.PLACED in facts else None
+
+
+def _leaves_from(facts: Facts, rules: Rules) -> int | None:
     """Where the promise sits, or most of it; else the channel's usual place."""
     routed = [
         (-route.quantity, name, route.location)
-        for name, route in routes
+        for name, route in facts.get(events.ROUTED, ())
         if route.location is not None
     ]
     if routed:
         return min(routed)[2]
+    placed = _placed(facts)
     if placed is None or placed.location in (None, rules.unassigned):
         return rules.ships_from
     return placed.location
@@ -79,17 +103,26 @@ def _move(sku: int, from_state: str, to_state: str, report: _Report) -> Movement
     return Movement(sku, from_state, place, to_state, place, report.occurred_at)
 
 
-def _shipments(
-    facts: list[tuple[str, Target]], leaves_from: int | None, rules: Rules
-) -> list[_Report]:
+def _shipments(facts: Facts, leaves_from: int | None, rules: Rules) -> list[_Report]:
     """The shipments of the source that reports the most; authority breaks a tie."""
     sources: dict[str, list[_Report]] = {}
-    for name, target in facts:
+    for name, target in facts.get(events.SHIPPED, ()):
         place = target.location if target.location is not None else leaves_from
         if place is not None:
             report = _Report(target.occurred_at, name, target.quantity, place)
             sources.setdefault(name.split(":", 2)[1], []).append(report)
     return sorted(_largest(sources, rules.preferred)) if sources else []
+
+
+def _came_back(
+    facts: Facts, shipments: list[_Report], rules: Rules
+) -> Iterator[tuple[_Report, int]]:
+    """Each return that counts, oldest first, and how many of its units went out."""
+    left = sum(report.quantity for report in shipments)
+    for report in _returns(facts.get(events.RETURNED, []), rules):
+        counted = min(report.quantity, left) if report.linked else report.quantity
+        left -= counted if report.linked else 0
+        yield report, counted
 
 
 def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[_Report]:
@@ -137,7 +170,7 @@ def _largest(
     return sources[min(sources, key=weight)]
 
 
-def _releases(facts: dict[str, list[tuple[str, Target]]]) -> list[_Report]:
+def _releases(facts: Facts) -> list[_Report]:
     return [
         _Report(target.occurred_at, name, target.quantity, -1)
         for name, target in facts.get(events.RELEASED, ())

@@ -6,21 +6,23 @@ makes the whole batch fail, and the inbound step splits it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
 from app.domain.case import difference, movements
 from app.domain.instants import Instant
-from app.domain.targets import Rules
-from app.pipeline import checkpoints, observing
+from app.domain.states import Movement
+from app.pipeline import checkpoints, flagging, observing, waiting
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
-from app.pipeline.hearing import hear
+from app.pipeline.hearing import Said, hear
 from app.pipeline.house import House
 from app.pipeline.names import look_up
 from app.pipeline.posting import Entry, post
-from app.pipeline.told import Applied, Told, released
+from app.pipeline.told import Applied, Told, event_of, released
 from app.store import cases, holds
 
 
@@ -38,13 +40,15 @@ def apply(
         decider.decide(told, spoken)
     applied = Applied([[said.verdict for said in spoken] for spoken in heard])
     _consume_holds(connection, house, decider, batch, now)
-    decider.share()
+    changes = _changes(house, decider)
+    if _tell_waiting(connection, house, decider, now):
+        # By their own cause, lest a channel be thought to have done it.
+        changes += _changes(house, decider)
     decider.log.number()
-    entries = _entries(house, decider)
     cases.save(connection, list(book.changed.values()))
-    applied.wake = post(connection, house, entries, now)
-    for count in decider.counts:
-        applied.wake |= checkpoints.count(connection, house, count, now)
+    applied.wake = post(connection, house, _entries(changes), now)
+    flagging.flag_returns(connection, house, decider.book.with_returns(), now)
+    applied.wake |= checkpoints.count_all(connection, house, decider.counts, now)
     applied.wake |= observing.observe(connection, house, decider.seen, now)
     decider.log.write()
     return applied
@@ -75,28 +79,56 @@ def _consume_holds(
         decider.decide(told, heard)
 
 
-def _entries(house: House, decider: Decider) -> list[Entry]:
-    """What the changed cases call for now, less what they posted before."""
-    entries: list[Entry] = []
+def _tell_waiting(
+    connection: Connection, house: House, decider: Decider, now: Instant
+) -> bool:
+    """A return whose order nobody knew is told again once a channel tells of it."""
+    book, has_told = decider.book, False
+    for case, other in book.waited_for():
+        channel = house.channels[case.channel_id or 0].key
+        sku, rows = waiting.told(connection, other)
+        other.targets = {}
+        book.touch(other)
+        decider.names.skus[sku] = other.sku_id or 0
+        for row in rows:
+            event = replace(event_of(row), order_channel=channel)
+            again = Told(None, [event], now, actor=row.actor)
+            heard = hear(house, again)
+            book.open(heard)
+            decider.decide(again, heard)
+            waiting.found(connection, row.id, channel)
+            has_told = True
+    return has_told
+
+
+Change: TypeAlias = tuple[Movement, int, Said]
+
+
+def _changes(house: House, decider: Decider) -> list[Change]:
+    """What the changed cases call for now, less what they posted before, and why."""
+    decider.share()
+    changes: list[Change] = []
     for case in decider.book.changed.values():
         said = decider.causes.get(id(case))
         if case.sku_id is None or said is None:
             continue
-        owner = house.channels.get(case.channel_id or 0)
-        rules = owner.rules if owner is not None else Rules()
-        wanted = movements(case.sku_id, case.targets, rules)
+        wanted = movements(case.sku_id, case.targets, house.rules_of(case.channel_id))
         change = difference(wanted, case.posted)
         case.posted = wanted
-        entries += [
-            Entry(
-                movement,
-                quantity,
-                said.event.kind,
-                said.verdict.event_id or 0,
-                said.told.channel_id,
-                said.told.actor,
-                said.event.reason,
-            )
-            for movement, quantity in change.items()
-        ]
-    return entries
+        changes += [(movement, units, said) for movement, units in change.items()]
+    return changes
+
+
+def _entries(changes: Sequence[Change]) -> list[Entry]:
+    return [
+        Entry(
+            movement,
+            quantity,
+            said.event.kind,
+            said.verdict.event_id or 0,
+            said.told.channel_id,
+            said.told.actor,
+            said.event.reason,
+        )
+        for movement, quantity, said in changes
+    ]

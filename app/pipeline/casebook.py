@@ -4,7 +4,7 @@ Another system names an order by its number and a line by its SKU; what it repor
 before the order's own channel spoke is kept provisionally and taken over when it does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -13,6 +13,7 @@ from app.domain.events import StockEvent, WholeOrder
 from app.domain.targets import Target
 from app.pipeline.hearing import ORDER_KINDS, REPORTED, Said, line_name, order_key
 from app.pipeline.house import House, Place
+from app.pipeline.waiting import only_waits, tells_of_order, waits_under
 from app.store import cases as store
 from app.store.cases import Case
 
@@ -29,6 +30,10 @@ class Casebook:
         self._cases: dict[str, dict[str, Case]] = {}
         self._numbers: dict[str, list[Case]] = {}
         self.changed: dict[int, Case] = {}
+        self._returned: set[int] = set()
+        """Cases (by identity) that held a return when they were opened."""
+        self._waits = False
+        """Whether returns were opened that wait for a channel's order."""
 
     def open(
         self,
@@ -50,9 +55,12 @@ class Casebook:
                 numbers.add(event.order_number)
             elif event.order_channel is not None and event.order is not None:
                 numbers.add(event.order)
-        for case in store.load(self._connection, sorted(keys)):
-            self._add(case)
-        for case in store.load_numbers(self._connection, sorted(numbers)):
+            if said.owner is not None and event.kind in ORDER_KINDS:
+                keys.update(waits_under(event.order, event.order_number))
+        for case in (
+            *store.load(self._connection, sorted(keys)),
+            *store.load_numbers(self._connection, sorted(numbers)),
+        ):
             known = self._cases.get(case.case_key, {}).get(case.line)
             if known is None:
                 self._add(case)
@@ -61,6 +69,9 @@ class Casebook:
         self._cases.setdefault(case.case_key, {})[case.line] = case
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
+        if _holds_return(case):
+            self._returned.add(id(case))
+            self._waits = self._waits or only_waits(case)
 
     def whole(self, owner: Place, order: str) -> Case | None:
         """The order's own row, if its channel ever told the whole order."""
@@ -155,6 +166,23 @@ class Casebook:
             self.touch(other)
         return adopted
 
+    def waited_for(self) -> Iterator[tuple[Case, Case]]:
+        """The changed cases whose order and SKU returns wait for, each with these."""
+        for case in list(self.changed.values()) if self._waits else ():
+            _, kind, order = case.case_key.split("/", 2)
+            if case.channel_id is None or kind != "order" or not tells_of_order(case):
+                continue
+            for key in waits_under(order, case.order_number):
+                for other in list(self._cases.get(key, {}).values()):
+                    if other.sku_id == case.sku_id and only_waits(other):
+                        yield case, other
+
+    def number(self, case: Case, number: str | None) -> None:
+        """The order's own number has become known."""
+        if number is not None and case.order_number is None:
+            case.order_number = number
+            self._numbers.setdefault(number, []).append(case)
+
     def sharing(self, case: Case) -> list[Case]:
         """The lines of this line's order with its SKU that its channel told of."""
         if case.channel_id is None:
@@ -173,6 +201,14 @@ class Casebook:
     def touch(self, case: Case) -> None:
         """Remember that a case changed and must be posted and written."""
         self.changed[id(case)] = case
+
+    def with_returns(self) -> list[Case]:
+        """The changed cases that hold a return, or did before they changed."""
+        return [
+            case
+            for case in self.changed.values()
+            if id(case) in self._returned or _holds_return(case)
+        ]
 
     def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
         """Note which lines an order has; False when something newer is known."""
@@ -214,19 +250,8 @@ def _is_provisional(case: Case, owner: str) -> bool:
     )
 
 
-BY_SKU = "\n"
-"""In the name of a fact that is shared among the lines of an order with its SKU;
-behind it the line's id as its source counts them."""
-
-
-def fact_name(event: StockEvent, source: str, *, by_sku: bool = False) -> str:
-    """The name under which a case keeps this fact."""
-    if event.kind in REPORTED:
-        name = f"{event.kind}:{source}:{event.fact or ''}"
-        return f"{name}{BY_SKU}{event.line or ''}" if by_sku else name
-    if event.kind == kinds.ROUTED:
-        return f"{event.kind}:{event.fact or ''}"
-    return event.kind
+def _holds_return(case: Case) -> bool:
+    return any(name.startswith(kinds.RETURNED) for name in case.targets)
 
 
 def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:

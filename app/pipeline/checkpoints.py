@@ -4,8 +4,9 @@ The variance is what was counted minus on_hand as of that time. What happened be
 but is told afterwards is absorbed where it is posted; see `posting`.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -13,18 +14,12 @@ from sqlalchemy.engine import Connection
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
+from app.pipeline import flagging
 from app.pipeline.house import House
 from app.pipeline.posting import Entry, post, scope_states, variance
+from app.pipeline.told import DUPLICATE, POSTED, QUARANTINED, SUPERSEDED, Verdict
 from app.store import levels
-from app.store.tables import checkpoints, ledger, stock_levels
-
-
-class Judged(Protocol):
-    """The part of a verdict that a count needs."""
-
-    key: str
-    verdict: str
-    event_id: int | None
+from app.store.tables import checkpoints, ledger, stock_events, stock_levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +29,99 @@ class Count:
     sku_id: int
     location_id: int
     event: StockEvent
-    verdict: Judged
+    verdict: Verdict
     channel_id: int | None
     actor: str | None
 
+    @property
+    def spot(self) -> levels.Spot:
+        """What was counted where."""
+        return self.sku_id, self.location_id
 
-def count(
-    connection: Connection, house: House, counted: Count, now: Instant
+
+def count_all(
+    connection: Connection, house: House, counts: Sequence[Count], now: Instant
 ) -> set[int]:
-    """Post the variance of a count; return channels to wake.
+    """Post the variances of counts as they were told; return channels to wake."""
+    woken: set[int] = set()
+    for number, counted in enumerate(counts):
+        level = levels.lock(connection, [counted.spot])[counted.spot]
+        _judge(connection, counted, counts[:number], now)
+        if counted.verdict.verdict == POSTED:
+            _store(connection, counted, level)
+            woken |= _post(connection, house, counted, level, now)
+    return woken
 
-    Of two counts of one place at one time, the higher version (then key) counts.
+
+def _judge(
+    connection: Connection, counted: Count, earlier: Sequence[Count], now: Instant
+) -> None:
+    """Of counts of one place at one time, the higher version (then key) counts.
+
+    Two keys are two counters, and one of them wins; one key that says two things in one
+    version is a contradiction.
     """
-    spot = (counted.sku_id, counted.location_id)
-    level = levels.lock(connection, [spot])[spot]
-    event = counted.event
-    if not _store(connection, counted, level):
-        counted.verdict.verdict = "superseded"
-        return set()
+    event, verdict = counted.event, counted.verdict
+    known = connection.execute(sa.select(checkpoints).where(_same(counted))).first()
+    if known is None or (known.version, known.key) < (event.version, verdict.key):
+        return
+    verdict.verdict = SUPERSEDED
+    if known.version > event.version:
+        return
+    if known.key == verdict.key:
+        said = known.counted
+        verdict.verdict = DUPLICATE
+    else:
+        said = _said_before(connection, counted, earlier)
+    if said not in (None, event.quantity):
+        numbers = (said, event.quantity)
+        flagging.contradiction(connection, verdict, numbers, counted.channel_id, now)
+
+
+def _same(counted: Count) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        checkpoints.c.sku_id == counted.sku_id,
+        checkpoints.c.location_id == counted.location_id,
+        checkpoints.c.occurred_at == counted.event.occurred_at,
+    )
+
+
+def _said_before(
+    connection: Connection, counted: Count, earlier: Sequence[Count]
+) -> int | None:
+    """What the same key said in the same version, although another's count stands."""
+    event, verdict = counted.event, counted.verdict
+    for one in earlier:
+        if (
+            (one.verdict.key, one.event.version) == (verdict.key, event.version)
+            and (one.spot, one.event.occurred_at) == (counted.spot, event.occurred_at)
+            and one.verdict.verdict != QUARANTINED
+        ):
+            return one.event.quantity
+    rows = connection.execute(
+        sa.select(stock_events.c.target, stock_events.c.details)
+        .where(
+            stock_events.c.key == verdict.key,
+            stock_events.c.version == event.version,
+            stock_events.c.occurred_at == event.occurred_at,
+            stock_events.c.verdict.in_((POSTED, SUPERSEDED)),
+        )
+        .order_by(stock_events.c.id)
+    )
+    for row in rows:
+        if json.loads(row.details).get("place") == event.place:
+            return int(row.target)
+    return None
+
+
+def _post(
+    connection: Connection,
+    house: House,
+    counted: Count,
+    level: levels.Level,
+    now: Instant,
+) -> set[int]:
+    event, spot = counted.event, counted.spot
     states = scope_states(event.scope or "")
     here = levels.quantities(connection, level.id)
     then = sum(here[state] for state in states) - _since(
@@ -73,18 +143,9 @@ def count(
     return post(connection, house, [entry], now)
 
 
-def _store(connection: Connection, counted: Count, level: levels.Level) -> bool:
-    """Write the checkpoint down; False when a newer word on it is known."""
-    event, key = counted.event, counted.verdict.key
-    same = sa.and_(
-        checkpoints.c.sku_id == counted.sku_id,
-        checkpoints.c.location_id == counted.location_id,
-        checkpoints.c.occurred_at == event.occurred_at,
-    )
-    known = connection.execute(sa.select(checkpoints).where(same)).first()
-    if known is not None and (known.version, known.key) >= (event.version, key):
-        return False
-    connection.execute(checkpoints.delete().where(same))
+def _store(connection: Connection, counted: Count, level: levels.Level) -> None:
+    event = counted.event
+    connection.execute(checkpoints.delete().where(_same(counted)))
     connection.execute(
         checkpoints.insert().values(
             sku_id=counted.sku_id,
@@ -93,7 +154,7 @@ def _store(connection: Connection, counted: Count, level: levels.Level) -> bool:
             scope=event.scope or "",
             counted=event.quantity,
             version=event.version,
-            key=key,
+            key=counted.verdict.key,
         )
     )
     connection.execute(
@@ -101,7 +162,6 @@ def _store(connection: Connection, counted: Count, level: levels.Level) -> bool:
         .where(stock_levels.c.id == level.id)
         .values(counted_at=max(level.counted_at or 0, event.occurred_at))
     )
-    return True
 
 
 def _since(

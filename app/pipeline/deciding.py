@@ -14,10 +14,10 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import SECOND, Instant
 from app.domain.targets import Target
-from app.pipeline import checkpoints, observing
-from app.pipeline.casebook import Casebook, fact_name, shared
+from app.pipeline import checkpoints, flagging, observing
+from app.pipeline.casebook import Casebook, shared
 from app.pipeline.eventlog import EventLog
-from app.pipeline.hearing import ORDER_KINDS, Said, hear
+from app.pipeline.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, missing_location, missing_sku
 from app.pipeline.placing import detail, shown_at, where
@@ -25,11 +25,9 @@ from app.pipeline.sharing import share
 from app.pipeline.told import (
     DUPLICATE,
     OBSERVED,
-    QUARANTINED,
     SUPERSEDED,
     Told,
 )
-from app.store import incidents
 from app.store.cases import Case
 
 _FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
@@ -185,12 +183,18 @@ class Decider:
         elif known.quantity == target.quantity and known.extra == target.extra:
             said.verdict.verdict = DUPLICATE
         else:
-            self._contradiction(said, known, target)
+            flagging.contradiction(
+                self._connection,
+                said.verdict,
+                (known.quantity, target.quantity),
+                said.told.channel_id,
+                self._now,
+            )
         return False
 
     def _change(self, said: Said, case: Case) -> None:
-        if case.order_number is None and said.event.kind in ORDER_KINDS:
-            case.order_number = said.event.order_number
+        if said.event.kind in ORDER_KINDS:
+            self.book.number(case, said.event.order_number)
         self.book.touch(case)
         self.causes[id(case)] = said
 
@@ -204,22 +208,6 @@ class Decider:
             for changed in share([one.targets for one in among]):
                 self.book.touch(among[changed])
                 self.causes.setdefault(id(among[changed]), said)
-
-    def _contradiction(self, said: Said, known: Target, target: Target) -> None:
-        verdict = said.verdict
-        verdict.verdict = QUARANTINED
-        verdict.note = (
-            f"said {known.quantity} before and {target.quantity} now, "
-            "with the same version"
-        )
-        incidents.open_incident(
-            self._connection,
-            "contradiction",
-            verdict.key,
-            f"{verdict.key} {verdict.note}: a person must decide",
-            channel_id=said.told.channel_id,
-            now=self._now,
-        )
 
     def _observe(self, said: Said) -> str | None:
         """What a channel shows; a provider's items that nobody listed are no news."""

@@ -18,6 +18,7 @@ from app.pipeline.apply import apply
 from app.pipeline.house import House, current
 from app.pipeline.listings import lanes
 from app.pipeline.told import PARKED, Applied, Told, Verdict
+from app.pipeline.whose import with_channels
 from app.store import bulk
 from app.store.engine import applying
 from app.store.tables import ledger
@@ -49,8 +50,9 @@ def record(
 ) -> Recorded:
     """Apply facts told in our own words: `sku` and `place` are ours.
 
-    Raises UnknownName, naming the field, when one of them does not exist; then
-    nothing is written.
+    Raises UnknownName, naming the field, when one of them does not exist, and
+    AmbiguousName when a return's order may be several channels'; then nothing is
+    written.
     """
     with applying(engine) as connection:
         recorded, woken = record_in(connection, events, actor=actor, now=now)
@@ -64,6 +66,7 @@ def record_in(
     """The same inside a caller's `applying` transaction; also the lanes to wake."""
     house = current(connection)
     check_names(connection, house, events)
+    events = with_channels(connection, house, events)
     applied = apply(connection, house, [Told(None, events, now, actor=actor)], now)
     verdicts = applied.verdicts[0]
     for number, verdict in enumerate(verdicts):

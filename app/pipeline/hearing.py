@@ -78,8 +78,8 @@ def hear(house: House, told: Told) -> list[Said]:
 
 def case_key(owner: str, event: StockEvent) -> str:
     """How the case is called that this event, about the owner's business, belongs to."""
-    if event.kind in ORDER_KINDS:
-        return order_key(owner, event.order or event.fact or "")
+    if event.kind in ORDER_KINDS and event.order is not None:
+        return order_key(owner, event.order)
     kind = kinds.HELD if event.kind == kinds.LET_GO else event.kind
     return f"{owner}/{kind}/{event.fact or ''}"
 
@@ -93,3 +93,18 @@ def line_name(said: Said, sku_id: int | None) -> str:
     """The line's id; where the source names none of the order's, the SKU."""
     line = said.event.line
     return f"sku:{sku_id}" if said.by_sku or line is None else line
+
+
+BY_SKU = "\n"
+"""In the name of a fact that is shared among the lines of an order with its SKU;
+behind it the line's id as its source counts them."""
+
+
+def fact_name(event: StockEvent, source: str, *, by_sku: bool = False) -> str:
+    """The name under which a case keeps this fact."""
+    if event.kind in REPORTED:
+        name = f"{event.kind}:{source}:{event.fact or ''}"
+        return f"{name}{BY_SKU}{event.line or ''}" if by_sku else name
+    if event.kind == kinds.ROUTED:
+        return f"{event.kind}:{event.fact or ''}"
+    return event.kind

@@ -73,6 +73,11 @@ class House:
         found = self.by_key.get(key)
         return None if found is None else self.channels[found]
 
+    def rules_of(self, channel_id: int | None) -> Rules:
+        """The rules by which the channel's cases are judged."""
+        owner = self.channels.get(channel_id or 0)
+        return owner.rules if owner is not None else Rules()
+
     def source_of(self, channel_id: int | None) -> str:
         """How a case names who reported something."""
         return API if channel_id is None else str(channel_id)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from app.domain import events as kinds
 from app.domain.targets import Target
-from app.pipeline.casebook import BY_SKU
+from app.pipeline.hearing import BY_SKU
 
 Line: TypeAlias = MutableMapping[str, Target]
 

@@ -21,7 +21,11 @@ def open_incident(
     channel_id: int | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Open an incident, or say of the open one that it was seen again."""
+    """Open an incident, or say of the open one that it was seen again.
+
+    The open one then says what is known now: its message and its details change.
+    """
+    told = json.dumps(dict(details or {}))
     known = connection.execute(
         incidents.update()
         .where(
@@ -29,7 +33,7 @@ def open_incident(
             incidents.c.subject == subject,
             incidents.c.closed_at.is_(None),
         )
-        .values(times=incidents.c.times + 1, seen_at=now, message=message)
+        .values(times=incidents.c.times + 1, seen_at=now, message=message, details=told)
     )
     if known.rowcount == 0:
         connection.execute(
@@ -38,7 +42,7 @@ def open_incident(
                 subject=subject,
                 message=message,
                 channel_id=channel_id,
-                details=json.dumps(dict(details or {})),
+                details=told,
                 opened_at=now,
                 seen_at=now,
             )

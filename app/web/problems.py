@@ -17,6 +17,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
 from app.domain.errors import (
+    AmbiguousName,
     BadConfiguration,
     Contradiction,
     HoldEnded,
@@ -92,7 +93,7 @@ def from_hub_error(error: HubError) -> Problem:
         return Problem(409, str(error), title="The hold is over")
     if isinstance(error, Contradiction):
         return Problem(409, str(error))
-    if isinstance(error, UnknownName | BadConfiguration):
+    if isinstance(error, UnknownName | AmbiguousName | BadConfiguration):
         if error.field == "id":  # named by the address
             return Problem(404, str(error))
         if error.field:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from app.domain import events as kinds, states
-from app.domain.case import difference, movements
+from app.domain.case import difference, doubtful_returns, movements
 from app.domain.targets import UNLINKED, Rules, Target
 
 SKU = 1
@@ -113,6 +113,37 @@ def test_a_return_that_names_no_order_is_not_limited_by_shipments():
         ("available", NORTH): 2,
         ("customer", NORTH): -2,
     }
+
+
+@pytest.mark.parametrize(
+    ("told", "unlinked", "surplus"),
+    [
+        ((placed(3), shipped(3), returned(3)), {}, {}),
+        ((placed(3), shipped(1), returned(3)), {}, {NORTH: 2}),
+        ((returned(2, to=kinds.SELLABLE + UNLINKED),), {NORTH: 2}, {}),
+        ((returned(0, to=kinds.SELLABLE + UNLINKED),), {}, {}),
+        ((shipped(2), returned(2, place=None), returned(1, fact="b")), {}, {}),
+        (
+            # Two systems tell of the same unit: it is one unit too many, not two.
+            (shipped(1), returned(2, by=STORE), returned(2, by=TILL, fact="b")),
+            {},
+            {NORTH: 1},
+        ),
+        (
+            # The oldest count: what came back last is what was not known to be out.
+            (shipped(1), returned(1, at=30), returned(1, at=40, place=SOUTH, fact="b")),
+            {},
+            {SOUTH: 1},
+        ),
+    ],
+)
+def test_what_a_line_does_not_explain_is_told_by_place(told, unlinked, surplus):
+    targets = {}
+    for facts in told:
+        targets |= facts
+    found = doubtful_returns(targets, RULES)
+
+    assert (found.unlinked, found.surplus) == (unlinked, surplus)
 
 
 def test_a_promise_moves_to_where_it_is_routed():

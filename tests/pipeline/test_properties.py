@@ -17,7 +17,7 @@ from app.pipeline.audit import differences
 from app.pipeline.listings import map_listing
 from app.pipeline.replaying import replay
 from app.store.engine import writing
-from app.store.tables import inbox, metadata, skus, stock_levels
+from app.store.tables import inbox, incidents, metadata, skus, stock_levels
 from tests.builders import Shop
 
 SKUS = ("BLUE-JACKET-M", "RED-SCARF")
@@ -88,7 +88,7 @@ MORE = {
         "channel": st.just("web"),
         "location": anywhere,
     },
-    "return": {"order": orders, "location": places},
+    "return": {"order": st.none() | orders, "location": places},
     "sale": {"location": places},
     "receipt": {"location": places},
     "expected": {"location": places},
@@ -210,7 +210,16 @@ def picture(shop):
             for state in STATES
             if getattr(row, state)
         }
-        return levels, on_hand(connection, names)
+        return levels, on_hand(connection, names), flagged(connection)
+
+
+def flagged(connection):
+    """What a person is asked to look at."""
+    still_open = sa.select(incidents).where(incidents.c.closed_at.is_(None))
+    return {
+        (row.kind, row.subject, row.message, row.details)
+        for row in connection.execute(still_open)
+    }
 
 
 def on_hand(connection, names):

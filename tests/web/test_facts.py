@@ -4,7 +4,7 @@ there, and a fact that cannot be meant names its field."""
 import pytest
 
 from app.domain.instants import HOUR, iso, now
-from tests.builders import JACKET, order, shipment
+from tests.builders import JACKET, order, sale, shipment
 
 
 def adjustment(**changes):
@@ -196,6 +196,20 @@ def test_a_return_without_an_order_is_posted(api, shop):
     assert (stock["available"], stock["inspection"]) == (10, 3)
 
 
+def test_a_return_without_an_order_is_put_before_a_person_once(api, shop):
+    told = {"location": "downtown", "lines": lines()}
+    api.post("/returns", told, key="a return")
+    api.post("/returns", told, key="a return")
+
+    [incident] = api.get("/incidents?open=true")["items"]
+    assert incident["kind"] == "unlinked_return"
+    assert incident["times"] == 1
+    assert "3 units of BLUE-JACKET-M came back to downtown" in incident["message"]
+    assert "from the API" in incident["message"]
+    assert incident["details"]["sku"] == JACKET
+    assert incident["details"]["locations"] == {"downtown": 3}
+
+
 def test_a_return_waits_for_its_shipment_and_then_moves_by_itself(api, shop):
     at = now() - HOUR
     shop.tell("web", order("1001", "jacket-on-the-web", 2, at=at))
@@ -211,6 +225,10 @@ def test_a_return_waits_for_its_shipment_and_then_moves_by_itself(api, shop):
         },
     )
     assert api.stock(JACKET)["on_hand"] == before
+    [incident] = api.get("/incidents?open=true")["items"]
+    assert (incident["kind"], incident["channel"]) == ("surplus_return", "web")
+    assert "1 unit of BLUE-JACKET-M" in incident["message"]
+    assert "order 1001 of web" in incident["message"]
 
     shop.tell(
         "web",
@@ -218,6 +236,38 @@ def test_a_return_waits_for_its_shipment_and_then_moves_by_itself(api, shop):
     )
     stock = api.stock(JACKET)
     assert (stock["on_hand"], stock["damaged"]) == (before - 1, 1)
+    assert api.get("/incidents?open=true")["items"] == []
+
+
+def test_a_return_finds_its_order_without_the_channel(api, shop):
+    at = now() - HOUR
+    item = "jacket-on-the-web"
+    shop.tell("web", order("1001", item, 1, at=at))
+    told = {"location": "downtown", "order": "1001", "lines": lines(quantity=1)}
+    api.post("/returns", told)
+    assert api.stock(JACKET)["committed"] == 0
+
+    shop.tell("web", shipment("1001", item, 1, at=at + HOUR // 2, location="d"))
+    assert api.stock(JACKET)["on_hand"] == 10
+    assert api.get("/incidents?open=true")["items"] == []
+
+
+def test_a_return_of_an_order_that_several_channels_have_names_the_field(api, shop):
+    at = now() - HOUR
+    shop.tell("web", order("1001", "jacket-on-the-web", 1, at=at))
+    shop.tell("till", sale("1001", JACKET, 1, at=at))
+    before = api.stock(JACKET)
+    told = {"location": "downtown", "order": "1001", "lines": lines(quantity=1)}
+
+    refused = api.call("POST", "/returns", told, key="k")
+
+    assert refused.status_code == 422
+    [error] = refused.json["errors"]
+    assert error["field"] == "channel"
+    assert "till and web have an order '1001'" in error["detail"]
+    assert api.stock(JACKET) == before
+    api.post("/returns", told | {"channel": "till"}, key="k")
+    assert api.stock(JACKET)["on_hand"] == before["on_hand"] + 1
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,13 @@ class Return(Fact):
     """Units that came back to a location."""
 
     location = Word(required=True)
-    order = Word()
-    channel = Word(metadata={"description": "Whose order it is."})
+    order = Word(metadata={"description": "Its id at the channel, or its number."})
+    channel = Word(
+        metadata={
+            "description": "Whose order it is; needed if several channels have such a "
+            "one."
+        }
+    )
     reason = Word()
     lines = _lines(ReturnedLine)
 
@@ -214,7 +219,10 @@ def receive(told: dict[str, Any]) -> dict[str, Any]:
 @blueprint.body(Return)
 @blueprint.answers(201, Posted)
 def take_back(told: dict[str, Any]) -> dict[str, Any]:
-    """Say what came back. More than was shipped waits for the shipment."""
+    """Say what came back. More than was shipped waits for the shipment.
+
+    Without an order it is posted, and shown to a person among the incidents.
+    """
     _check_lines(told)
     return _record(
         [
