@@ -11,7 +11,9 @@ from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
 from app.domain.case import difference, movements
+from app.domain.events import StockEvent
 from app.domain.instants import Instant
+from app.domain.states import Movement
 from app.domain.targets import Rules
 from app.pipeline import checkpoints, observing
 from app.pipeline.casebook import Casebook
@@ -21,7 +23,7 @@ from app.pipeline.house import House
 from app.pipeline.names import look_up
 from app.pipeline.posting import Entry, post
 from app.pipeline.told import Applied, Told, released
-from app.store import cases, holds
+from app.store import cases, history, holds
 
 
 def apply(
@@ -40,7 +42,7 @@ def apply(
     _consume_holds(connection, house, decider, batch, now)
     decider.share()
     decider.log.number()
-    entries = _entries(house, decider)
+    entries = _entries(connection, house, decider)
     cases.save(connection, list(book.changed.values()))
     applied.wake = post(connection, house, entries, now)
     for count in decider.counts:
@@ -75,7 +77,7 @@ def _consume_holds(
         decider.decide(told, heard)
 
 
-def _entries(house: House, decider: Decider) -> list[Entry]:
+def _entries(connection: Connection, house: House, decider: Decider) -> list[Entry]:
     """What the changed cases call for now, less what they posted before."""
     entries: list[Entry] = []
     for case in decider.book.changed.values():
@@ -87,6 +89,7 @@ def _entries(house: House, decider: Decider) -> list[Entry]:
         wanted = movements(case.sku_id, case.targets, rules)
         change = difference(wanted, case.posted)
         case.posted = wanted
+        undone = _undone(connection, said.event)
         entries += [
             Entry(
                 movement,
@@ -96,7 +99,15 @@ def _entries(house: House, decider: Decider) -> list[Entry]:
                 said.told.channel_id,
                 said.told.actor,
                 said.event.reason,
+                undone.get(movement),
             )
             for movement, quantity in change.items()
         ]
     return entries
+
+
+def _undone(connection: Connection, event: StockEvent) -> dict[Movement, int]:
+    """What a reversal posts → the entry that this undoes."""
+    if event.kind != kinds.REVERSED:
+        return {}
+    return history.undoing(connection, event.fact or "", event.scope or "")

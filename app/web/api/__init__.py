@@ -11,6 +11,7 @@ from app.web.api import (
     incidents,
     listings,
     publications,
+    reversals,
     stock,
 )
 from app.web.api.spec import make_api
@@ -21,6 +22,7 @@ __all__ = ["register"]
 RESOURCES = (
     stock,
     facts,
+    reversals,
     claims,
     publications,
     inbox,
