@@ -15,7 +15,7 @@ from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
 from app.domain.targets import Rules
-from app.pipeline import checkpoints, observing
+from app.pipeline import checkpoints, observing, oversells
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
 from app.pipeline.hearing import hear
@@ -44,11 +44,14 @@ def apply(
     decider.log.number()
     entries = _entries(connection, house, decider)
     cases.save(connection, list(book.changed.values()))
-    applied.wake = post(connection, house, entries, now)
+    suspects: set[int] = set()
+    applied.wake = post(connection, house, entries, now, suspects)
     for count in decider.counts:
-        applied.wake |= checkpoints.count(connection, house, count, now)
+        applied.wake |= checkpoints.count(connection, house, count, now, suspects)
     applied.wake |= observing.observe(connection, house, decider.seen, now)
     decider.log.write()
+    if suspects:
+        oversells.judge(connection, house, suspects, now)
     return applied
 
 

@@ -40,9 +40,13 @@ class Count:
 
 
 def count(
-    connection: Connection, house: House, counted: Count, now: Instant
+    connection: Connection,
+    house: House,
+    counted: Count,
+    now: Instant,
+    suspects: set[int],
 ) -> set[int]:
-    """Post the variance of a count; return channels to wake.
+    """Post the variance of a count; return channels to wake (`suspects`: see `post`).
 
     Of two counts of one place at one time, the higher version (then key) counts.
     """
@@ -70,7 +74,7 @@ def count(
         counted.actor,
     )
     entry = variance(spot, change, at, cause, event.reason)
-    return post(connection, house, [entry], now)
+    return post(connection, house, [entry], now, suspects)
 
 
 def _store(connection: Connection, counted: Count, level: levels.Level) -> bool:
