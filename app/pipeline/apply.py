@@ -15,7 +15,7 @@ from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
 from app.domain.targets import Rules
-from app.pipeline import checkpoints, observing, oversells
+from app.pipeline import checkpoints, observing, oversells, twins
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
 from app.pipeline.hearing import hear
@@ -52,6 +52,7 @@ def apply(
     decider.log.write()
     if suspects:
         oversells.judge(connection, house, suspects, now)
+    twins.look(connection, house, entries, now)
     return applied
 
 

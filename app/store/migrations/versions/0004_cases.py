@@ -22,15 +22,25 @@ INCIDENTS: dict[str, sa.types.TypeEngine[Any]] = {
     "resolution": sa.Text(),
 }
 
+SOLD = "to_state = 'customer' AND channel_id IS NOT NULL"
+
 
 def upgrade() -> None:
     """Add columns only: nothing is rewritten."""
     for name, kind in INCIDENTS.items():
         op.add_column("incidents", sa.Column(name, kind, nullable=True))
+    op.create_index(
+        "ix_ledger_sold",
+        "ledger",
+        ["sku_id", "from_location_id", "quantity", "channel_id", "occurred_at"],
+        sqlite_where=sa.text(SOLD),
+        postgresql_where=sa.text(SOLD),
+    )
 
 
 def downgrade() -> None:
     """Take them away again."""
+    op.drop_index("ix_ledger_sold", "ledger")
     with op.batch_alter_table("incidents") as table:
         for name in INCIDENTS:
             table.drop_column(name)
