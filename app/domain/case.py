@@ -60,10 +60,15 @@ def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement,
         yield from order_line.calls(sku, facts, rules)
     if events.HELD in facts:
         yield from _held(sku, facts)
+    mistaken = (
+        facts[events.REVERSED][0][1].version if events.REVERSED in facts else None
+    )
     for kind, told in facts.items():
         if kind in _SIMPLE:
             for _, target in told:
-                yield from _SIMPLE[kind](sku, target)
+                # What its source says anew after a reversal counts again.
+                if mistaken is None or target.version > mistaken:
+                    yield from _SIMPLE[kind](sku, target)
 
 
 def _within(

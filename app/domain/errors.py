@@ -11,6 +11,7 @@ HubError
 ├── Contradiction             two reports that cannot both be true: a person decides
 ├── ShortOfUnits              a claim that was refused
 ├── HoldEnded                 a hold that is over cannot end again
+├── NotReversible             a ledger entry that is corrected in another way
 ├── BadConfiguration          a channel or file that says something impossible
 └── ChannelError              outbound
     ├── RetryLater(after)     429, 5xx, silence
@@ -84,6 +85,10 @@ class ShortOfUnits(HubError):
 
 class HoldEnded(HubError):
     """The hold was committed, released or has expired."""
+
+
+class NotReversible(HubError):
+    """A ledger entry that cannot be reversed; says how it is corrected instead."""
 
 
 class BadConfiguration(HubError):

@@ -39,6 +39,9 @@ HELD: Final = "held"
 """Units reserved; `fact` is the hold's id. Case: the hold's line."""
 LET_GO: Final = "let_go"
 """Units of a hold that ended, at its end. Case: the hold's line."""
+REVERSED: Final = "reversed"
+"""A fact was a mistake and counts as never said; `fact` is its key, `scope` its kind,
+`of` and `line` its own id and line. Case: the mistaken fact's own."""
 OBSERVED: Final = "observed"
 """What the channel shows. Moves nothing."""
 

@@ -133,6 +133,28 @@ def _reaching(
     ]
 
 
+def unserved(available: Mapping[int, int], promises: Sequence[Promise]) -> int:
+    """How many units are promised or sold that are not there.
+
+    What a place of its own lacks, and what promises without a place cannot draw.
+    """
+    short = -sum(units for units in available.values() if units < 0)
+    owed = sum(promise.units for promise in promises if promise.units > 0)
+    if not owed:
+        return short
+    left = {place: max(0, units) for place, units in available.items()}
+    if all(
+        sum(left.get(place, 0) for place in promise.draws_from) >= owed
+        for promise in promises
+    ):
+        return short
+    flow = _Flow(left)
+    for promise in promises:
+        served = flow.serve(promise.units, frozenset(promise.draws_from))
+        short += max(0, promise.units - served)
+    return short
+
+
 def allot(
     available: Mapping[int, int],
     promises: Sequence[Promise],

@@ -13,9 +13,10 @@ from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
 from app.domain.case import difference, movements
+from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
-from app.pipeline import checkpoints, flagging, observing, waiting
+from app.pipeline import checkpoints, flagging, observing, oversells, twins, waiting
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
 from app.pipeline.hearing import Said, hear
@@ -23,7 +24,7 @@ from app.pipeline.house import House
 from app.pipeline.names import look_up
 from app.pipeline.posting import Entry, post
 from app.pipeline.told import Applied, Told, event_of, released
-from app.store import cases, holds
+from app.store import cases, history, holds
 
 
 def apply(
@@ -46,11 +47,17 @@ def apply(
         changes += _changes(house, decider)
     decider.log.number()
     cases.save(connection, list(book.changed.values()))
-    applied.wake = post(connection, house, _entries(changes), now)
+    entries, suspects = _entries(connection, changes), set[int]()
+    applied.wake = post(connection, house, entries, now, suspects)
     flagging.flag_returns(connection, house, decider.book.with_returns(), now)
-    applied.wake |= checkpoints.count_all(connection, house, decider.counts, now)
+    applied.wake |= checkpoints.count_all(
+        connection, house, decider.counts, now, suspects
+    )
     applied.wake |= observing.observe(connection, house, decider.seen, now)
     decider.log.write()
+    if suspects:
+        oversells.judge(connection, house, suspects, now)
+    twins.look(connection, house, entries, now)
     return applied
 
 
@@ -119,7 +126,7 @@ def _changes(house: House, decider: Decider) -> list[Change]:
     return changes
 
 
-def _entries(changes: Sequence[Change]) -> list[Entry]:
+def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
     return [
         Entry(
             movement,
@@ -129,6 +136,14 @@ def _entries(changes: Sequence[Change]) -> list[Entry]:
             said.told.channel_id,
             said.told.actor,
             said.event.reason,
+            _undone(connection, said.event).get(movement),
         )
         for movement, quantity, said in changes
     ]
+
+
+def _undone(connection: Connection, event: StockEvent) -> dict[Movement, int]:
+    """What a reversal posts → the entry that this undoes."""
+    if event.kind != kinds.REVERSED:
+        return {}
+    return history.undoing(connection, event.fact or "", event.scope or "")

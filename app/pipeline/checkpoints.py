@@ -40,16 +40,21 @@ class Count:
 
 
 def count_all(
-    connection: Connection, house: House, counts: Sequence[Count], now: Instant
+    connection: Connection,
+    house: House,
+    counts: Sequence[Count],
+    now: Instant,
+    suspects: set[int],
 ) -> set[int]:
-    """Post the variances of counts as they were told; return channels to wake."""
+    """Post the variances of counts as they were told; return channels to wake
+    (`suspects`: see `post`)."""
     woken: set[int] = set()
     for number, counted in enumerate(counts):
         level = levels.lock(connection, [counted.spot])[counted.spot]
         _judge(connection, counted, counts[:number], now)
         if counted.verdict.verdict == POSTED:
             _store(connection, counted, level)
-            woken |= _post(connection, house, counted, level, now)
+            woken |= _post(connection, house, counted, level, now, suspects)
     return woken
 
 
@@ -120,6 +125,7 @@ def _post(
     counted: Count,
     level: levels.Level,
     now: Instant,
+    suspects: set[int],
 ) -> set[int]:
     event, spot = counted.event, counted.spot
     states = scope_states(event.scope or "")
@@ -140,7 +146,7 @@ def _post(
         counted.actor,
     )
     entry = variance(spot, change, at, cause, event.reason)
-    return post(connection, house, [entry], now)
+    return post(connection, house, [entry], now, suspects)
 
 
 def _store(connection: Connection, counted: Count, level: levels.Level) -> None:

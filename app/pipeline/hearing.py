@@ -80,6 +80,8 @@ def case_key(owner: str, event: StockEvent) -> str:
     """How the case is called that this event, about the owner's business, belongs to."""
     if event.kind in ORDER_KINDS and event.order is not None:
         return order_key(owner, event.order)
+    if event.kind == kinds.REVERSED:
+        return f"{owner}/{event.scope}/{event.of or ''}"
     kind = kinds.HELD if event.kind == kinds.LET_GO else event.kind
     return f"{owner}/{kind}/{event.fact or ''}"
 

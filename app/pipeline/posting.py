@@ -18,7 +18,7 @@ from app.domain.states import (
     VARIANCE,
     Movement,
 )
-from app.pipeline import observing
+from app.pipeline import observing, oversells
 from app.pipeline.house import House
 from app.store import bulk, levels
 from app.store.levels import Spot
@@ -53,9 +53,16 @@ class Entry(NamedTuple):
 
 
 def post(
-    connection: Connection, house: House, entries: Sequence[Entry], now: Instant
+    connection: Connection,
+    house: House,
+    entries: Sequence[Entry],
+    now: Instant,
+    suspects: set[int],
 ) -> set[int]:
-    """Write entries, change levels; return the channels to wake (see `marking`)."""
+    """Write entries, change levels; return the channels to wake (see `marking`).
+
+    SKUs that are or were short of units go into `suspects`.
+    """
     if not entries:
         return set()
     spots = [_spots(entry.movement) for entry in entries]
@@ -67,13 +74,14 @@ def post(
             if counted_at is not None and entry.movement.occurred_at <= counted_at:
                 everything += _absorbed(connection, entry, spot)
     _write(connection, everything, now)
-    changes: dict[int, dict[str, int]] = {id_: {} for id_, _ in locked.values()}
+    changes: dict[int, dict[str, int]] = {level.id: {} for level in locked.values()}
     for entry in everything:
         sku, state, place, to_state, to_place, _ = entry.movement
         here, there = changes[locked[sku, place].id], changes[locked[sku, to_place].id]
         here[state] = here.get(state, 0) - entry.quantity
         there[to_state] = there.get(to_state, 0) + entry.quantity
     levels.add(connection, changes)
+    suspects |= oversells.suspects(house, locked, changes)
     _follow(connection, house, everything)
     is_shown = any(AVAILABLE in states for states in changes.values())
     return set(house.publishing) if is_shown else set()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.domain.states import (
@@ -77,6 +77,38 @@ def page(
             )
         )
     return _balances(connection, connection.execute(query).all(), when)
+
+
+def in_inspection(
+    connection: Connection,
+    *,
+    limit: int,
+    after: int | None = None,
+    sku: str | None = None,
+    location: str | None = None,
+) -> Sequence[RowMapping]:
+    """Up to `limit` SKUs and locations at which units wait to be judged."""
+    query = (
+        sa.select(
+            stock_levels.c.id,
+            skus.c.sku,
+            skus.c.name,
+            locations.c.code.label("location"),
+            stock_levels.c.inspection.label("quantity"),
+        )
+        .join(skus, skus.c.id == stock_levels.c.sku_id)
+        .join(locations, locations.c.id == stock_levels.c.location_id)
+        .where(stock_levels.c.inspection > 0)
+        .order_by(stock_levels.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(stock_levels.c.id > after)
+    if sku is not None:
+        query = query.where(skus.c.sku == sku)
+    if location is not None:
+        query = query.where(locations.c.code == location)
+    return connection.execute(query).mappings().all()
 
 
 def _skus() -> sa.Select[Any]:

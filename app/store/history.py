@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
+from app.domain.states import Movement
 from app.store.tables import channels, ledger, locations, skus, stock_events
 
 Position = tuple[Instant, int]
@@ -59,6 +60,34 @@ def of_events(connection: Connection, keys: Iterable[str]) -> Sequence[RowMappin
     """Every entry that these stock events have caused, in the order of writing."""
     query = _entries().where(stock_events.c.key.in_(list(keys)))
     return connection.execute(query.order_by(ledger.c.id)).mappings().all()
+
+
+def verdicts(connection: Connection, keys: Iterable[str]) -> Sequence[RowMapping]:
+    """What became of these stock events: key, verdict and note."""
+    columns = (stock_events.c.key, stock_events.c.verdict, stock_events.c.note)
+    query = sa.select(*columns).where(stock_events.c.key.in_(list(keys)))
+    return connection.execute(query.order_by(stock_events.c.id)).mappings().all()
+
+
+def undoing(connection: Connection, key: str, kind: str) -> dict[Movement, int]:
+    """The movements that undo what a stock event posted → the newest entry undone."""
+    caused = (
+        sa.select(ledger)
+        .join(stock_events, stock_events.c.id == ledger.c.event_id)
+        .where(stock_events.c.key == key, ledger.c.kind == kind)
+        .order_by(ledger.c.id)
+    )
+    return {
+        Movement(
+            row.sku_id,
+            row.from_state,
+            row.from_location_id,
+            row.to_state,
+            row.to_location_id,
+            row.occurred_at,
+        ).reversed(): row.id
+        for row in connection.execute(caused)
+    }
 
 
 def _entries() -> sa.Select[Any]:

@@ -1,14 +1,24 @@
 """Incidents: what a person should look at, one open row per kind and subject."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.store.tables import incidents
+
+_RESOLUTION: Final = ("resolution", "resolved_by", "resolved_at")
+
+
+class Measure(NamedTuple):
+    """What a followed incident is about now."""
+
+    units: int
+    message: str
+    details: Mapping[str, Any]
 
 
 def open_incident(
@@ -49,6 +59,36 @@ def open_incident(
         )
 
 
+def add_to(
+    connection: Connection,
+    kind: str,
+    subject: str,
+    message: str,
+    part: Mapping[str, Any],
+    *,
+    now: Instant,
+    most: int,
+) -> None:
+    """Open an incident with one part, or add a part to the open one; the newest are
+    kept."""
+    known = connection.execute(
+        sa.select(incidents.c.id, incidents.c.details).where(
+            incidents.c.kind == kind,
+            incidents.c.subject == subject,
+            incidents.c.closed_at.is_(None),
+        )
+    ).first()
+    parts = json.loads(known.details).get("parts", []) if known else []
+    details = {"parts": [*parts, dict(part)][-most:]}
+    open_incident(connection, kind, subject, message, now=now, details=details)
+    if known is not None:
+        connection.execute(
+            incidents.update()
+            .where(incidents.c.id == known.id)
+            .values(details=json.dumps(details))
+        )
+
+
 def close_incidents(
     connection: Connection, kind: str, subject: str, now: Instant
 ) -> None:
@@ -62,6 +102,101 @@ def close_incidents(
         )
         .values(closed_at=now)
     )
+
+
+def followed(
+    connection: Connection, kind: str, subjects: Collection[str]
+) -> dict[str, sa.RowMapping]:
+    """Subject → its incident that is not over yet, open or resolved."""
+    rows = connection.execute(
+        sa.select(incidents).where(
+            incidents.c.kind == kind,
+            incidents.c.subject.in_(subjects),
+            incidents.c.units > 0,
+        )
+    )
+    return {row["subject"]: row for row in rows.mappings()}
+
+
+def follow(
+    connection: Connection,
+    kind: str,
+    subject: str,
+    told: Measure,
+    known: sa.RowMapping | None,
+    now: Instant,
+) -> None:
+    """Open an incident, or bring it up to date; what was resolved opens again when it
+    got worse."""
+    details = dict(told.details)
+    if known is None:
+        connection.execute(
+            incidents.insert().values(
+                kind=kind,
+                subject=subject,
+                message=told.message,
+                details=json.dumps(details),
+                units=told.units,
+                opened_at=now,
+                seen_at=now,
+            )
+        )
+        return
+    before = json.loads(known["details"])
+    if known["resolved_at"] is not None:
+        if told.units <= known["units"]:
+            return
+        earlier = {name: known[name] for name in _RESOLUTION}
+        before["resolutions"] = [*before.get("resolutions", ()), earlier]
+    if "resolutions" in before:
+        details["resolutions"] = before["resolutions"]
+    if known["closed_at"] is None and details == before:
+        return
+    connection.execute(
+        incidents.update()
+        .where(incidents.c.id == known["id"])
+        .values(
+            message=told.message,
+            details=json.dumps(details),
+            units=told.units,
+            times=incidents.c.times + (1 if told.units > known["units"] else 0),
+            seen_at=now,
+            closed_at=None,
+            resolved_at=None,
+            resolved_by=None,
+            resolution=None,
+        )
+    )
+
+
+def end(connection: Connection, known: sa.RowMapping, now: Instant) -> None:
+    """What was followed is over."""
+    connection.execute(
+        incidents.update()
+        .where(incidents.c.id == known["id"])
+        .values(units=0, closed_at=sa.func.coalesce(incidents.c.closed_at, now))
+    )
+
+
+def resolve(
+    connection: Connection, incident_id: int, note: str, actor: str, now: Instant
+) -> bool:
+    """A person has dealt with it; False when there is no such incident.
+
+    Resolved twice, the first word stays.
+    """
+    connection.execute(
+        incidents.update()
+        .where(incidents.c.id == incident_id, incidents.c.resolved_at.is_(None))
+        .values(
+            resolved_at=now,
+            resolved_by=actor,
+            resolution=note,
+            closed_at=sa.func.coalesce(incidents.c.closed_at, now),
+        )
+    )
+    found = sa.select(incidents.c.id).where(incidents.c.id == incident_id)
+    return connection.execute(found).first() is not None
 
 
 def page(

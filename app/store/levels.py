@@ -21,10 +21,12 @@ class Level(NamedTuple):
 
     id: int
     counted_at: int | None
+    available: int
 
 
 _SELECT = (
-    "SELECT id, sku_id, location_id, counted_at FROM stock_levels WHERE sku_id {among}"
+    "SELECT id, sku_id, location_id, counted_at, available FROM stock_levels "
+    "WHERE sku_id {among}"
 )
 
 
@@ -50,7 +52,7 @@ def lock(connection: Connection, spots: Iterable[Spot]) -> dict[Spot, Level]:
 def _locked(connection: Connection, skus: set[int]) -> dict[Spot, Level]:
     ending = "" if is_sqlite(connection) else " ORDER BY id FOR UPDATE"
     rows = bulk.select(connection, _SELECT + ending, sorted(skus), "bigint")
-    return {(sku, place): Level(id_, at) for id_, sku, place, at in rows}
+    return {(sku, place): Level(id_, *rest) for id_, sku, place, *rest in rows}
 
 
 def quantities(connection: Connection, level_id: int) -> Mapping[str, int]:

@@ -22,6 +22,7 @@ from app.domain.errors import (
     Contradiction,
     HoldEnded,
     HubError,
+    NotReversible,
     ShortOfUnits,
     UnknownName,
 )
@@ -91,7 +92,7 @@ def from_hub_error(error: HubError) -> Problem:
         return Problem(409, str(error), title="Not enough units", short=error.short)
     if isinstance(error, HoldEnded):
         return Problem(409, str(error), title="The hold is over")
-    if isinstance(error, Contradiction):
+    if isinstance(error, Contradiction | NotReversible):
         return Problem(409, str(error))
     if isinstance(error, UnknownName | AmbiguousName | BadConfiguration):
         if error.field == "id":  # named by the address

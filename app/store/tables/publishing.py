@@ -96,5 +96,9 @@ incidents = sa.Table(
     Column("opened_at", Big, nullable=False),
     Column("seen_at", Big, nullable=False),
     Column("closed_at", Big),
+    Column("units", Big),  # how bad it is, where that is followed; 0 once it is over
+    Column("resolved_at", Big),
+    Column("resolved_by", Text),
+    Column("resolution", Text),
     Index(None, "kind", "subject"),
 )

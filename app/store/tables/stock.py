@@ -77,6 +77,17 @@ ledger = sa.Table(
     Index(None, "sku_id", "occurred_at", "id"),
 )
 Index("ix_ledger_event", ledger.c.event_id)
+_SOLD = sa.text("to_state = 'customer' AND channel_id IS NOT NULL")
+Index(
+    "ix_ledger_sold",
+    ledger.c.sku_id,
+    ledger.c.from_location_id,
+    ledger.c.quantity,
+    ledger.c.channel_id,
+    ledger.c.occurred_at,
+    sqlite_where=_SOLD,
+    postgresql_where=_SOLD,
+)
 
 ledger_seals = sa.Table(
     "ledger_seals",

@@ -10,8 +10,10 @@ from app.web.api import (
     facts,
     inbox,
     incidents,
+    inspections,
     listings,
     publications,
+    reversals,
     stock,
 )
 from app.web.api.spec import make_api
@@ -23,7 +25,9 @@ RESOURCES = (
     stock,
     explain,
     facts,
+    reversals,
     claims,
+    inspections,
     publications,
     inbox,
     incidents,

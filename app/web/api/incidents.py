@@ -1,16 +1,20 @@
-"""GET /api/v1/incidents: what a person should look at."""
+"""GET and POST /api/v1/incidents: what a person should look at, and has dealt with."""
 
 import json
 from typing import Any
 
 from marshmallow import Schema, fields
+from sqlalchemy.engine import RowMapping
 
-from app.store import messages
-from app.web.api.fields import Moment, Word, number
+from app.store import deeds, incidents, messages
+from app.store.engine import writing
+from app.web.api.fields import LARGEST_ID, Moment, Word, number
+from app.web.api.idempotency import once, this_try
 from app.web.api.paging import PageQuery, id_cursor, page_of, paged
 from app.web.api.resource import Resource
-from app.web.auth import VIEWER, needs
+from app.web.auth import OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
+from app.web.problems import Problem
 
 blueprint = Resource("incidents", "What needs a person.")
 
@@ -28,6 +32,16 @@ class Incident(Schema):
     opened_at = Moment()
     seen_at = Moment()
     closed_at = Moment(allow_none=True)
+    state = fields.String(metadata={"description": "open, resolved or closed"})
+    resolution = fields.String(allow_none=True)
+    resolved_by = fields.String(allow_none=True)
+    resolved_at = Moment(allow_none=True)
+
+
+class Resolution(Schema):
+    """What a person did about it."""
+
+    note = Word(longest=2000, required=True)
 
 
 class IncidentQuery(PageQuery):
@@ -56,5 +70,38 @@ def list_incidents(query: dict[str, Any]) -> dict[str, Any]:
             channel=query.get("channel"),
             is_open=query.get("open"),
         )
-    told = [{**row, "details": json.loads(row["details"])} for row in rows]
+    told = [_told(row) for row in rows]
     return page_of(told, query["limit"], lambda row: row["id"])
+
+
+@blueprint.post("/incidents/<id:incident_id>/resolve")
+@needs(OPERATOR)
+@once
+@blueprint.body(Resolution)
+@blueprint.answers(200, Incident)
+def resolve(told: dict[str, Any], incident_id: str) -> dict[str, Any]:
+    """Say that it was dealt with. It opens again by itself when it gets worse."""
+    number_ = int(incident_id) if incident_id.isdecimal() else 0
+    if not 0 < number_ <= LARGEST_ID:
+        raise _no_incident(incident_id)
+    with writing(hub().engine) as connection:
+        if not incidents.resolve(
+            connection, number_, told["note"], actor(), this_try().now
+        ):
+            raise _no_incident(incident_id)
+        deeds.note(
+            connection, actor(), "resolve", f"incident {number_}", this_try().now
+        )
+        [row] = messages.incidents_page(connection, limit=1, before=number_ + 1)
+    return _told(row)
+
+
+def _told(row: RowMapping) -> dict[str, Any]:
+    state = "resolved" if row["resolved_at"] is not None else "closed"
+    if row["closed_at"] is None:
+        state = "open"
+    return {**row, "details": json.loads(row["details"]), "state": state}
+
+
+def _no_incident(named: str) -> Problem:
+    return Problem(404, f"there is no incident {named!r}")

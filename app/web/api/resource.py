@@ -76,6 +76,11 @@ class Resource(Blueprint):  # type: ignore[misc]
         wrap: Wrap = self.response(status, schema)
         return wrap
 
+    def answers_also(self, status: int, schema: type[Schema], description: str) -> Wrap:
+        """Describe another answer, when the view gives `(answer, status)`."""
+        wrap: Wrap = self.alt_response(status, schema=schema, description=description)
+        return wrap
+
     def refuses(self, status: int, schema: type[Schema], description: str) -> Wrap:
         """Describe a refusal."""
         wrap: Wrap = self.alt_response(

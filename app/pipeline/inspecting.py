@@ -1,0 +1,92 @@
+"""Inspecting: units that came back or arrived unjudged become sellable, damaged or scrap.
+
+Nobody can judge more units than wait at a location: all lines are taken or none.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.domain import events as kinds
+from app.domain.errors import ShortOfUnits
+from app.domain.events import StockEvent
+from app.domain.instants import Instant
+from app.pipeline.facts import Recorded, Waker, record_in, sku_ids, wake_all
+from app.pipeline.house import API, current
+from app.store import cases
+from app.store.engine import applying
+from app.store.tables import stock_levels
+
+Lines = Sequence[Mapping[str, Any]]
+"""{"sku", "quantity", "disposition"} each."""
+
+
+def inspect(
+    engine: Engine,
+    location: str,
+    lines: Lines,
+    *,
+    actor: str,
+    now: Instant,
+    occurred_at: Instant,
+    fact_id: str,
+    wakes: Waker | None = None,
+) -> Recorded:
+    """Judge units that wait at a location. Raises ShortOfUnits, UnknownName.
+
+    A repeat with the same `fact_id` and `now` is the same inspection.
+    """
+    events = [
+        StockEvent(
+            kinds.INSPECTED,
+            int(line["quantity"]),
+            occurred_at,
+            now,
+            sku=str(line["sku"]),
+            place=location,
+            line=str(number),
+            fact=fact_id,
+            disposition=str(line["disposition"]),
+        )
+        for number, line in enumerate(lines, 1)
+    ]
+    with applying(engine) as connection:
+        if not cases.load(connection, [f"{API}/{kinds.INSPECTED}/{fact_id}"]):
+            _refuse_more_than_waits(connection, location, lines)
+        recorded, woken = record_in(connection, events, actor=actor, now=now)
+    wake_all(wakes, woken)
+    return recorded
+
+
+def _refuse_more_than_waits(
+    connection: Connection, location: str, lines: Lines
+) -> None:
+    """Two lines for one SKU count as their sum."""
+    known = sku_ids(connection, [str(line["sku"]) for line in lines])
+    place = current(connection).codes.get(location)
+    rows = connection.execute(
+        sa.select(stock_levels.c.sku_id, stock_levels.c.inspection).where(
+            stock_levels.c.sku_id.in_(known.values()),
+            stock_levels.c.location_id == place,
+        )
+    )
+    waiting = {row.sku_id: row.inspection for row in rows}
+    asked: dict[str, int] = defaultdict(int)
+    short: dict[str, dict[str, object]] = {}
+    for number, line in enumerate(lines):
+        sku = str(line["sku"])
+        asked[sku] += int(line["quantity"])
+        there = waiting.get(known.get(sku, 0), 0)
+        if asked[sku] > there:
+            first = short.get(sku, {}).get("line", number)
+            short[sku] = {
+                "sku": sku,
+                "requested": asked[sku],
+                "available": there,
+                "line": first,
+            }
+    if short:
+        raise ShortOfUnits(list(short.values()))

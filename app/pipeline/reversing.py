@@ -1,0 +1,116 @@
+"""Reversing: a fact that was a mistake is undone by entries that name what they undo.
+
+The reversal is a stock event of its own in the mistaken fact's case, dated as the
+mistake was: what was counted since then was right with or without it. Orders, counts,
+holds and transfers have their own ways of being corrected.
+"""
+
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.domain import events as kinds
+from app.domain.errors import NotReversible, UnknownName
+from app.domain.events import StockEvent, key_of
+from app.domain.instants import Instant
+from app.pipeline.facts import Waker, record_in, wake_all
+from app.pipeline.house import API, House, current
+from app.pipeline.told import event_of
+from app.store.engine import applying
+from app.store.tables import ledger, skus, stock_events
+
+REVERSIBLE: Final = (kinds.ADJUSTED, kinds.INSPECTED, kinds.RECEIVED)
+_INSTEAD: Final = {
+    kinds.REVERSED: "is a reversal; say anew what happened",
+    kinds.COUNTED: "came of a count; count again",
+    kinds.HELD: "is a hold's; release the hold",
+    kinds.LET_GO: "is a hold's; hold the units again",
+    kinds.TRANSFERRED: "is a transfer's; receive it and send the units back",
+    kinds.EXPECTED: "is an expected receipt's; its channel corrects it",
+}
+_ORDERS: Final = "is an order's own; its channel corrects it"
+
+
+class Reversed(NamedTuple):
+    """A reversal: the key of its stock event, and whether it was made just now."""
+
+    key: str
+    is_new: bool
+
+
+def reverse(
+    engine: Engine,
+    entry_id: int,
+    reason: str,
+    *,
+    actor: str,
+    now: Instant,
+    wakes: Waker | None = None,
+) -> Reversed:
+    """Undo the fact that caused a ledger entry; twice is once.
+
+    Raises UnknownName, and NotReversible where something else is the way.
+    """
+    woken: set[str] = set()
+    with applying(engine) as connection:
+        row = _caused(connection, entry_id)
+        event = _reversal(current(connection), row, reason, now)
+        key = f"{API}:{key_of(event)}"
+        is_new = not _is_reversed(connection, key, row.version)
+        if is_new:
+            _, woken = record_in(connection, [event], actor=actor, now=now)
+    wake_all(wakes, woken)
+    return Reversed(key, is_new)
+
+
+def _caused(connection: Connection, entry_id: int) -> sa.Row[tuple[object, ...]]:
+    """The stock event behind an entry that may be reversed."""
+    found = connection.execute(
+        sa.select(
+            stock_events,
+            ledger.c.kind.label("entry_kind"),
+            skus.c.sku,
+        )
+        .join(ledger, ledger.c.event_id == stock_events.c.id)
+        .join(skus, skus.c.id == ledger.c.sku_id)
+        .where(ledger.c.id == entry_id)
+    ).first()
+    if found is None:
+        raise UnknownName(f"there is no ledger entry {entry_id}", "id")
+    if found.entry_kind not in REVERSIBLE or found.kind not in REVERSIBLE:
+        instead = _INSTEAD.get(found.entry_kind, _ORDERS)
+        raise NotReversible(f"entry {entry_id} {instead}")
+    return found
+
+
+def _reversal(
+    house: House, row: sa.Row[tuple[object, ...]], reason: str, now: Instant
+) -> StockEvent:
+    mistaken = event_of(row)
+    if mistaken.of is not None:
+        raise NotReversible(
+            "what fulfils a transfer or expected receipt stays received"
+        )
+    teller = house.channels.get(row.channel_id or 0)
+    return StockEvent(
+        kinds.REVERSED,
+        1,
+        mistaken.occurred_at,
+        now,
+        sku=row.sku,
+        order_channel=mistaken.order_channel or (teller.key if teller else None),
+        line=mistaken.line,
+        fact=row.key,
+        of=mistaken.fact,
+        reason=reason,
+        scope=mistaken.kind,
+    )
+
+
+def _is_reversed(connection: Connection, key: str, version: int) -> bool:
+    """Whether a reversal is known that is newer than what caused the entry."""
+    newest = connection.execute(
+        sa.select(sa.func.max(stock_events.c.version)).where(stock_events.c.key == key)
+    ).scalar_one_or_none()
+    return newest is not None and newest >= version

@@ -1,0 +1,54 @@
+"""Sales in the ledger: whether another channel sold the same at the same time."""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import Instant
+from app.store import bulk
+from app.store.engine import is_sqlite
+
+
+class Probe(NamedTuple):
+    """Did this channel sell so many of a SKU there, between these times?"""
+
+    sku_id: int
+    location_id: int
+    quantity: int
+    channel_id: int
+    since: Instant
+    until: Instant
+
+
+_FOUND = (
+    "SELECT l.id FROM ledger l WHERE l.to_state = 'customer' "
+    "AND l.channel_id IS NOT NULL AND l.sku_id = {0} AND l.from_location_id = {1} "
+    "AND l.quantity = {2} AND l.channel_id = {3} "
+    "AND l.occurred_at BETWEEN {4} AND {5} ORDER BY l.occurred_at DESC LIMIT 1"
+)
+_PARTS = range(len(Probe._fields))
+_ON_SQLITE = "SELECT ({found}) FROM json_each(?) g ORDER BY g.key".format(
+    found=_FOUND.format(*(f"json_extract(g.value, '$[{part}]')" for part in _PARTS))
+)
+_ON_POSTGRES = (
+    "SELECT ({found}) FROM unnest({arrays}) WITH ORDINALITY AS g({names}, n) "
+    "ORDER BY g.n"
+).format(
+    found=_FOUND.format(*(f"g.p{part}" for part in _PARTS)),
+    arrays=", ".join("%s::bigint[]" for _ in _PARTS),
+    names=", ".join(f"p{part}" for part in _PARTS),
+)
+
+
+def found(connection: Connection, probes: Sequence[Probe]) -> list[int | None]:
+    """For each probe the newest such entry of the ledger; one statement for all."""
+    if not probes:
+        return []
+    if is_sqlite(connection):
+        rows = connection.exec_driver_sql(_ON_SQLITE, (json.dumps(probes),))
+    else:
+        columns = tuple(bulk.array(column) for column in zip(*probes, strict=True))
+        rows = connection.exec_driver_sql(_ON_POSTGRES, columns)
+    return [row[0] for row in rows]

@@ -1,0 +1,41 @@
+"""POST incidents/<id>/resolve: a person's word is kept."""
+
+import pytest
+
+from app.domain.instants import now
+from tests.builders import JACKET, sale
+
+
+@pytest.fixture
+def oversold(api, shop):
+    shop.tell("till", sale("T-1", JACKET, 12, at=now()))
+    [incident] = api.get("/incidents?kind=oversell")["items"]
+    return incident
+
+
+def test_an_oversell_is_listed_open(api, oversold):
+    assert (oversold["state"], oversold["subject"]) == ("open", JACKET)
+    assert oversold["details"]["units"] == 2
+    assert oversold["resolution"] is None
+
+
+def test_a_person_resolves_it_once(api, oversold):
+    path = f"/incidents/{oversold['id']}/resolve"
+
+    told = api.post(path, {"note": "sent from the harbour"}, status=200)
+    again = api.post(path, {"note": "something else"}, status=200)
+
+    assert again == told
+    assert (told["state"], told["resolution"]) == ("resolved", "sent from the harbour")
+    assert told["resolved_by"] == "token:a admin"
+    assert told["resolved_at"] == told["closed_at"]
+    assert api.get("/incidents?open=true")["items"] == []
+
+
+@pytest.mark.parametrize("named", ["0", "999", "x", "9" * 30])
+def test_an_incident_that_is_not_there_is_404(api, shop, named):
+    assert api.refused(f"/incidents/{named}/resolve", {"note": "x"}, 404) == []
+
+
+def test_a_note_must_be_given(api, oversold):
+    assert api.refused(f"/incidents/{oversold['id']}/resolve", {}) == ["note"]
