@@ -128,24 +128,27 @@ def follow(
 ) -> None:
     """Open an incident, or bring it up to date; what was resolved opens again when it
     got worse."""
-    details = dict(told.details)
     if known is None:
         connection.execute(
             incidents.insert().values(
                 kind=kind,
                 subject=subject,
                 message=told.message,
-                details=json.dumps(details),
+                details=json.dumps(dict(told.details)),
                 units=told.units,
                 opened_at=now,
                 seen_at=now,
             )
         )
-        return
-    before = json.loads(known["details"])
+    elif known["resolved_at"] is None or told.units > known["units"]:
+        _update(connection, told, known, now)
+
+
+def _update(
+    connection: Connection, told: Measure, known: sa.RowMapping, now: Instant
+) -> None:
+    before, details = json.loads(known["details"]), dict(told.details)
     if known["resolved_at"] is not None:
-        if told.units <= known["units"]:
-            return
         earlier = {name: known[name] for name in _RESOLUTION}
         before["resolutions"] = [*before.get("resolutions", ()), earlier]
     if "resolutions" in before:

@@ -214,8 +214,13 @@ def picture(shop):
 
 
 def flagged(connection):
-    """What a person is asked to look at."""
-    still_open = sa.select(incidents).where(incidents.c.closed_at.is_(None))
+    """What a person is asked to look at.
+
+    But for what follows the moment: what was short, or sold twice, when it was told.
+    """
+    still_open = sa.select(incidents).where(
+        incidents.c.closed_at.is_(None), incidents.c.kind.not_in(("oversell", "twin"))
+    )
     return {
         (row.kind, row.subject, row.message, row.details)
         for row in connection.execute(still_open)

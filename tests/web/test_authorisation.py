@@ -20,6 +20,9 @@ WRITES = {
     "/publications/retry": "operator",
     "/inbox/replay": "operator",
     "/listings": "operator",
+    "/inspections": "operator",
+    "/incidents/x/resolve": "operator",
+    "/ledger/x/reverse": "operator",
 }
 READS = (
     "/stock",
@@ -29,6 +32,7 @@ READS = (
     "/publications",
     "/inbox",
     "/incidents",
+    "/inspections",
     "/channels",
 )
 MATRIX = [
@@ -36,6 +40,12 @@ MATRIX = [
     *(("POST", path, role) for path, role in WRITES.items()),
     ("DELETE", "/holds/x", "operator"),
 ]
+IDS = {
+    "holds": "hold_id",
+    "transfers": "transfer_id",
+    "incidents": "incident_id",
+    "ledger": "entry_id",
+}
 OPEN = {"api-docs.openapi_json"}
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -72,9 +82,9 @@ def test_no_route_of_the_api_is_left_out_of_the_matrix(app):
     written = {
         (
             method,
-            path.replace("/x", "/<id:hold_id>", 1)
-            if "holds/" in path
-            else path.replace("/x", "/<id:transfer_id>", 1).replace("/X", "/<sku:sku>"),
+            path.replace("/X", "/<sku:sku>").replace(
+                "/x", f"/<id:{IDS.get(path.split('/')[1])}>"
+            ),
         )
         for method, path, _ in MATRIX
     }
