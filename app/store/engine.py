@@ -111,6 +111,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Reads that all see one moment, however long they take and whoever writes."""
+    with engine.connect() as plain:
+        if is_sqlite(engine):
+            yield plain
+        else:
+            yield plain.execution_options(isolation_level="REPEATABLE READ")
+
+
+@contextmanager
 def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     """One write transaction: committed at the end, rolled back on any error.
 

@@ -24,6 +24,10 @@ stock_events = sa.Table(
     Column("inbox_id", Big),
     Column("actor", Text),
     text("details", "{}"),  # the rest of the event, as the source told it
+    # What its names meant then: listings and channels' locations change.
+    link("sku_id", nullable=True),
+    link("location_id", nullable=True),
+    link("to_location_id", nullable=True),
     UniqueConstraint("key", "version", "target"),
 )
 Index("ix_stock_events_inbox", stock_events.c.inbox_id)
