@@ -38,7 +38,7 @@ def command(settings: Settings, quick: bool, seed: int | None) -> None:
     with snapshot(open_engine(settings.database_url)) as connection:
         found = differences(connection)
         if not quick:
-            with _shown() as progress:
+            with shown() as progress:
                 again = list(rehearse(connection, now(), seed, progress))
             if again:
                 again.append(f"(told in the order of --seed {seed})")
@@ -47,7 +47,8 @@ def command(settings: Settings, quick: bool, seed: int | None) -> None:
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[int, int], None]]:
+def shown() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, if that is a terminal."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("telling all stock events again")
         yield lambda done, of: progress.update(task, completed=done, total=of)

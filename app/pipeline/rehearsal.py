@@ -33,20 +33,22 @@ def rehearse(
         told_again(connection, ids, now, progress) as engine,
         engine.connect() as copy,
     ):
-        replayed = _levels(copy)
-    yield from _differences(connection, _levels(connection), replayed)
+        replayed = levels_of(copy)
+    yield from compared(connection, levels_of(connection), replayed)
 
 
-def _levels(connection: Connection) -> Levels:
+def levels_of(connection: Connection) -> Levels:
+    """Every stock level that is not empty: units by state."""
     columns = [stock_levels.c[state] for state in STATES]
     spot = (stock_levels.c.sku_id, stock_levels.c.location_id)
     found = map(tuple, connection.execute(sa.select(*spot, *columns)))
     return {(sku, place): units for sku, place, *units in found if any(units)}
 
 
-def _differences(
+def compared(
     connection: Connection, present: Levels, replayed: Levels
 ) -> Iterator[str]:
+    """Where these levels differ, in sentences."""
     names = {row.id: row.sku for row in connection.execute(sa.select(skus))}
     places = {row.id: row.code for row in connection.execute(sa.select(locations))}
     nothing = [0] * len(STATES)
