@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from app.domain.instants import now
 from app.pipeline.audit import differences
 from app.pipeline.rehearsal import rehearse
+from app.pipeline.sealing import newest
 from app.store.engine import open_engine, snapshot
 from app.store.tables import locations, skus
 from config.settings import Settings
@@ -67,3 +68,6 @@ def _tell(connection: Connection, found: list[str]) -> None:
         )
     ).scalar_one()
     click.echo(f"{units} SKUs at {places} locations: right.")
+    seal = newest(connection)
+    if seal is not None:
+        click.echo(f"The ledger is {seal}")

@@ -101,6 +101,8 @@ ledger_seals = sa.Table(
     Column("last_id", Big, nullable=False),
     Column("entries", Big, nullable=False),
     Column("hash", Text, nullable=False),  # of these entries and the seal before
+    text("previous"),  # the hash of the seal before
+    text("marks", "{}"),  # entry id → the first digits of its own hash
     Column("sealed_at", Big, nullable=False),
 )
 
