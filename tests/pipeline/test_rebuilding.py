@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings, strategies as st
 
 from app.domain.errors import NotRebuilt
 from app.domain.instants import HOUR, MINUTE, now
@@ -19,6 +20,14 @@ from app.store.tables import (
     stock_levels,
 )
 from tests.builders import JACKET, cancellation, order, returned, sale, shipment
+from tests.pipeline.test_properties import (
+    any_story,
+    bounded,
+    furnish,
+    hasty,
+    picture,
+    told_in,
+)
 
 BEFORE = now() - HOUR
 
@@ -151,3 +160,33 @@ def test_what_is_told_afterwards_goes_on_from_there(busy):
     busy.count(JACKET, "downtown", 5, at=BEFORE + 2 * MINUTE)
 
     assert agrees(busy)
+
+
+def test_a_rebuild_after_any_set_of_events_changes_nothing(empty_shop):
+    shop = furnish(hasty(empty_shop))
+
+    @settings(bounded, max_examples=25)
+    @given(any_story, st.sampled_from([1, 100]))
+    def law(story, batch):
+        _, mixed = story
+        before = told_in(shop, mixed, batch)
+        done = rebuild(shop.engine, now())
+        assert (done.levels, done.entries) == ([], 0)
+        assert picture(shop) == before
+
+    law()
+
+
+def test_other_rules_are_for_old_lines_too_once_it_is_rebuilt(shop):
+    shop.locations("harbour")
+    shop.channel("web", publish={}, ships_from="downtown")
+    shop.tell("web", order("1", JACKET, 2, at=BEFORE))
+    shop.tell("web", shipment("1", JACKET, 2, at=BEFORE + MINUTE))
+    shop.channel("web", publish={}, ships_from="harbour")
+    assert not agrees(shop)
+
+    done = rebuild(shop.engine, now())
+
+    assert done.entries == 2
+    assert shop.level(JACKET, "harbour") == {"available": -2}
+    assert agrees(shop)
