@@ -1,5 +1,6 @@
 """The schema's history: forwards from nothing, back to nothing, and only once."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,3 +112,40 @@ def test_what_channels_do_is_taken_for_what_they_have_always_done(
         ("till", 1, None, "{}", 0),
         ("web", 1, '{"buffer": 1}', '{"downtown": "d"}', 0),
     ]
+
+
+def test_whole_orders_of_before_can_be_told_again(empty: sa.Engine) -> None:
+    upgrade(empty, "0004")
+    whole = {
+        "key": "web/order/gid://1",
+        "targets": json.dumps({"whole": [2, 7, None, 5, "a\nb"]}),
+    }
+    with empty.execution_options(writes=True).begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO lines (case_key, line, channel_id, order_number, targets) "
+                "VALUES (:key, '', 3, '1001', :targets)"
+            ),
+            whole,
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO ledger_seals (first_id, last_id, entries, hash, sealed_at) "
+                "VALUES (1, 2, 2, 'one', 0), (3, 4, 2, 'two', 0)"
+            )
+        )
+
+    upgrade(empty)
+
+    with empty.connect() as connection:
+        (row,) = connection.execute(
+            sa.text("SELECT key, target, version, details FROM stock_events")
+        ).all()
+        seals = connection.execute(sa.text("SELECT hash, previous FROM ledger_seals"))
+        assert seals.all() == [("one", ""), ("two", "one")]
+    assert row[:3] == ("web:whole:gid%3A//1:", 2, 7)
+    assert json.loads(row.details) == {
+        "order": "gid://1",
+        "lines": ["a", "b"],
+        "order_number": "1001",
+    }

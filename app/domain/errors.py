@@ -91,6 +91,10 @@ class NotReversible(HubError):
     """A ledger entry that cannot be reversed; says how it is corrected instead."""
 
 
+class NotRebuilt(HubError):
+    """Levels could not be made anew from the stock events; nothing was changed."""
+
+
 class BadConfiguration(HubError):
     """A channel, file or row says something impossible; `field` names where."""
 

@@ -44,6 +44,8 @@ REVERSED: Final = "reversed"
 `of` and `line` its own id and line. Case: the mistaken fact's own."""
 OBSERVED: Final = "observed"
 """What the channel shows. Moves nothing."""
+WHOLE: Final = "whole"
+"""Which lines an order has, all of them: see `WholeOrder`. Moves nothing by itself."""
 
 AT_ONCE: Final = "at_once"
 """Scope of a shipment that is a till's sale: it left where it was sold, so it needs a

@@ -22,8 +22,8 @@ from app.store.tables import (
 Sums = dict[tuple[int, int, str], int]
 
 
-def differences(connection: Connection) -> list[str]:
-    """What differs, in sentences; nothing when the count is right."""
+def broken_sums(connection: Connection) -> list[str]:
+    """Levels that are not the sum of their entries, or not zero over all states."""
     entries, levels = _entries(connection), _levels(connection)
     names = {row.id: row.sku for row in connection.execute(sa.select(skus))}
     places = {row.id: row.code for row in connection.execute(sa.select(locations))}
@@ -42,6 +42,14 @@ def differences(connection: Connection) -> list[str]:
         for sku, units in sorted(totals.items())
         if units
     ]
+    return found
+
+
+def differences(connection: Connection) -> list[str]:
+    """What differs, in sentences; nothing when the count is right."""
+    found, levels = broken_sums(connection), _levels(connection)
+    names = {row.id: row.sku for row in connection.execute(sa.select(skus))}
+    places = {row.id: row.code for row in connection.execute(sa.select(locations))}
     held = _held(connection)
     found += [
         f"{names.get(sku, sku)} at {places.get(place, place)}: {levels[sku, place, state]} "

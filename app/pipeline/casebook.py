@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
-from app.domain.events import StockEvent, WholeOrder
+from app.domain.events import WHOLE, StockEvent, WholeOrder
 from app.domain.targets import Target
 from app.pipeline.hearing import ORDER_KINDS, REPORTED, Said, line_name, order_key
 from app.pipeline.house import House, Place
@@ -17,8 +17,8 @@ from app.pipeline.waiting import only_waits, tells_of_order, waits_under
 from app.store import cases as store
 from app.store.cases import Case
 
-WHOLE = "whole"
-"""The fact, on an order's own row (line ""), that lists the order's lines."""
+FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
+"""What a hold says, at version 0, of the order it is committed to."""
 
 
 class Casebook:
@@ -245,7 +245,7 @@ def _is_provisional(case: Case, owner: str) -> bool:
     """
     return all(
         (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
-        or (name == kinds.PLACED and target.version == 0)
+        or (name.partition(":")[0] in FROM_HOLDS and target.version == 0)
         for name, target in case.targets.items()
     )
 

@@ -15,7 +15,7 @@ from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import SECOND, Instant
 from app.domain.targets import Target
 from app.pipeline import checkpoints, flagging, observing
-from app.pipeline.casebook import Casebook, shared
+from app.pipeline.casebook import FROM_HOLDS, Casebook, shared
 from app.pipeline.eventlog import EventLog
 from app.pipeline.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.house import House, Place
@@ -26,11 +26,12 @@ from app.pipeline.told import (
     DUPLICATE,
     OBSERVED,
     SUPERSEDED,
+    Meant,
     Told,
 )
 from app.store.cases import Case
 
-_FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
+_COMMITTED_LATE = "the order was known when its hold was committed"
 
 
 class Decider:
@@ -73,7 +74,8 @@ class Decider:
             return said.park(f"channel:{event.order_channel}")
         if event.kind == kinds.OBSERVED:
             return self._observe(said)
-        sku_id = self.names.sku_id(channel, event)
+        meant = said.verdict.meant
+        sku_id = meant.sku_id or self.names.sku_id(channel, event)
         found = self.book.find(said, sku_id)
         exact: list[Case] = []
         if found and not said.by_sku:
@@ -82,9 +84,20 @@ class Decider:
                 sku_id = exact[0].sku_id or sku_id
         if sku_id is None:
             return said.park(missing_sku(channel, event))
-        location, waits = where(self._house, self.names, channel, event)
+        location, waits = meant.location_id, None
+        if location is None:
+            location, waits = where(self._house, self.names, channel, event)
         if waits is not None:
             return said.park(waits)
+        said.verdict.meant = meant._replace(sku_id=sku_id, location_id=location)
+        same = exact or [case for case in found if case.sku_id == sku_id]
+        return self._placed(said, same, sku_id, location)
+
+    def _placed(
+        self, said: Said, found: list[Case], sku_id: int, location: int | None
+    ) -> str | None:
+        """Decide an event whose SKU and place are known."""
+        event = said.event
         if event.kind == kinds.COUNTED and location is not None:
             self.counts.append(
                 checkpoints.Count(
@@ -97,17 +110,17 @@ class Decider:
                 )
             )
             return None
-        same = exact or [case for case in found if case.sku_id == sku_id]
-        return self._target(said, same, sku_id, location)
+        return self._target(said, found, sku_id, location)
 
     def _target(
         self, said: Said, found: list[Case], sku_id: int, location: int | None
     ) -> str | None:
-        event, channel = said.event, said.channel
-        if event.kind in _FROM_HOLDS and self._is_past(said, found):
+        event = said.event
+        if event.kind in FROM_HOLDS and self._is_past(said, found):
             said.verdict.verdict = SUPERSEDED
+            said.verdict.note = _COMMITTED_LATE if event.version == 0 else None
             return None
-        extra, waits = detail(self.names, channel, event)
+        extra, waits = self._detail(said)
         if waits is not None:
             return said.park(waits)
         source = self._house.source_of(said.told.channel_id)
@@ -129,11 +142,22 @@ class Decider:
                 self._set(said, case, name, part)
         return None
 
+    def _detail(self, said: Said) -> tuple[str | int | None, str | None]:
+        """What else the target must keep; and what it waits for."""
+        meant = said.verdict.meant
+        if meant.to_location_id is not None:
+            return meant.to_location_id, None
+        extra, waits = detail(self.names, said.channel, said.event)
+        if isinstance(extra, int):
+            said.verdict.meant = meant._replace(to_location_id=extra)
+        return extra, waits
+
     def _is_past(self, said: Said, found: list[Case]) -> bool:
         """Whether the order's channel has since said more than this event knows."""
         event, channel = said.event, said.channel
-        if event.version == 0 and event.kind in _FROM_HOLDS:
-            return bool(found)
+        if event.version == 0:
+            placed = [case.targets.get(kinds.PLACED) for case in found]
+            return any(p and (p.version or event.kind == kinds.PLACED) for p in placed)
         if channel is None or event.kind != kinds.PLACED:
             return False
         return self.book.lacks(channel, event)
@@ -141,6 +165,8 @@ class Decider:
     def _set(self, said: Said, case: Case, name: str, target: Target) -> None:
         if self._is_news(said, case.targets.get(name), target):
             case.targets[name] = target
+            if name == kinds.PLACED and target.version:
+                case.forget_hold()
             self._change(said, case)
 
     def _report(
@@ -239,6 +265,7 @@ class Decider:
         order = replace(order, version=version)
         if not order.order or not self.book.tell_whole(channel, order):
             return
+        self.log.note_whole(told, channel.key, order)
         for case in self.book.lines(channel, order.order):
             placed = case.targets.get(kinds.PLACED)
             if placed is None or case.line in order.lines or not placed.quantity:
@@ -254,7 +281,10 @@ class Decider:
                 order_number=case.order_number,
                 line=case.line,
             )
-            said = hear(self._house, replace(told, events=[event], rows=()))[0]
+            said = hear(self._house, replace(told, events=[event], rows=(), meant=()))[
+                0
+            ]
+            said.verdict.meant = Meant(case.sku_id, placed.location)
             target = placed._replace(quantity=0, version=version)
             self._set(said, case, kinds.PLACED, target)
             self.log.note(said)

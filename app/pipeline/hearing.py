@@ -8,7 +8,7 @@ from typing import NamedTuple
 from app.domain import events as kinds
 from app.domain.events import StockEvent, key_of
 from app.pipeline.house import API, House, Place
-from app.pipeline.told import PARKED, POSTED, Told, Verdict, clamped
+from app.pipeline.told import NOT_YET, PARKED, POSTED, Told, Verdict, clamped
 
 ORDER_KINDS = {
     kinds.PLACED,
@@ -61,13 +61,14 @@ def hear(house: House, told: Told) -> list[Said]:
             owner_key = owner.key if owner is not None else API
         foreign = owner is not channel or event.line is None
         row = told.rows[number] if told.rows else None
+        meant = told.meant[number] if told.meant else NOT_YET
         heard.append(
             Said(
                 told,
                 channel,
                 owner,
                 event,
-                Verdict(f"{who}:{key_of(event)}", POSTED, None, row),
+                Verdict(f"{who}:{key_of(event)}", POSTED, None, row, meant=meant),
                 case_key(owner_key, event),
                 foreign,
                 foreign and event.kind in REPORTED,

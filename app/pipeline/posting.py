@@ -73,7 +73,7 @@ def post(
             counted_at = locked[spot].counted_at
             if counted_at is not None and entry.movement.occurred_at <= counted_at:
                 everything += _absorbed(connection, entry, spot)
-    _write(connection, everything, now)
+    write(connection, everything, now)
     changes: dict[int, dict[str, int]] = {level.id: {} for level in locked.values()}
     for entry in everything:
         sku, state, place, to_state, to_place, _ = entry.movement
@@ -165,7 +165,8 @@ _COLUMNS = (
 )
 
 
-def _write(connection: Connection, entries: Sequence[Entry], now: Instant) -> None:
+def write(connection: Connection, entries: Sequence[Entry], now: Instant) -> None:
+    """Write entries down as they are; no level follows."""
     bulk.insert(
         connection,
         ledger,

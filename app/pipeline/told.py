@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
@@ -15,6 +15,20 @@ QUARANTINED: Final = "quarantined"
 PARKED: Final = "parked"
 DUPLICATE: Final = "duplicate"
 OBSERVED: Final = "observed"
+
+
+class Meant(NamedTuple):
+    """What the names in an event meant when it was decided; None: nothing, or not yet.
+
+    Listings and channels' locations change afterwards; what was told does not.
+    """
+
+    sku_id: int | None = None
+    location_id: int | None = None
+    to_location_id: int | None = None
+
+
+NOT_YET: Final = Meant()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,8 @@ class Told:
     actor: str | None = None
     rows: Sequence[int] = ()
     """Ids of the stock events' rows, when they were parked and are tried again."""
+    meant: Sequence[Meant] = ()
+    """What the events meant when they were told first, when they are told again."""
 
 
 @dataclass(slots=True)
@@ -41,6 +57,7 @@ class Verdict:
     event_id: int | None = None
     reread: str | None = None
     """The order that must be read again, because two webhooks of it tie."""
+    meant: Meant = NOT_YET
 
 
 @dataclass(slots=True)
@@ -55,6 +72,18 @@ def event_of(row: Any) -> StockEvent:
     """The stock event that a row of stock_events was written from."""
     return StockEvent(
         row.kind, row.target, row.occurred_at, row.version, **json.loads(row.details)
+    )
+
+
+def whole_of(row: Any) -> WholeOrder:
+    """The order told whole that a row of stock_events was written from."""
+    told = json.loads(row.details)
+    return WholeOrder(
+        told["order"],
+        tuple(told["lines"]),
+        row.version,
+        row.occurred_at,
+        told.get("order_number"),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy.engine import Connection
 
+from app.domain.events import ROUTED
 from app.domain.states import Movement
 from app.domain.targets import Movements, Target
 from app.store import bulk
@@ -32,6 +33,12 @@ class Case:
     sku_id: int | None
     targets: dict[str, Target] = field(default_factory=dict)
     posted: Movements = field(default_factory=dict)
+
+    def forget_hold(self) -> None:
+        """The order's channel has spoken: where its hold was no longer matters."""
+        for name in [n for n, t in self.targets.items() if not t.version]:
+            if name.startswith(f"{ROUTED}:"):
+                del self.targets[name]
 
 
 def load(connection: Connection, case_keys: Iterable[str]) -> Sequence[Case]:

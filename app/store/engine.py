@@ -7,8 +7,9 @@ starve each other for seconds. On PostgreSQL a write is a plain transaction.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -111,6 +112,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Reads that all see one moment, however long they take and whoever writes."""
+    with engine.connect() as plain:
+        if is_sqlite(engine):
+            yield plain
+        else:
+            yield plain.execution_options(isolation_level="REPEATABLE READ")
+
+
+@contextmanager
 def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     """One write transaction: committed at the end, rolled back on any error.
 
@@ -134,6 +145,61 @@ def _wait_for_disk(connection: Connection, durable: bool) -> None:
         word = "FULL" if durable else "NORMAL"
         driver.execute(f"PRAGMA synchronous={word}").close()
         connection.info["durable"] = durable
+
+
+AT_ONCE = 3.0
+"""Seconds that maintenance waits for the applier to be done before it gives up."""
+
+
+@contextmanager
+def applying_at_once(
+    engine: Engine, within: float = 3.0
+) -> Iterator[Connection | None]:
+    """The same lock for maintenance; None when somebody holds it all this time.
+
+    Those who only store webhooks pass SQLite's gate within milliseconds.
+    """
+    path, ends = gate_path(engine), time.monotonic() + AT_ONCE
+    with ExitStack() as held:
+        if path is not None:
+            if not held.enter_context(_gate_until(path, ends)):
+                yield None
+                return
+            plain = held.enter_context(engine.connect())
+            connection = plain.execution_options(writes=True)
+            held.enter_context(connection.begin())
+            yield connection
+            return
+        connection = held.enter_context(writing(engine))
+        free = sa.text("SELECT pg_try_advisory_xact_lock(:lock)")
+        while not connection.execute(free, {"lock": _APPLY_LOCK}).scalar_one():
+            if time.monotonic() > ends:
+                yield None
+                return
+            time.sleep(0.05)
+        yield connection
+
+
+@contextmanager
+def _gate_until(path: str, ends: float) -> Iterator[bool]:
+    """Whether the write gate was passed in time."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        passed = _try(handle)
+        while not passed and time.monotonic() < ends:
+            time.sleep(0.05)
+            passed = _try(handle)
+        yield passed
+    finally:
+        os.close(handle)
+
+
+def _try(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from app.domain.events import WHOLE
 from app.domain.instants import Instant
 from app.store.tables import channels, inbox, incidents, stock_events
 
@@ -48,7 +49,9 @@ def message(connection: Connection, message_id: int) -> RowMapping | None:
 
 def events_of(connection: Connection, message_id: int) -> Sequence[RowMapping]:
     """The stock events that a message said, with the verdict on each."""
-    query = sa.select(stock_events).where(stock_events.c.inbox_id == message_id)
+    query = sa.select(stock_events).where(
+        stock_events.c.inbox_id == message_id, stock_events.c.kind != WHOLE
+    )
     return connection.execute(query.order_by(stock_events.c.id)).mappings().all()
 
 

@@ -43,7 +43,7 @@ def test_a_changed_entry_breaks_its_seal(shop):
     tamper(shop, ledger.update().where(ledger.c.id == 3).values(actor="nobody"))
 
     assert wrong(shop) == [
-        "the ledger's entries 3 to 4 are not what was sealed: one of them was changed"
+        "the ledger's entries 3 to 4 are not what was sealed: changed: 3"
     ]
     with shop.engine.connect() as connection:
         assert len(differences(connection)) == 1, "no sum could tell"
@@ -54,7 +54,7 @@ def test_a_removed_entry_is_missed(shop):
     sealing.seal(shop.engine, now() + MINUTE)
     tamper(shop, ledger.delete().where(ledger.c.id == 2))
     assert wrong(shop) == [
-        "the ledger's entries 1 to 5 were 5 when they were sealed, now 4"
+        "the ledger's entries 1 to 5 are not what was sealed: gone: 2"
     ]
 
 
@@ -67,3 +67,47 @@ def test_a_removed_seal_is_missed(shop):
     assert first == (
         "the ledger's entries 5 to 5 are not sealed where the range before ends (2)"
     )
+
+
+def test_an_entry_that_was_slipped_in_is_named(shop):
+    sell(shop, 4)
+    with shop.engine.connect() as connection:
+        row = dict(connection.execute(sa.select(ledger)).mappings().first())
+    tamper(shop, ledger.delete().where(ledger.c.id == 3))
+    sealing.seal(shop.engine, now() + MINUTE)
+    assert wrong(shop) == [], "a gap is nothing bad"
+    tamper(shop, ledger.insert().values(**row | {"id": 3}))
+
+    assert wrong(shop) == [
+        "the ledger's entries 1 to 5 are not what was sealed: slipped in: 3"
+    ]
+
+
+def test_whoever_seals_anew_what_he_changed_breaks_the_next_seal(shop):
+    sell(shop, 3)
+    tamper(shop, ledger.update().where(ledger.c.id == 2).values(actor="nobody"))
+    sealing.seal(shop.engine, now() + MINUTE, portion=2)
+    with shop.engine.connect() as connection:
+        first, second = connection.execute(sa.select(ledger_seals)).mappings().all()
+    tamper(shop, ledger.update().where(ledger.c.id == 2).values(actor=None))
+    tamper(shop, ledger_seals.delete())
+    sealing.seal(shop.engine, now() + MINUTE, portion=2)
+    tamper(shop, ledger_seals.delete().where(ledger_seals.c.first_id == 3))
+    tamper(shop, ledger_seals.insert().values(**second))
+
+    (said,) = wrong(shop)
+    assert said.startswith("the ledger's entries 3 to 4 were sealed after another seal")
+    assert first["hash"] == second["previous"]
+
+
+def test_a_long_ledger_is_sealed_in_rounds(shop, monkeypatch):
+    sell(shop, 4)
+    monkeypatch.setattr(sealing, "PORTIONS", 2)
+    later = now() + MINUTE
+
+    assert [sealing.seal(shop.engine, later, portion=1) for _ in range(4)] == [
+        2,
+        2,
+        1,
+        0,
+    ]

@@ -24,6 +24,10 @@ stock_events = sa.Table(
     Column("inbox_id", Big),
     Column("actor", Text),
     text("details", "{}"),  # the rest of the event, as the source told it
+    # What its names meant then: listings and channels' locations change.
+    link("sku_id", nullable=True),
+    link("location_id", nullable=True),
+    link("to_location_id", nullable=True),
     UniqueConstraint("key", "version", "target"),
 )
 Index("ix_stock_events_inbox", stock_events.c.inbox_id)
@@ -97,6 +101,8 @@ ledger_seals = sa.Table(
     Column("last_id", Big, nullable=False),
     Column("entries", Big, nullable=False),
     Column("hash", Text, nullable=False),  # of these entries and the seal before
+    text("previous"),  # the hash of the seal before
+    text("marks", "{}"),  # entry id → the first digits of its own hash
     Column("sealed_at", Big, nullable=False),
 )
 

@@ -1,0 +1,48 @@
+"""`onecount audit` and `onecount rebuild`: what they say, and how they end."""
+
+import sqlalchemy as sa
+
+from app.domain.instants import HOUR, now
+from app.store.engine import applying
+from app.store.tables import stock_levels
+from tests.builders import JACKET, sale
+
+
+def furnish(hub):
+    hub.locations("downtown")
+    hub.channel("till")
+    hub.sku(JACKET)
+    hub.count(JACKET, "downtown", 5, at=now() - HOUR)
+    hub.tell("till", sale("T", JACKET, 2, at=now()))
+
+
+def test_a_difference_is_told_in_words_and_rebuilt(hub, onecount):
+    furnish(hub)
+    assert onecount("audit").exit_code == 0
+    assert "1 SKUs at 1 locations: right." in onecount("audit", "--quick").output
+    with applying(hub.engine) as connection:
+        connection.execute(stock_levels.update().values(available=sa.literal(4)))
+
+    told = onecount("audit", "--seed", "7")
+
+    assert told.exit_code == 1
+    assert f"{JACKET} at downtown: available is 4" in told.output
+    assert "told again make it 3" in told.output
+    assert "--seed 7" in told.output
+    assert "told again" not in onecount("audit", "--quick").output
+
+    done = onecount("rebuild")
+
+    assert done.exit_code == 0, done.output
+    assert "stock events told again: 1 numbers changed" in done.output
+    assert hub.level(JACKET) == {"available": 3}
+    assert onecount("audit").exit_code == 0
+
+
+def test_a_rebuild_of_what_is_right_says_so(hub, onecount):
+    furnish(hub)
+
+    done = onecount("rebuild")
+
+    assert done.exit_code == 0, done.output
+    assert "0 numbers changed, 0 ledger entries added" in done.output
