@@ -73,13 +73,21 @@ class Commands(click.Group):
             raise Refused(str(error)) from error
         except DBAPIError as error:
             words = str(error.orig)
-            if "no such table" in words or "does not exist" in words:
+            if "no such table" in words or _sqlstate(error) == _UNDEFINED_TABLE:
                 raise Refused(
                     "the database is empty: run `onecount migrate`"
                 ) from error
             if not isinstance(error, OperationalError):
                 raise
             raise Refused(f"the database does not answer: {words}") from error
+
+
+_UNDEFINED_TABLE = "42P01"
+"""https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _broken(name: str, error: ImportError) -> click.Command:

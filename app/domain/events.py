@@ -96,7 +96,7 @@ def key_of(event: StockEvent) -> str:
     names = [part for part in parts if part is not None]
     if event.kind in (COUNTED, OBSERVED) or event.line is None:
         names += [event.external_id or event.external_parent_id or event.sku or ""]
-    if event.kind == OBSERVED:
+    if event.kind in (COUNTED, OBSERVED):
         names += [event.place or ""]
     key = ":".join(names)
     if "%" not in key and key.count(":") == len(names) - 1:

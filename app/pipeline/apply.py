@@ -1,4 +1,4 @@
-"""Apply: stock events → cases → ledger, levels and marks, in one transaction.
+"""Apply: stock events → cases → ledger and levels, in one transaction.
 
 Step 4 of the journey: inbound worker → **here** → outbound worker. No HTTP happens
 here. Events of many messages are applied together; a message that cannot be applied

@@ -4,7 +4,6 @@ The variance is what was counted minus on_hand as of that time. What happened be
 but is told afterwards is absorbed where it is posted; see `posting`.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -103,8 +102,8 @@ def _said_before(
             and one.verdict.verdict != QUARANTINED
         ):
             return one.event.quantity
-    rows = connection.execute(
-        sa.select(stock_events.c.target, stock_events.c.details)
+    return connection.execute(
+        sa.select(stock_events.c.target)
         .where(
             stock_events.c.key == verdict.key,
             stock_events.c.version == event.version,
@@ -112,11 +111,8 @@ def _said_before(
             stock_events.c.verdict.in_((POSTED, SUPERSEDED)),
         )
         .order_by(stock_events.c.id)
-    )
-    for row in rows:
-        if json.loads(row.details).get("place") == event.place:
-            return int(row.target)
-    return None
+        .limit(1)
+    ).scalar()
 
 
 def _post(

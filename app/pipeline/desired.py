@@ -1,7 +1,7 @@
 """Desired: the number each publication should show now.
 
-Worked out whenever it is read or sent, by the policies then; never stored. Holds that have expired count as
-ended even when nobody has swept them up yet.
+Worked out whenever it is read or sent, by the policies then; never stored. Holds that
+have expired count as ended even when nobody has swept them up yet.
 """
 
 from collections import defaultdict

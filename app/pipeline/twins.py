@@ -18,7 +18,7 @@ from app.pipeline.hearing import case_key
 from app.pipeline.house import API, House
 from app.pipeline.posting import Entry
 from app.pipeline.told import event_of
-from app.store import cases, incidents, sales
+from app.store import cases, history, incidents, sales
 from app.store.cases import Case
 from app.store.sales import Probe
 from app.store.tables import ledger, skus, stock_events
@@ -44,14 +44,15 @@ def look(
     if len(house.channels) < 2:
         return
     sold = [entry for entry in entries if _is_sale(entry)]
+    probes = [_probe(entry, entry.channel_id or 0) for entry in sold]
     asked = [
-        (entry, Probe(*_probed(entry), other, at - WITHIN, at + WITHIN))
-        for entry in sold
-        for at in (entry.movement.occurred_at,)
+        (entry, _probe(entry, other))
+        for entry, hit in zip(sold, sales.by_others(connection, probes), strict=True)
+        if hit is not None
         for other in house.channels
         if other != entry.channel_id
     ]
-    found = sales.found(connection, [probe for _, probe in asked])
+    found = sales.by_channel(connection, [probe for _, probe in asked])
     pairs = [
         (entry, other)
         for (entry, _), other in zip(asked, found, strict=True)
@@ -70,8 +71,12 @@ def _is_sale(entry: Entry) -> bool:
     )
 
 
-def _probed(entry: Entry) -> tuple[int, int, int]:
-    return entry.movement.sku_id, entry.movement.from_location, entry.quantity
+def _probe(entry: Entry, channel_id: int) -> Probe:
+    """The same units sold there at about the same time."""
+    move = entry.movement
+    at = move.occurred_at
+    spot = (move.sku_id, move.from_location)
+    return Probe(*spot, entry.quantity, channel_id, at - WITHIN, at + WITHIN)
 
 
 def _compare(
@@ -92,16 +97,8 @@ def _compare(
     told: set[frozenset[tuple[str, str]]] = set()
     for entry, other in pairs:
         row = others[other]
-        move = Movement(
-            row.sku_id,
-            row.from_state,
-            row.from_location_id,
-            row.to_state,
-            row.to_location_id,
-            row.occurred_at,
-        )
         one = book.sale(entry.event_id, entry.movement, entry.quantity)
-        two = book.sale(row.event_id, move, row.quantity)
+        two = book.sale(row.event_id, history.moved(row), row.quantity)
         if one is None or two is None or not _are_twins(one, two):
             continue
         pair = frozenset((sale.case.case_key, sale.case.line) for sale in (one, two))

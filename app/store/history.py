@@ -77,17 +77,19 @@ def undoing(connection: Connection, key: str, kind: str) -> dict[Movement, int]:
         .where(stock_events.c.key == key, ledger.c.kind == kind)
         .order_by(ledger.c.id)
     )
-    return {
-        Movement(
-            row.sku_id,
-            row.from_state,
-            row.from_location_id,
-            row.to_state,
-            row.to_location_id,
-            row.occurred_at,
-        ).reversed(): row.id
-        for row in connection.execute(caused)
-    }
+    return {moved(row).reversed(): row.id for row in connection.execute(caused)}
+
+
+def moved(row: Any) -> Movement:
+    """The movement that a row of the ledger wrote down."""
+    return Movement(
+        row.sku_id,
+        row.from_state,
+        row.from_location_id,
+        row.to_state,
+        row.to_location_id,
+        row.occurred_at,
+    )
 
 
 def _entries() -> sa.Select[Any]:

@@ -61,8 +61,7 @@ def standing(
 
     Those that had expired stand until somebody sweeps them up; newest first.
     """
-    query = _lines().add_columns(holds.c.reference, holds.c.expires_at)
-    query = query.where(
+    query = _lines().where(
         hold_lines.c.sku_id == sku_id,
         holds.c.created_at <= moment,
         sa.or_(holds.c.ended_at.is_(None), holds.c.ended_at > moment),

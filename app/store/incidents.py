@@ -72,21 +72,15 @@ def add_to(
     """Open an incident with one part, or add a part to the open one; the newest are
     kept."""
     known = connection.execute(
-        sa.select(incidents.c.id, incidents.c.details).where(
+        sa.select(incidents.c.details).where(
             incidents.c.kind == kind,
             incidents.c.subject == subject,
             incidents.c.closed_at.is_(None),
         )
-    ).first()
-    parts = json.loads(known.details).get("parts", []) if known else []
+    ).scalar()
+    parts = json.loads(known).get("parts", []) if known else []
     details = {"parts": [*parts, dict(part)][-most:]}
     open_incident(connection, kind, subject, message, now=now, details=details)
-    if known is not None:
-        connection.execute(
-            incidents.update()
-            .where(incidents.c.id == known.id)
-            .values(details=json.dumps(details))
-        )
 
 
 def close_incidents(

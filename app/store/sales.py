@@ -12,7 +12,7 @@ from app.store.engine import is_sqlite
 
 
 class Probe(NamedTuple):
-    """Did this channel sell so many of a SKU there, between these times?"""
+    """So many units of a SKU, sold there between these times, and a channel."""
 
     sku_id: int
     location_id: int
@@ -25,7 +25,7 @@ class Probe(NamedTuple):
 _FOUND = (
     "SELECT l.id FROM ledger l WHERE l.to_state = 'customer' "
     "AND l.channel_id IS NOT NULL AND l.sku_id = {0} AND l.from_location_id = {1} "
-    "AND l.quantity = {2} AND l.channel_id = {3} "
+    "AND l.quantity = {2} AND l.channel_id {{by}} {3} "
     "AND l.occurred_at BETWEEN {4} AND {5} ORDER BY l.occurred_at DESC LIMIT 1"
 )
 _PARTS = range(len(Probe._fields))
@@ -42,13 +42,25 @@ _ON_POSTGRES = (
 )
 
 
-def found(connection: Connection, probes: Sequence[Probe]) -> list[int | None]:
-    """For each probe the newest such entry of the ledger; one statement for all."""
+def by_channel(connection: Connection, probes: Sequence[Probe]) -> list[int | None]:
+    """For each probe the newest ledger entry of its channel; one statement for all."""
+    return _newest(connection, probes, "=")
+
+
+def by_others(connection: Connection, probes: Sequence[Probe]) -> list[int | None]:
+    """For each probe the newest ledger entry of any other channel."""
+    return _newest(connection, probes, "<>")
+
+
+def _newest(
+    connection: Connection, probes: Sequence[Probe], by: str
+) -> list[int | None]:
     if not probes:
         return []
     if is_sqlite(connection):
-        rows = connection.exec_driver_sql(_ON_SQLITE, (json.dumps(probes),))
+        statement = _ON_SQLITE.format(by=by)
+        rows = connection.exec_driver_sql(statement, (json.dumps(probes),))
     else:
         columns = tuple(bulk.array(column) for column in zip(*probes, strict=True))
-        rows = connection.exec_driver_sql(_ON_POSTGRES, columns)
+        rows = connection.exec_driver_sql(_ON_POSTGRES.format(by=by), columns)
     return [row[0] for row in rows]

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.builders import JACKET, Shop
+from tests.listening import listening
 
 
 @pytest.fixture
@@ -21,4 +22,23 @@ def shop(empty_shop) -> Shop:
     shop.listing("web", JACKET, JACKET)
     shop.listing("till", JACKET, JACKET)
     shop.count(JACKET, "downtown", 10)
+    return shop
+
+
+@pytest.fixture
+def channel():
+    with listening() as channel:
+        yield channel
+
+
+@pytest.fixture
+def web(empty_shop, channel) -> Shop:
+    """Five blue jackets, and an online store that takes pushes over real HTTP."""
+    shop = empty_shop
+    shop.locations("downtown")
+    shop.channel("web", publish={}, settings={"push_url": channel.url})
+    shop.channel("till")
+    shop.sku(JACKET, "RED-SCARF")
+    shop.listing("web", JACKET, "jacket-1")
+    shop.count(JACKET, "downtown", 5)
     return shop

@@ -13,25 +13,6 @@ from app.store import channels
 from app.store.engine import writing
 from app.store.tables import incidents, publications, push_attempts
 from tests.builders import JACKET, SECRET, Shop, sale
-from tests.listening import listening
-
-
-@pytest.fixture
-def channel():
-    with listening() as channel:
-        yield channel
-
-
-@pytest.fixture
-def web(empty_shop, channel) -> Shop:
-    shop = empty_shop
-    shop.locations("downtown")
-    shop.channel("web", publish={}, settings={"push_url": channel.url})
-    shop.channel("till")
-    shop.sku(JACKET, "RED-SCARF")
-    shop.listing("web", JACKET, "jacket-1")
-    shop.count(JACKET, "downtown", 5)
-    return shop
 
 
 @pytest.fixture

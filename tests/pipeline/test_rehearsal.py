@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.instants import HOUR, MINUTE, SECOND, now
+from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
 from app.pipeline import holding, transferring
 from app.pipeline.audit import differences
 from app.pipeline.rehearsal import rehearse
@@ -72,3 +72,15 @@ def test_a_level_that_was_changed_by_hand_is_found(busy):
         )
     with busy.engine.connect() as connection:
         assert list(rehearse(connection, now(), 1))
+
+
+def test_two_places_counted_under_one_id_are_both_told_again(shop):
+    shop.locations("harbour")
+    line = {"id": "1", "sku": JACKET, "quantity": 4}
+    told = {"type": "count", "id": "c-1", "occurred_at": iso(now()), "lines": [line]}
+    for place in ("downtown", "harbour"):
+        shop.tell("till", {**told, "location": place})
+
+    assert shop.level(JACKET) == {"available": 8}
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now(), 1)) == []

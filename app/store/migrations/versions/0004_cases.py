@@ -1,4 +1,4 @@
-"""Incidents that people resolve; shipments found by channel; ignored orders.
+"""Incidents that people resolve; shipments found by channel.
 
 Revision ID: 0004
 Revises: 0003
