@@ -1,7 +1,8 @@
 """Publish: compute the number now, write the attempt down, call, record. Step 5.
 
-Before: `apply`; `marking` reads off the ledger what is wanted. One drain at a time works on a channel,
-under a lease. There is no queue of numbers to replay: a row is sent as it is now.
+Before: `apply`; `marking` reads off the ledger what is wanted. One drain at a time works
+on a channel, under a lease. There is no queue of numbers to replay: a row is sent as it
+is now.
 """
 
 import hashlib
