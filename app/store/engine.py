@@ -147,15 +147,17 @@ def _wait_for_disk(connection: Connection, durable: bool) -> None:
         connection.info["durable"] = durable
 
 
+AT_ONCE = 3.0
+"""Seconds that maintenance waits for the applier to be done before it gives up."""
+
+
 @contextmanager
-def applying_at_once(
-    engine: Engine, within: float = 3.0
-) -> Iterator[Connection | None]:
-    """The same lock for maintenance; None when somebody holds it so many seconds.
+def applying_at_once(engine: Engine) -> Iterator[Connection | None]:
+    """The same lock for maintenance; None when somebody holds it all this time.
 
     Those who only store webhooks pass SQLite's gate within milliseconds.
     """
-    path, ends = gate_path(engine), time.monotonic() + within
+    path, ends = gate_path(engine), time.monotonic() + AT_ONCE
     with ExitStack() as held:
         if path is not None:
             if not held.enter_context(_gate_until(path, ends)):
