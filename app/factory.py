@@ -4,6 +4,7 @@ import os
 
 from flask import Flask
 
+from app.bell import Bell
 from app.pipeline.receive import Receiver
 from app.queues import Wakes
 from app.store.engine import open_engine
@@ -39,5 +40,5 @@ def make_hub(settings: Settings) -> Hub:
     engine = open_engine(settings.database_url, pool_size=settings.web_threads)
     vault = Vault(settings.secret_keys)
     wakes = Wakes(settings.redis_url, patience=1)
-    receiver = Receiver(engine, vault, wakes, settings)
+    receiver = Receiver(engine, vault, Bell(wakes), settings)
     return Hub(settings, engine, vault, wakes, receiver)

@@ -40,6 +40,12 @@ class Bell:
         self.heard.append(lane)
         return True
 
+    def ring(self, lane: str) -> None:
+        self.wake(lane)
+
+    def close(self) -> None:
+        pass
+
 
 @dataclass
 class Limits:

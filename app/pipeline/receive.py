@@ -54,11 +54,14 @@ class CannotStore(HubError):
     """The database does not take it now: the sender should come again."""
 
 
-class Waker(Protocol):
-    """Wakes a lane of work."""
+class Bell(Protocol):
+    """Has lanes of work woken; nobody waits for that."""
 
-    def wake(self, lane: str) -> bool:
+    def ring(self, lane: str) -> None:
         """Say that there is work."""
+
+    def close(self) -> None:
+        """Tell what is rung, and end."""
 
 
 class Limits(Protocol):
@@ -85,11 +88,11 @@ class Receiver:
     """Takes webhooks in. One per process; used by many threads."""
 
     def __init__(
-        self, engine: Engine, vault: Vault, wakes: Waker, settings: Limits
+        self, engine: Engine, vault: Vault, bell: Bell, settings: Limits
     ) -> None:
         self._engine = engine
         self._vault = vault
-        self._wakes = wakes
+        self._bell = bell
         self._settings = settings
         self._writer = InboxWriter(engine)
         self._known: dict[str, tuple[float, Adapter]] = {}
@@ -126,7 +129,7 @@ class Receiver:
                 "send it again"
             ) from error
         if new:
-            self._wakes.wake("inbound")
+            self._bell.ring("inbound")
         return Receipt("accepted" if new else "duplicate", inbox_id)
 
     def _verified(self, key: str, request: SignedRequest) -> tuple[Adapter, str]:
@@ -146,8 +149,9 @@ class Receiver:
             ) from error
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database and of Redis."""
         self._writer.close()
+        self._bell.close()
 
     def _adapter(self, key: str) -> Adapter:
         known = self._known.get(key)
