@@ -19,7 +19,7 @@ import structlog
 from rq.serializers import JSONSerializer
 
 from app.domain.instants import now
-from app.pipeline import sealing
+from app.pipeline import sealing, twins
 from app.queues import INBOUND, OUTBOUND, SLOW, Wakes
 from config.logs import configure
 from config.settings import Settings
@@ -117,6 +117,7 @@ def schedule() -> None:
     while True:
         try:
             scheduled.sweep(mine)
+            twins.look(mine.engine, now())
             sealing.seal(mine.engine, now())
             if time.monotonic() - pruned > PRUNE_SECONDS:
                 scheduled.prune(mine)

@@ -16,7 +16,7 @@ from app.domain.case import difference, movements
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
-from app.pipeline import checkpoints, flagging, observing, oversells, twins, waiting
+from app.pipeline import checkpoints, flagging, observing, oversells, waiting
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
 from app.pipeline.hearing import Said, hear
@@ -57,7 +57,6 @@ def apply(
     decider.log.write()
     if suspects:
         oversells.judge(connection, house, suspects, now)
-    twins.look(connection, house, entries, now)
     return applied
 
 

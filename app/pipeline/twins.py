@@ -1,30 +1,35 @@
 """Twins: one sale told by two channels, most likely because something copies orders.
 
 The same SKU, quantity and place, sold by two channels within ten minutes. Both may be
-true, so nothing is taken back: a person is told of both. What a warehouse or carrier
+true, so nothing is taken back: a person is told of both. Looked for in the background,
+from the ledger, so that no sale is slower for it. What a warehouse or carrier
 reports about an order is in that order's own case and no sale of its own.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from app.domain import events as kinds
 from app.domain.instants import MINUTE, Instant, iso
-from app.domain.states import AVAILABLE, CUSTOMER, Movement
+from app.domain.states import Movement
 from app.pipeline.hearing import case_key
-from app.pipeline.house import API, House
-from app.pipeline.posting import Entry
+from app.pipeline.house import API, House, current
 from app.pipeline.told import event_of
 from app.store import cases, history, incidents, sales
 from app.store.cases import Case
+from app.store.engine import reading, writing
+from app.store.marks import last_entry
 from app.store.sales import Probe
-from app.store.tables import ledger, skus, stock_events
+from app.store.tables import channels, ledger, skus, stock_events
 
 KIND: Final = "twin"
 WITHIN: Final[Instant] = 10 * MINUTE
+_PORTION = 1000
+"""Entries looked at in one go."""
 _KEPT = 20
 """Pairs told of at most, per SKU and place."""
 
@@ -37,52 +42,62 @@ class _Sale(NamedTuple):
     """When it was ordered; the same order may be handed over any time later."""
 
 
-def look(
-    connection: Connection, house: House, entries: Sequence[Entry], now: Instant
-) -> None:
-    """Open an incident for every sale just posted that another channel told as well."""
-    if len(house.channels) < 2:
-        return
-    sold = [entry for entry in entries if _is_sale(entry)]
-    probes = [_probe(entry, entry.channel_id or 0) for entry in sold]
+def look(engine: Engine, now: Instant) -> None:
+    """Open an incident for every sale since the last look that another channel told
+    as well."""
+    while True:
+        with reading(engine) as connection:
+            after = sales.read_to(connection, KIND)
+            upto = min(after + _PORTION, last_entry(connection))
+            pairs = _pairs(connection, sales.between(connection, after, upto))
+        if upto <= after:
+            return
+        with writing(engine, durable=bool(pairs)) as connection:
+            if not sales.read_on(connection, KIND, after, upto):
+                return  # somebody else looks, too
+            if pairs:
+                _compare(connection, current(connection), pairs, now)
+
+
+def _pairs(connection: Connection, sold: Sequence[Any]) -> list[tuple[Any, int]]:
+    """Each sale with the entry of another channel's that may be the same."""
+    alike: dict[tuple[int, ...], list[Any]] = defaultdict(list)
+    for row in sold:
+        spot = (row.sku_id, row.from_location_id, row.quantity, row.channel_id)
+        alike[spot].append(row)
+    # A SKU that sells all day is asked for once.
+    probes = [_probe(spot, rows) for spot, rows in alike.items()]
+    hits = sales.by_others(connection, probes)
+    found = zip(alike.items(), hits, strict=True)
+    suspects = [item for item, hit in found if hit is not None]
+    everybody = connection.execute(sa.select(channels.c.id)).scalars().all()
     asked = [
-        (entry, _probe(entry, other))
-        for entry, hit in zip(sold, sales.by_others(connection, probes), strict=True)
-        if hit is not None
-        for other in house.channels
-        if other != entry.channel_id
+        (row, _probe((*spot[:-1], other), [row]))
+        for spot, rows in suspects
+        for row in rows
+        for other in everybody
+        if other != row.channel_id
     ]
-    found = sales.by_channel(connection, [probe for _, probe in asked])
-    pairs = [
-        (entry, other)
-        for (entry, _), other in zip(asked, found, strict=True)
+    others = sales.by_channel(connection, [probe for _, probe in asked])
+    return [
+        (row, other)
+        for (row, _), other in zip(asked, others, strict=True)
         if other is not None
     ]
-    if pairs:
-        _compare(connection, house, pairs, now)
 
 
-def _is_sale(entry: Entry) -> bool:
-    move = entry.movement
-    return (
-        move.to_state == CUSTOMER
-        and move.from_state == AVAILABLE
-        and entry.channel_id is not None
-    )
-
-
-def _probe(entry: Entry, channel_id: int) -> Probe:
-    """The same units sold there at about the same time."""
-    move = entry.movement
-    at = move.occurred_at
-    spot = (move.sku_id, move.from_location)
-    return Probe(*spot, entry.quantity, channel_id, at - WITHIN, at + WITHIN)
+def _probe(spot: Sequence[int], rows: Sequence[Any]) -> Probe:
+    """Sales of the same units at about the same time, written down before."""
+    times = [row.occurred_at for row in rows]
+    since, until = min(times) - WITHIN, max(times) + WITHIN
+    sku_id, location_id, quantity, channel_id = spot
+    return Probe(sku_id, location_id, quantity, channel_id, since, until, rows[-1].id)
 
 
 def _compare(
     connection: Connection,
     house: House,
-    pairs: Sequence[tuple[Entry, int]],
+    pairs: Sequence[tuple[Any, int]],
     now: Instant,
 ) -> None:
     others = {
@@ -91,14 +106,12 @@ def _compare(
             sa.select(ledger).where(ledger.c.id.in_({other for _, other in pairs}))
         )
     }
-    events = {entry.event_id for entry, _ in pairs}
+    events = {row.event_id for row, _ in pairs}
     events |= {row.event_id for row in others.values()}
     book = _Book(connection, house, events)
     told: set[frozenset[tuple[str, str]]] = set()
-    for entry, other in pairs:
-        row = others[other]
-        one = book.sale(entry.event_id, entry.movement, entry.quantity)
-        two = book.sale(row.event_id, history.moved(row), row.quantity)
+    for row, other in pairs:
+        one, two = book.sale(row), book.sale(others[other])
         if one is None or two is None or not _are_twins(one, two):
             continue
         pair = frozenset((sale.case.case_key, sale.case.line) for sale in (one, two))
@@ -137,16 +150,17 @@ class _Book:
             *cases.load_numbers(connection, numbers),
         ]
 
-    def sale(self, event_id: int, movement: Movement, quantity: int) -> _Sale | None:
-        """The case that has posted this movement; None if it was taken back since."""
-        key, number = self._names.get(event_id, ("", ""))
+    def sale(self, row: Any) -> _Sale | None:
+        """What this entry sold; None if it was taken back since."""
+        movement = history.moved(row)
+        key, number = self._names.get(row.event_id, ("", ""))
         for case in self._cases:
             if key != case.case_key and number != case.order_number:
                 continue
             if movement in case.posted:
                 placed = case.targets.get(kinds.PLACED)
                 sold_at = placed.occurred_at if placed else movement.occurred_at
-                return _Sale(movement, quantity, case, sold_at)
+                return _Sale(movement, row.quantity, case, sold_at)
         return None
 
 

@@ -1,18 +1,22 @@
-"""Sales in the ledger: whether another channel sold the same at the same time."""
+"""Sales in the ledger: which are new, and whether another channel sold the same."""
 
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
+from app.domain.states import AVAILABLE, CUSTOMER
 from app.store import bulk
 from app.store.engine import is_sqlite
+from app.store.tables import ledger, ledger_readers
 
 
 class Probe(NamedTuple):
-    """So many units of a SKU, sold there between these times, and a channel."""
+    """So many units of a SKU, sold there between these times, and a channel; found is
+    what was written down before an entry."""
 
     sku_id: int
     location_id: int
@@ -20,13 +24,15 @@ class Probe(NamedTuple):
     channel_id: int
     since: Instant
     until: Instant
+    before: int
 
 
 _FOUND = (
     "SELECT l.id FROM ledger l WHERE l.to_state = 'customer' "
-    "AND l.channel_id IS NOT NULL AND l.sku_id = {0} AND l.from_location_id = {1} "
+    "AND l.from_state = 'available' AND l.sku_id = {0} AND l.from_location_id = {1} "
     "AND l.quantity = {2} AND l.channel_id {{by}} {3} "
-    "AND l.occurred_at BETWEEN {4} AND {5} ORDER BY l.occurred_at DESC LIMIT 1"
+    "AND l.occurred_at BETWEEN {4} AND {5} AND l.id < {6} "
+    "ORDER BY l.occurred_at DESC LIMIT 1"
 )
 _PARTS = range(len(Probe._fields))
 _ON_SQLITE = "SELECT ({found}) FROM json_each(?) g ORDER BY g.key".format(
@@ -64,3 +70,33 @@ def _newest(
         columns = tuple(bulk.array(column) for column in zip(*probes, strict=True))
         rows = connection.exec_driver_sql(_ON_POSTGRES.format(by=by), columns)
     return [row[0] for row in rows]
+
+
+def between(
+    connection: Connection, after: int, upto: int
+) -> Sequence[sa.Row[tuple[object, ...]]]:
+    """The channels' sales among the ledger's entries after one and up to another."""
+    query = sa.select(ledger).where(
+        ledger.c.id > after,
+        ledger.c.id <= upto,
+        ledger.c.from_state == AVAILABLE,
+        ledger.c.to_state == CUSTOMER,
+        ledger.c.channel_id.is_not(None),
+    )
+    return connection.execute(query.order_by(ledger.c.id)).all()
+
+
+def read_to(connection: Connection, reader: str) -> int:
+    """The last entry that a reader has looked at."""
+    query = sa.select(ledger_readers.c.read_to).where(ledger_readers.c.name == reader)
+    return int(connection.execute(query).scalar_one())
+
+
+def read_on(connection: Connection, reader: str, after: int, upto: int) -> bool:
+    """Note how far a reader has come; False when somebody else just did."""
+    moved = connection.execute(
+        ledger_readers.update()
+        .where(ledger_readers.c.name == reader, ledger_readers.c.read_to == after)
+        .values(read_to=upto)
+    )
+    return bool(moved.rowcount)

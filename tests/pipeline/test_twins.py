@@ -12,6 +12,7 @@ from tests.builders import JACKET, order, sale, shipment
 
 
 def told(shop):
+    twins.look(shop.engine, now())
     with shop.engine.connect() as connection:
         query = sa.select(incidents).where(incidents.c.kind == twins.KIND)
         return connection.execute(query.order_by(incidents.c.id)).all()

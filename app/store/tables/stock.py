@@ -81,16 +81,13 @@ ledger = sa.Table(
     Index(None, "sku_id", "occurred_at", "id"),
 )
 Index("ix_ledger_event", ledger.c.event_id)
-_SOLD = sa.text("to_state = 'customer' AND channel_id IS NOT NULL")
-Index(
-    "ix_ledger_sold",
-    ledger.c.sku_id,
-    ledger.c.from_location_id,
-    ledger.c.quantity,
-    ledger.c.channel_id,
-    ledger.c.occurred_at,
-    sqlite_where=_SOLD,
-    postgresql_where=_SOLD,
+
+ledger_readers = sa.Table(  # who looks at every entry in the background
+    "ledger_readers",
+    metadata,
+    id_(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("read_to", Big, nullable=False),  # the last entry looked at
 )
 
 ledger_seals = sa.Table(
