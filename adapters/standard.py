@@ -118,7 +118,7 @@ class Standard(Adapter):
         return kept
 
     def normalise(self, message: Message) -> Normalised:
-        """One stock event per line."""
+        """One stock event per line; a bad line holds none of the others back."""
         body = message.document
         if not message.topic:
             known = ", ".join(_TYPES)
@@ -133,12 +133,15 @@ class Standard(Adapter):
         if not isinstance(lines, list) or not lines:
             raise MalformedPayload("lines: give a list with at least one line")
         _refuse_twins(lines)
-        return Normalised(
-            tuple(
-                _event(line, f"lines[{at}]", what, shared)
-                for at, line in enumerate(lines)
-            )
-        )
+        told, bad = [], []
+        for at, line in enumerate(lines):
+            try:
+                told.append(_event(line, f"lines[{at}]", what, shared))
+            except MalformedPayload as error:
+                bad.append(error)
+        if not told:
+            raise bad[0]
+        return Normalised(tuple(told), bad=tuple(map(str, bad)))
 
     def _shared(self, body: Any, topic: str, what: _Type) -> dict[str, Any]:
         """What all lines of a message have in common, as fields of their events."""

@@ -148,6 +148,9 @@ class Normalised:
     listings: tuple[ListingSeen, ...] = ()
     ignored: tuple[str, ...] = ()
     """Why lines (or the whole message) move no stock, one sentence each."""
+    bad: tuple[str, ...] = ()
+    """Lines that do not have the provider's shape, each with its field named; the
+    other lines are applied, and the message is buried so that somebody sees these."""
     read: Read | None = None
     """Ask the channel, then normalise again with what was fetched."""
     disconnected: str | None = None

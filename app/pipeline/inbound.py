@@ -254,6 +254,8 @@ def _settled(one: Opened, now: Instant) -> tuple[Any, ...]:
 def _state(one: Opened) -> tuple[str, str | None]:
     if one.said is None:
         return "buried", one.error
+    if one.said.bad:
+        return "buried", f"{'; '.join(one.said.bad)}; the other lines are taken"
     parked = [v.note or "" for v in one.verdicts if v.verdict == PARKED]
     if parked:
         return "parked", "; ".join(sorted(set(parked)))

@@ -80,8 +80,12 @@ def test_a_quantity_that_is_no_units_is_named(topic: str, quantity: Any, words: 
     said = body(topic)
     said["lines"].append({**said["lines"][0], "id": "2", "quantity": quantity})
 
-    assert complaint(said).startswith("lines[1].quantity: ")
-    assert words in complaint(said)
+    found = normalise(said)
+
+    [complaint] = found.bad
+    assert complaint.startswith("lines[1].quantity: ")
+    assert words in complaint
+    assert [event.line for event in found.events] == ["1"]
 
 
 @pytest.mark.parametrize(

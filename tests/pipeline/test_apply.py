@@ -155,6 +155,22 @@ def test_a_bad_quantity_is_buried_alone_with_its_field(shop, quantity, words):
     assert shop.level(JACKET) == {"available": 9, "committed": 1}
 
 
+def test_a_bad_line_holds_none_of_the_others_back(shop):
+    body = order("1", JACKET, 1, at=now())
+    body["lines"].append({"id": "2", "sku": JACKET, "quantity": "many"})
+    body["lines"].append({"id": "3", "sku": "NEVER-HEARD-OF", "quantity": 1})
+    shop.tell("web", body)
+
+    [(state, error)] = shop.messages()
+    assert state == "buried"
+    assert error.startswith("lines[1].quantity: ")
+    assert error.endswith("; the other lines are taken")
+    assert shop.level(JACKET) == {"available": 9, "committed": 1}
+    shop.sku("NEVER-HEARD-OF")
+    assert shop.messages() == [(state, error)]
+    assert is_right(shop)
+
+
 def test_a_message_that_the_database_refuses_is_buried_alone(shop):
     at = now()
     bad = {
