@@ -33,6 +33,7 @@ _SECRETS = frozenset(
         "SECRET_KEY",
         "SECRET_KEY_PREVIOUS",
         "ADMIN_PASSWORD",
+        "ALERTS",
     }
 )
 """What may also be given as a file, by `NAME_FILE`."""
@@ -70,6 +71,8 @@ class Settings:
     cookie_secure: bool = False
     log_level: str = "INFO"
     log_format: str = "auto"
+    alerts: tuple[str, ...] = field(default=(), repr=False)
+    """Where people are told what is wrong: addresses as apprise writes them."""
 
     max_body_bytes: int = _limit(1024 * 1024, 1024, 64 * 1024 * 1024)
     apply_batch: int = _limit(100, 1, 1000)
@@ -84,6 +87,7 @@ class Settings:
     web_threads: int = _limit(8, 1, 256)
     inbox_body_days: int = _limit(7, 1, 365)
     refused_samples: int = _limit(100, 0, 10_000)
+    alert_after_seconds: float = _limit(300.0, 10, 86_400)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -101,6 +105,7 @@ class Settings:
             **_logging(env),
             "admin_email": env.str("ADMIN_EMAIL", None),
             "admin_password": env.str("ADMIN_PASSWORD", None),
+            "alerts": tuple(map(str.strip, env.list("ALERTS", []))),
             **_limits(env),
         }
         _check_lease(env, values)

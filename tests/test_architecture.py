@@ -68,6 +68,7 @@ MAY_IMPORT = {
         "sqlalchemy",
     },
     "app/queues.py": {"app.domain", "redis", "rq", "structlog"},
+    "app/telling.py": {"apprise"},
     "app/pipeline": {
         "adapters",
         "app.domain",
@@ -84,6 +85,7 @@ MAY_IMPORT = {
         "app.pipeline",
         "app.queues",
         "app.store",
+        "app.telling",
         "config",
         "prometheus_client",
         "redis",

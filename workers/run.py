@@ -24,6 +24,7 @@ from app.queues import INBOUND, OUTBOUND, SLOW, Wakes
 from config.logs import configure
 from config.settings import Settings
 from workers import hands, scheduled
+from workers.watching import Watch
 
 log = structlog.get_logger()
 
@@ -113,6 +114,8 @@ def schedule() -> None:
     settings = Settings.from_env(os.environ)
     configure(settings)
     mine = hands.make(settings)
+    watch = Watch(mine.engine, settings)
+    watch.start()
     pruned = 0.0
     while True:
         try:
@@ -122,6 +125,7 @@ def schedule() -> None:
             if time.monotonic() - pruned > PRUNE_SECONDS:
                 scheduled.prune(mine)
                 pruned = time.monotonic()
+            watch.beat()
         except Exception:
             # The database may be away for a while; the next round tries again.
             log.exception("sweep failed")

@@ -1,4 +1,5 @@
-"""Every table, grouped as configuration · receiving · stock · publishing · people.
+"""Every table, grouped as configuration · receiving · stock · publishing · people ·
+watching.
 
 Times are microseconds since 1970 UTC (`_at`). Text columns named `targets`, `posted`,
 `details`, `document` … hold JSON. Quantities are 64-bit integers.
@@ -33,8 +34,10 @@ from app.store.tables.stock import (
     stock_events,
     stock_levels,
 )
+from app.store.tables.watching import alerts
 
 __all__ = [
+    "alerts",
     "api_tokens",
     "audit_log",
     "channel_locations",

@@ -1,0 +1,133 @@
+"""Alerts: what is wrong now, in sentences, and what people were told of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain.instants import SECOND, Instant
+from app.store import deliveries, messages
+from app.store.tables import alerts, channels, inbox, incidents, stock_events
+
+_TOLD_OF = ("oversell", "drift", "contradiction", "twin")
+"""Kinds of incidents that somebody should hear of at once."""
+_NAMED = 50
+"""Things of one sort that are told one by one at most."""
+
+
+def trouble(connection: Connection, now: Instant, patience: Instant) -> dict[str, str]:
+    """What is wrong now: its name → a sentence. `patience` is how late is too late."""
+    return {
+        name: words
+        for found in (
+            _channels(connection, now),
+            _late(connection, now, patience),
+            _unknown(connection),
+            _unreadable(connection),
+            _incidents(connection),
+        )
+        for name, words in found
+    }
+
+
+def _channels(connection: Connection, now: Instant) -> Iterator[tuple[str, str]]:
+    for row in connection.execute(sa.select(channels).order_by(channels.c.key)):
+        why = f": {row.last_error}" if row.last_error else ""
+        if row.disconnected_at:
+            yield f"channel:{row.key}", f"{row.key} has disconnected us{why}"
+        elif row.paused_at and row.paused_reason:
+            yield f"channel:{row.key}", f"{row.key} is paused: {row.paused_reason}"
+        elif row.failures > 2 or (row.held_until or 0) > now + 60 * SECOND:
+            yield f"channel:{row.key}", f"{row.key} takes no numbers{why}"
+
+
+def _late(
+    connection: Connection, now: Instant, patience: Instant
+) -> Iterator[tuple[str, str]]:
+    asked = (
+        ("deliveries", "numbers could have been sent", deliveries.oldest_due),
+        (
+            "inbox",
+            "webhooks wait to be applied",
+            lambda c, _: messages.oldest_waiting(c),
+        ),
+    )
+    for name, words, oldest in asked:
+        since = oldest(connection, now)
+        if since is not None and now - since > patience:
+            yield f"late:{name}", f"{words} for more than {patience // SECOND} seconds"
+
+
+def _unknown(connection: Connection) -> Iterator[tuple[str, str]]:
+    found = connection.execute(
+        sa.select(stock_events.c.waits_for, sa.func.min(stock_events.c.note))
+        .where(
+            stock_events.c.verdict == "parked", stock_events.c.waits_for.is_not(None)
+        )
+        .group_by(stock_events.c.waits_for)
+        .order_by(stock_events.c.waits_for)
+        .limit(_NAMED)
+    )
+    for waits_for, note in found:
+        kind, _, rest = waits_for.partition(":")
+        channel = rest.partition(":")[0] if kind != "channel" else ""
+        said_by = f" (told by {channel})" if channel else ""
+        yield f"unknown:{waits_for}", f"{note}{said_by}: what was told of it waits"
+
+
+def _unreadable(connection: Connection) -> Iterator[tuple[str, str]]:
+    found = connection.execute(
+        sa.select(channels.c.key, sa.func.count())
+        .join(inbox, inbox.c.channel_id == channels.c.id)
+        .where(inbox.c.state == "buried")
+        .group_by(channels.c.key)
+        .order_by(channels.c.key)
+    )
+    for key, count in found:
+        yield f"buried:{key}", f"{count} webhooks of {key} could not be read"
+
+
+def _incidents(connection: Connection) -> Iterator[tuple[str, str]]:
+    found = connection.execute(
+        sa.select(incidents)
+        .where(incidents.c.closed_at.is_(None), incidents.c.kind.in_(_TOLD_OF))
+        .order_by(incidents.c.id.desc())
+        .limit(_NAMED)
+    )
+    for row in found:
+        yield f"{row.kind}:{row.subject}", f"{row.kind}: {row.message}"
+
+
+def known(connection: Connection) -> Sequence[RowMapping]:
+    """Every alert that is open, or over and not told so yet."""
+    return connection.execute(sa.select(alerts).order_by(alerts.c.id)).mappings().all()
+
+
+def note(connection: Connection, found: Mapping[str, str], now: Instant) -> None:
+    """Begin what is new, end what is gone; what ended untold was never news."""
+    rows = {row["name"]: row for row in known(connection)}
+    for name in found.keys() - rows.keys():
+        connection.execute(
+            alerts.insert().values(name=name, words=found[name], began_at=now)
+        )
+    for name, row in rows.items():
+        this = alerts.c.id == row["id"]
+        if name in found:
+            values = {"words": found[name], "ended_at": None}
+            connection.execute(alerts.update().where(this).values(values))
+        elif row["told_at"] is None:
+            connection.execute(alerts.delete().where(this))
+        elif row["ended_at"] is None:
+            connection.execute(alerts.update().where(this).values(ended_at=now))
+
+
+def told(connection: Connection, rows: Sequence[RowMapping], now: Instant) -> None:
+    """People have heard of these: the open ones stay known, the ended ones go."""
+    for row in rows:
+        this = sa.and_(alerts.c.id == row["id"])
+        if row["ended_at"] is None:
+            connection.execute(alerts.update().where(this).values(told_at=now))
+        else:
+            connection.execute(
+                alerts.delete().where(this, alerts.c.ended_at == row["ended_at"])
+            )

@@ -1,0 +1,152 @@
+"""People hear once that something is wrong and once that it is over."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.domain.instants import SECOND, now
+from app.pipeline import alerting
+from app.pipeline.alerting import SETTLED, watch
+from app.pipeline.listings import map_listing
+from app.store import channels
+from app.store.engine import writing
+from app.telling import by_apprise
+from tests.builders import JACKET, order, sale
+from tests.hearing import hearing
+from workers.watching import Watch
+
+PATIENCE = 300 * SECOND
+
+
+@pytest.fixture
+def listener():
+    with hearing() as listener:
+        yield listener
+
+
+@pytest.fixture
+def look(shop, listener):
+    """Look for trouble at a time from now."""
+    tell, began = by_apprise([listener.url]), now()
+
+    def look(after: int = 0) -> list[tuple[str, str]]:
+        before = len(listener.heard)
+        watch(shop.engine, tell, began + after, PATIENCE)
+        return listener.heard[before:]
+
+    return look
+
+
+def test_an_oversell_is_told_once_and_its_end_once(shop, look):
+    shop.tell("till", sale("T-1", JACKET, 12, at=now()))
+
+    assert look() == []
+    [(title, text)] = look(SETTLED)
+    assert title == "Onecount needs you"
+    assert f"{JACKET}: 2 more promised or sold than there is" in text
+    assert look(2 * SETTLED) == []
+
+    shop.count(JACKET, "downtown", 5, now())
+    assert look(3 * SETTLED) == []
+    assert look(4 * SETTLED) == [("Onecount: recovered", text)]
+    assert look(5 * SETTLED) == []
+
+
+def test_a_blip_is_no_news(shop, look):
+    shop.tell("till", sale("T-1", JACKET, 12, at=now()))
+    look()
+    shop.count(JACKET, "downtown", 5, now())
+
+    assert look(SETTLED) == []
+    assert look(3 * SETTLED) == []
+
+
+def test_what_comes_back_before_its_end_was_told_never_ended(shop, look):
+    shop.tell("till", sale("T-1", JACKET, 12, at=now()))
+    look()
+    assert len(look(SETTLED)) == 1
+    shop.count(JACKET, "downtown", 5, now())
+    look(2 * SETTLED)
+    shop.tell("till", sale("T-2", JACKET, 6, at=now()))
+
+    assert look(4 * SETTLED) == []
+
+
+def test_an_unknown_name_is_told_until_it_is_known(shop, look):
+    shop.tell("web", order("1", "scarf-ext", 2, at=now()))
+    look()
+
+    [(_, text)] = look(SETTLED)
+    assert text == "unknown sku scarf-ext (told by web): what was told of it waits"
+
+    shop.sku("RED-SCARF")
+    shop.count("RED-SCARF", "downtown", 5)
+    map_listing(shop.engine, "web", "RED-SCARF", "scarf-ext", now=now())
+    look(2 * SETTLED)
+    assert look(4 * SETTLED)[0][0] == "Onecount: recovered"
+
+
+def test_refused_credentials_and_unreadable_webhooks_are_told(shop, look):
+    with writing(shop.engine) as connection:
+        channels.pause(connection, "web", "credentials refused", now())
+    shop.tell("till", b"{")
+    look()
+
+    [(title, text)] = look(SETTLED)
+    assert title == "Onecount needs you (2 things)"
+    assert text.splitlines() == [
+        "web is paused: credentials refused",
+        "1 webhooks of till could not be read",
+    ]
+
+
+def test_numbers_that_are_late_are_told(shop, look):
+    # Nobody publishes here.
+    look(PATIENCE + SECOND)
+
+    [(_, text)] = look(PATIENCE + 2 * SETTLED)
+    assert text == "numbers could have been sent for more than 300 seconds"
+
+
+def test_what_nobody_could_be_told_is_told_later(shop, look, listener):
+    shop.tell("till", b"{")
+    look()
+    listener.status = 500
+    assert look(SETTLED) == []
+
+    listener.status = 200
+    assert len(look(2 * SETTLED)) == 1
+
+
+def test_many_things_are_one_message(shop, look):
+    for number in range(30):
+        shop.tell("web", order(f"{number}", f"ext-{number}", 1, at=now()))
+    look()
+
+    [(title, text)] = look(SETTLED)
+    assert title == "Onecount needs you (30 things)"
+    assert text.endswith("… and 10 more")
+
+
+def test_an_address_that_is_none_is_named_by_its_number():
+    with pytest.raises(ValueError, match="address 2 is none") as caught:
+        by_apprise(["json://127.0.0.1", "carrier-pigeon://loft?secret=coo"])
+    assert "coo" not in str(caught.value)
+
+
+def test_the_scheduler_itself_is_watched(
+    shop, settings, listener, eventually, monkeypatch
+):
+    monkeypatch.setattr(alerting, "SETTLED", 0)
+    monkeypatch.setattr("workers.watching.SILENT_SECONDS", 0.2)
+    monkeypatch.setattr("workers.watching.LOOK_SECONDS", 0.05)
+    told = replace(settings, alerts=(listener.url,))
+    watching = Watch(shop.engine, told)
+    watching.start()
+    try:
+        eventually(lambda: any("made no round" in text for _, text in listener.heard))
+        monkeypatch.setattr("workers.watching.SILENT_SECONDS", 3600)
+        watching.beat()
+        eventually(lambda: any("recovered" in title for title, _ in listener.heard))
+    finally:
+        watching.stop()
