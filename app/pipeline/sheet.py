@@ -1,11 +1,11 @@
-"""Reading a CSV file: its lines by number, and what is wrong with them."""
+"""CSV files: read, their lines by number and what is wrong with them; and written."""
 
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from app.domain.errors import BadConfiguration
 from app.pipeline.toml import line_of, text_problem
@@ -67,7 +67,7 @@ def _cells(lines: Sequence[str], sheet: Sheet) -> Iterator[tuple[int, list[str]]
     while True:
         line = start + reader.line_num + 1
         try:
-            cells = [cell.strip() for cell in next(reader)]
+            cells = [_plain(cell.strip()) for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
@@ -77,6 +77,35 @@ def _cells(lines: Sequence[str], sheet: Sheet) -> Iterator[tuple[int, list[str]]
             continue
         if any(cells):
             yield line, cells
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_sheet(
+    out: TextIO, columns: Sequence[str], lines: Iterable[Sequence[object]]
+) -> int:
+    """Write a file that `read_sheet` reads; return how many lines it has.
+
+    Text that a spreadsheet would take for a formula is written with an apostrophe
+    before it: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    writer, count = csv.writer(out, lineterminator="\n"), 0
+    writer.writerow(columns)
+    for line in lines:
+        writer.writerow([_harmless(cell) for cell in line])
+        count += 1
+    return count
+
+
+def _harmless(cell: object) -> object:
+    is_formula = isinstance(cell, str) and cell.startswith(_FORMULA)
+    return f"'{cell}" if is_formula else cell
+
+
+def _plain(cell: str) -> str:
+    """A cell without the apostrophe that `write_sheet` put before it."""
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
 
 
 def _take(

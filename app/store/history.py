@@ -56,6 +56,18 @@ def page(
     return connection.execute(newest_first.limit(limit)).mappings().all()
 
 
+def entries_after(
+    connection: Connection, after: int, at: Instant | None, *, limit: int
+) -> Sequence[RowMapping]:
+    """Up to `limit` entries of every SKU, in the order of writing; `at`: those that
+    had happened by then."""
+    query = _entries().where(ledger.c.id > after)
+    if at is not None:
+        query = query.where(ledger.c.occurred_at <= at)
+    found = connection.execute(query.order_by(ledger.c.id).limit(limit))
+    return found.mappings().all()
+
+
 def of_events(connection: Connection, keys: Iterable[str]) -> Sequence[RowMapping]:
     """Every entry that these stock events have caused, in the order of writing."""
     query = _entries().where(stock_events.c.key.in_(list(keys)))

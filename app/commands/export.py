@@ -1,0 +1,43 @@
+"""`onecount export WHAT [FILE]`: what is known here, as a spreadsheet."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from app.domain import instants
+from app.pipeline.exporting import EXPORTS
+from app.pipeline.sheet import write_sheet
+from app.store.balances import When
+from app.store.engine import open_engine, snapshot
+from config.settings import Settings
+
+
+def _instant(_: click.Context, __: click.Parameter, given: str | None) -> int | None:
+    try:
+        return None if given is None else instants.parse(given)
+    except (ValueError, OverflowError) as error:
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        raise click.BadParameter(f"not a time with its zone, like {now}") from error
+
+
+@click.command()
+@click.argument("what", type=click.Choice(list(EXPORTS)))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--at", callback=_instant, help="As it was at this time.")
+@click.pass_obj
+def command(settings: Settings, what: str, file: Path | None, at: int | None) -> None:
+    """Write SKUs, listings, counts, stock or the ledger as CSV, to a file or out.
+
+    What `import` takes can be imported again: counts say what is there, at that time.
+    """
+    export, engine = EXPORTS[what], open_engine(settings.database_url)
+    with snapshot(engine) as connection:
+        lines = export.lines(connection, When(instants.now(), at))
+        if file is None:
+            write_sheet(sys.stdout, export.columns, lines)
+            return
+        with file.open("w", encoding="utf-8", newline="") as out:
+            count = write_sheet(out, export.columns, lines)
+    click.echo(f"{count} lines written to {file}.")

@@ -1,0 +1,108 @@
+"""Exporting: SKUs, listings, counts, stock and the ledger as rows of a CSV file.
+
+The first three have the columns that `importing` and `counting` read, so a file that
+goes out can come back in. Read page by page: a long ledger needs no memory.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import iso
+from app.pipeline.counting import COUNTS
+from app.pipeline.importing import LISTINGS, SKUS
+from app.store import balances, history
+from app.store.balances import When
+from app.store.tables import channels, listings, skus
+
+PAGE = 500
+
+Line = Sequence[object]
+
+
+class Export(NamedTuple):
+    """What can be exported: its columns, and its lines as they were at a moment."""
+
+    columns: tuple[str, ...]
+    lines: Callable[[Connection, When], Iterator[Line]]
+
+
+def _skus(connection: Connection, _: When) -> Iterator[Line]:
+    query = sa.select(skus.c.sku, skus.c.name, skus.c.barcode).order_by(skus.c.sku)
+    for row in connection.execution_options(yield_per=PAGE).execute(query):
+        yield tuple(row)
+
+
+def _listings(connection: Connection, _: When) -> Iterator[Line]:
+    query = (
+        sa.select(
+            channels.c.key,
+            skus.c.sku,
+            listings.c.external_id,
+            listings.c.external_parent_id,
+        )
+        .join(channels, channels.c.id == listings.c.channel_id)
+        .join(skus, skus.c.id == listings.c.sku_id)
+        .where(listings.c.gone_at.is_(None))
+        .order_by(channels.c.key, skus.c.sku, listings.c.id)
+    )
+    for row in connection.execution_options(yield_per=PAGE).execute(query):
+        yield tuple(row)
+
+
+def _balances(connection: Connection, when: When) -> Iterator[Mapping[str, Any]]:
+    after = None
+    while page := balances.page(connection, when, limit=PAGE, after=after):
+        yield from page
+        after = page[-1]["sku"]
+
+
+def _counts(connection: Connection, when: When) -> Iterator[Line]:
+    counted_at = iso(when.now if when.at is None else when.at)
+    for stock in _balances(connection, when):
+        for spot in stock["locations"]:
+            yield stock["sku"], spot["location"], spot["on_hand"], counted_at
+
+
+_STATES = ("on_hand", *balances.SHOWN)
+
+
+def _stock(connection: Connection, when: When) -> Iterator[Line]:
+    for stock in _balances(connection, when):
+        for spot in stock["locations"]:
+            units = (spot[state] for state in _STATES)
+            yield stock["sku"], stock["name"], spot["location"], *units
+        if stock["unassigned"]:
+            promised = {"available": -stock["unassigned"]}
+            promised["committed"] = stock["unassigned"]
+            units = (promised.get(state, 0) for state in _STATES)
+            yield stock["sku"], stock["name"], "", *units
+
+
+_ENTRY = (
+    *("id", "occurred_at", "recorded_at", "sku", "kind", "quantity", "from_state"),
+    *("from_location", "to_state", "to_location", "event", "channel", "actor"),
+    *("reason", "reverses"),
+)
+
+
+def _ledger(connection: Connection, when: When) -> Iterator[Line]:
+    after = 0
+    while page := history.entries_after(connection, after, when.at, limit=PAGE):
+        for row in page:
+            told = dict(row) | {
+                name: iso(row[name]) for name in ("occurred_at", "recorded_at")
+            }
+            yield tuple(told[name] for name in _ENTRY)
+        after = page[-1]["id"]
+
+
+EXPORTS: Final[Mapping[str, Export]] = {
+    "skus": Export(SKUS, _skus),
+    "listings": Export(LISTINGS, _listings),
+    "counts": Export(COUNTS, _counts),
+    "stock": Export(("sku", "name", "location", *_STATES), _stock),
+    "ledger": Export(_ENTRY, _ledger),
+}

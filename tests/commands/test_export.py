@@ -1,0 +1,85 @@
+"""`onecount export`: what goes out can come back in, and harms no spreadsheet."""
+
+import csv
+
+import pytest
+
+from app.domain.instants import MINUTE, iso, now
+from tests.builders import JACKET, order, sale
+
+
+@pytest.fixture
+def shop(hub):
+    hub.locations("downtown", "depot")
+    hub.channel("web", mapped={"downtown": "1", "depot": "2"}, publish={})
+    hub.sku(JACKET)
+    hub.listing("web", JACKET, "jacket-ext")
+    hub.count(JACKET, "downtown", 10)
+    return hub
+
+
+def rows(said) -> list[list[str]]:
+    assert said.exit_code == 0, said.output
+    return list(csv.reader(said.stdout.splitlines()))
+
+
+def test_what_is_exported_can_be_imported(onecount, write, shop, ask, tmp_path) -> None:
+    before = ask("SELECT sku, name, barcode FROM skus")
+    for what in ("skus", "listings", "counts"):
+        path = str(tmp_path / f"{what}.csv")
+        assert f"1 lines written to {path}" in onecount("export", what, path).output
+        again = onecount("import", what, path)
+        assert again.exit_code == 0, again.output
+    assert ask("SELECT sku, name, barcode FROM skus") == before
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_stock_is_told_by_location_and_promises_without_one(onecount, shop) -> None:
+    shop.tell("web", order("1", "jacket-ext", 2, at=now()))
+    shop.tell("web", sale("2", "jacket-ext", 1, at=now(), location="1"))
+
+    header, *lines = rows(onecount("export", "stock"))
+
+    told = [dict(zip(header, line, strict=True)) for line in lines]
+    assert [(one["location"], one["available"], one["committed"]) for one in told] == [
+        ("downtown", "9", "0"),
+        ("", "-2", "2"),
+    ]
+
+
+def test_the_past_can_be_exported(onecount, shop) -> None:
+    before = iso(now() - MINUTE)
+    shop.tell("web", sale("2", "jacket-ext", 1, at=now(), location="1"))
+
+    assert rows(onecount("export", "counts", "--at", before))[1] == [
+        *(JACKET, "downtown", "10"),
+        before,
+    ]
+    assert rows(onecount("export", "counts"))[1][2] == "9"
+    assert len(rows(onecount("export", "ledger", "--at", before))) == 2
+    ledger = rows(onecount("export", "ledger"))
+    assert len(ledger) == 3
+    assert dict(zip(*(ledger[0], ledger[2]), strict=True))["kind"] == "shipped"
+
+
+def test_no_cell_is_a_formula_and_names_survive(onecount, write, ask, tmp_path) -> None:
+    names = ["=1+1", "+44", "-5", "@SUM(A1)", "'quoted", "plain"]
+    text = "".join(f'"{name}","{name}"\n' for name in names)
+    onecount("import", "skus", write("a.csv", f"sku,name\n{text}"))
+
+    path = str(tmp_path / "out.csv")
+    onecount("export", "skus", path)
+
+    with open(path, encoding="utf-8") as file:
+        cells = [cell for line in csv.reader(file) for cell in line]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+    assert onecount("import", "skus", path).exit_code == 0
+    found = {row[0] for row in ask("SELECT sku FROM skus")}
+    assert found == set(names)
+
+
+def test_a_time_without_a_zone_is_refused(onecount) -> None:
+    said = onecount("export", "stock", "--at", "yesterday")
+
+    assert said.exit_code == 2
+    assert "not a time with its zone" in said.output
