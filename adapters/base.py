@@ -118,6 +118,9 @@ class Adapter(ABC):
     """Writes are ordered by a time we give: `Wish.stamp` is used."""
     reads: ClassVar[bool] = False
     """`read` works: the channel's own numbers can be asked for."""
+    ignores: ClassVar[tuple[str, ...]] = ()
+    """What its messages tell of orders that another system copied in, as named in
+    `app.domain.ignoring`; `normalise` then gives their origin."""
     rereads: ClassVar[bool] = False
     """Its clock ticks whole seconds, so orders are read again when webhooks tie."""
     batch_limit: ClassVar[int] = 100

@@ -95,6 +95,7 @@ class Shop:
                 publish=publish,
                 authority=values.get("authority", {}),
                 ships_from=values.get("ships_from"),
+                ignore=values.get("ignore"),
                 now=now(),
             )
 

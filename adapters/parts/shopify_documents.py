@@ -104,6 +104,8 @@ fragment WholeOrder on Order {
   updatedAt
   cancelledAt
   test
+  sourceName
+  tags
   retailLocation { id }
   lineItems(first: 20) {
     nodes { ...Line }

@@ -115,6 +115,8 @@ def _as_webhook(order: dict[str, Any]) -> dict[str, Any]:
         "updated_at": order["updatedAt"],
         "cancelled_at": order["cancelledAt"],
         "test": order["test"],
+        "source_name": order.get("sourceName"),
+        "tags": order.get("tags"),
         "location_id": _id(order["retailLocation"]),
         "line_items": [_line(node) for node in order["lineItems"]["nodes"]],
         "fulfillments": [_fulfillment(one) for one in order["fulfillments"]],

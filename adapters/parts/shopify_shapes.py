@@ -72,6 +72,8 @@ class Order(Part):
     updated_at = Time(required=True)
     cancelled_at = optional(Time)
     test = optional(fields.Boolean)
+    source_name = optional(fields.Raw)
+    tags = optional(fields.Raw)
     location_id = optional(Name)
     line_items = Each(Line)
     fulfillments = Each(Fulfillment)

@@ -64,6 +64,7 @@ type Order implements Node {
   cancelledAt: DateTime
   test: Boolean!
   sourceName: String
+  tags: [String!]!
   retailLocation: Location
   lineItems(first: Int, after: String): LineItemConnection!
   fulfillments(first: Int): [Fulfillment!]!

@@ -42,6 +42,9 @@ LET_GO: Final = "let_go"
 REVERSED: Final = "reversed"
 """A fact was a mistake and counts as never said; `fact` is its key, `scope` its kind,
 `of` and `line` its own id and line. Case: the mistaken fact's own."""
+IGNORED: Final = "ignored"
+"""Whether an order is another system's copy, 1 or 0: then nothing that is said of it
+moves stock. `fact` is the version of the channel's rules. Case: the order."""
 OBSERVED: Final = "observed"
 """What the channel shows. Moves nothing."""
 WHOLE: Final = "whole"
@@ -140,6 +143,16 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an order came from, as far as its channel tells."""
+
+    order: str
+    number: str | None = None
+    source: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Normalised:
     """Everything one message says, in our words."""
 
@@ -153,6 +166,8 @@ class Normalised:
     other lines are applied, and the message is buried so that somebody sees these."""
     read: Read | None = None
     """Ask the channel, then normalise again with what was fetched."""
+    origin: Origin | None = None
+    """Which order this is about, and who made it."""
     disconnected: str | None = None
     """Set when the channel said good-bye: the reason, in words."""
 

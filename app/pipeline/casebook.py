@@ -212,11 +212,8 @@ class Casebook:
 
     def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
         """Note which lines an order has; False when something newer is known."""
-        case = self.whole(owner, order.order)
-        if case is None:
-            key = order_key(owner.key, order.order)
-            case = Case(None, key, "", owner.id, order.order_number, None)
-            self._add(case)
+        case = self.row(owner, order.order)
+        self.number(case, order.order_number)
         known = case.targets.get(WHOLE)
         if known is not None and known.version >= order.version:
             return False
@@ -226,6 +223,14 @@ class Casebook:
         )
         self.touch(case)
         return True
+
+    def row(self, owner: Place, order: str) -> Case:
+        """The order's own row; made when there is none yet."""
+        case = self.whole(owner, order)
+        if case is None:
+            case = Case(None, order_key(owner.key, order), "", owner.id, None, None)
+            self._add(case)
+        return case
 
     def lacks(self, owner: Place, event: StockEvent) -> bool:
         """Whether the channel has since told the whole order without this line."""
@@ -244,7 +249,8 @@ def _is_provisional(case: Case, owner: str) -> bool:
     All it holds was reported by others, or promised by a hold (version 0).
     """
     return all(
-        (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
+        name == kinds.IGNORED
+        or (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
         or (name.partition(":")[0] in FROM_HOLDS and target.version == 0)
         for name, target in case.targets.items()
     )

@@ -121,6 +121,7 @@ def _channel(table: Table, names: _Names) -> WantedChannel:
         publish=_publish(table, mapped, names),
         authority=_authority(table, names),
         ships_from=table.one_of("ships_from", names.locations, "location"),
+        ignore=_ignore(table, provider),
     )
     table.refuse_others()
     if provider:
@@ -225,6 +226,16 @@ def _authority(table: Table, names: _Names) -> dict[str, str]:
     shipped = inner.one_of("shipped", names.channels, "channel")
     inner.refuse_others()
     return {} if shipped is None else {"shipped": shipped}
+
+
+def _ignore(table: Table, provider: str | None) -> dict[str, list[str]]:
+    """What a copied order is known by: only what the provider's messages tell."""
+    inner = table.table("ignore")
+    told = adapters.get(provider).ignores if provider else tuple(inner.values)
+    for name in inner.values:
+        if name not in told:
+            inner.unknown(name, told, "mark of a copied order")
+    return {name: inner.words(name) or [] for name in told if name in inner.values}
 
 
 def _ask_adapter(table: Table, wanted: WantedChannel) -> None:

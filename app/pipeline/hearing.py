@@ -17,6 +17,7 @@ ORDER_KINDS = {
     kinds.WITHDRAWN,
     kinds.SHIPPED,
     kinds.RETURNED,
+    kinds.IGNORED,
 }
 REPORTED = {kinds.SHIPPED, kinds.RETURNED}
 """What other systems than the order's own channel report about it."""

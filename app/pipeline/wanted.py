@@ -28,6 +28,7 @@ class WantedChannel:
     publish: Mapping[str, Any] | None
     authority: Mapping[str, str]
     ships_from: str | None
+    ignore: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.channels import Channel
 from app.domain.errors import UnknownName
+from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
 from app.store import bulk, policies
 from app.store.marks import last_entry
@@ -64,6 +65,7 @@ def _channel(connection: Connection, vault: Vault, one: RowMapping) -> Channel:
         settings=json.loads(one["settings"]),
         secrets=vault.open_json(one["secrets"]),
         locations={row.code: row.external_id for row in mapped},
+        ignore=Ignore(json.loads(one["ignore"]), one["ignoring_since"]),
     )
 
 
@@ -143,6 +145,7 @@ def save(
     authority: Mapping[str, str],
     ships_from: str | None,
     now: Instant,
+    ignore: Mapping[str, Sequence[str]] | None = None,
 ) -> int:
     """Insert or replace a channel's configuration; return its id.
 
@@ -155,9 +158,10 @@ def save(
         "secrets": vault.seal_json({name: list(v) for name, v in secrets.items()}),
         "publish": None if publish is None else json.dumps(dict(publish)),
         "authority": json.dumps(dict(authority)),
+        "ignore": json.dumps(dict(ignore or {})),
         "ships_from": ships_from,
     }
-    channel_id = _insert_or_change(connection, key, values)
+    channel_id = _insert_or_change(connection, key, values, now)
     _map_locations(connection, channel_id, mapped)
     if len(mapped) != 1:
         _ensure_unassigned(connection, channel_id, key)
@@ -167,10 +171,13 @@ def save(
 
 
 def _insert_or_change(
-    connection: Connection, key: str, values: Mapping[str, Any]
+    connection: Connection, key: str, values: Mapping[str, Any], now: Instant
 ) -> int:
-    query = sa.select(channels.c.id, channels.c.publish).where(channels.c.key == key)
+    columns = (channels.c.id, channels.c.publish, channels.c.ignore)
+    query = sa.select(*columns).where(channels.c.key == key)
     known = connection.execute(query).first()
+    if values["ignore"] != ("{}" if known is None else known.ignore):
+        values = {**values, "ignoring_since": now}
     if known is None or known.publish is None:
         # All that it publishes is wanted anyway: what was before need not be marked.
         values = {**values, "marked_to": last_entry(connection)}

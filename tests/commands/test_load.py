@@ -161,6 +161,20 @@ authority = { shipped = "wbe" }
     assert ask("SELECT count(*) FROM locations") == [(0,)]
 
 
+def test_what_copied_orders_are_known_by_is_loaded_and_taken_back(loaded, hub) -> None:
+    marks = 'ignore = { tags = ["amazon"], sources = "580111", order_prefix = "AMZ-" }'
+    answer = loaded(SHOP.replace('ships_from = "depot"', marks))
+
+    assert answer.exit_code == 0, answer.output
+    assert channel(hub, "web").ignore.marks == {
+        "tags": ["amazon"],
+        "sources": ["580111"],
+        "order_prefix": ["AMZ-"],
+    }
+    assert loaded(SHOP).exit_code == 0
+    assert channel(hub, "web").ignore.marks == {}
+
+
 def test_a_from_that_a_mapping_channel_does_not_map_is_an_error(loaded) -> None:
     text = SHOP.replace('from = ["downtown"]', 'from = ["attic"]')
     answer = loaded('[[location]]\ncode = "attic"\n' + text)
@@ -179,6 +193,15 @@ def test_a_from_that_a_mapping_channel_does_not_map_is_an_error(loaded) -> None:
         (('base_url = "http://127.0.0.1:9101"', 'base_url = "x"'), "base_url: 'x'"),
         (('secrets = { api_key = "k" }', "publish = true"), "shows no stock"),
         (('secrets = { api_key = "k" }', ""), "ShipStation needs secrets.api_key"),
+        (
+            ('ships_from = "depot"', 'ignore = { tag = ["amazon"] }'),
+            "ignore: unknown mark of a copied order 'tag'; did you mean 'tags'?",
+        ),
+        (
+            ('secrets = { api_key = "k" }', 'ignore = { tags = ["amazon"] }'),
+            "unknown mark of a copied order 'tags'",
+        ),
+        (('ships_from = "depot"', 'ignore = { tags = [""] }'), "ignore.tags: is empty"),
         (('ships_from = "depot"', 'ships_from = "cellar"'), "unknown location 'cell"),
         (('custodian = "web"', 'custodian = "wms"'), "unknown channel 'wms'"),
         (('[[channel]]\nkey = "parcels"', '[channel]\nkey = "parcels"'), "line"),
