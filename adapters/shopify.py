@@ -72,6 +72,7 @@ class Shopify(Adapter):
     compares = True
     reads = True
     rereads = True
+    tells_payment = True
     ignores = ("tags", "sources", "order_prefix")
     batch_limit = 250
 

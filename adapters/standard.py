@@ -49,6 +49,7 @@ class Standard(Adapter):
         "to": True,
         "order": True,
         "channel": True,
+        "paid": True,
         "of": True,
         "scope": True,
         "lines": {
@@ -60,6 +61,8 @@ class Standard(Adapter):
         },
     }
     sends_numbers_for_skus = True
+    tells_payment = True
+    publishing_needs = ("push_url",)
     ignores = ("order_prefix",)
 
     @classmethod

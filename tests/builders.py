@@ -96,6 +96,7 @@ class Shop:
                 authority=values.get("authority", {}),
                 ships_from=values.get("ships_from"),
                 ignore=values.get("ignore"),
+                orders=values.get("orders"),
                 now=now(),
             )
 

@@ -104,6 +104,7 @@ fragment WholeOrder on Order {
   updatedAt
   cancelledAt
   test
+  displayFinancialStatus
   sourceName
   tags
   retailLocation { id }

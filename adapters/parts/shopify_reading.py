@@ -115,6 +115,7 @@ def _as_webhook(order: dict[str, Any]) -> dict[str, Any]:
         "updated_at": order["updatedAt"],
         "cancelled_at": order["cancelledAt"],
         "test": order["test"],
+        "financial_status": str(order.get("displayFinancialStatus") or "").lower(),
         "source_name": order.get("sourceName"),
         "tags": order.get("tags"),
         "location_id": _id(order["retailLocation"]),

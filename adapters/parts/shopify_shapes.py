@@ -72,6 +72,7 @@ class Order(Part):
     updated_at = Time(required=True)
     cancelled_at = optional(Time)
     test = optional(fields.Boolean)
+    financial_status = optional(fields.String)
     source_name = optional(fields.Raw)
     tags = optional(fields.Raw)
     location_id = optional(Name)

@@ -78,7 +78,18 @@ def refuse_twins(lines: list[Any]) -> None:
 def scope_of(topic: str, body: dict[str, Any]) -> str | None:
     if topic == "sale":
         return events.AT_ONCE
+    if topic == "order":
+        return _scope_of_order(body)
     return _scope(body) if topic == "count" else None
+
+
+def _scope_of_order(body: dict[str, Any]) -> str | None:
+    paid = body.get("paid")
+    if paid is None or paid is True:
+        return None
+    if paid is False:
+        return events.NOT_PAID
+    raise MalformedPayload(f"paid: {shown(paid)} is not true or false")
 
 
 def _scope(body: dict[str, Any]) -> str | None:

@@ -92,7 +92,8 @@ class Casebook:
         event = said.event
         exact = self._cases.get(said.case_key, {})
         same = exact.get(line_name(said, sku_id))
-        if event.kind not in ORDER_KINDS or not said.is_foreign:
+        is_ours = event.kind == kinds.LAPSED
+        if event.kind not in ORDER_KINDS or not said.is_foreign or is_ours:
             return [same] if same is not None else []
         told = [
             case
@@ -263,17 +264,20 @@ def _holds_return(case: Case) -> bool:
 def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:
     """Share a report about several lines of one SKU among them, in their order.
 
-    Each line takes what it placed; what is left over goes to the last.
+    Each line takes what it placed; what is left over goes to the last. A payment is of
+    all of them.
     """
-    if len(found) == 1:
-        return [target]
+    if len(found) == 1 or name in kinds.PAYMENT:
+        return [target] * len(found)
     left, shares = target.quantity, []
     for case in found:
         placed = case.targets.get(kinds.PLACED)
         others = sum(
             known.quantity
             for fact, known in case.targets.items()
-            if fact != name and fact.rpartition(":")[0] == name.rpartition(":")[0]
+            if ":" in name
+            and fact != name
+            and fact.rpartition(":")[0] == name.rpartition(":")[0]
         )
         room = max(0, (placed.quantity if placed else 0) - others)
         shares.append(target._replace(quantity=min(left, room)))

@@ -14,7 +14,7 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import Instant
 from app.domain.targets import Target
-from app.pipeline import checkpoints, copies, flagging, observing
+from app.pipeline import checkpoints, copies, flagging, observing, paying
 from app.pipeline.casebook import FROM_HOLDS, Casebook, shared
 from app.pipeline.eventlog import EventLog
 from app.pipeline.hearing import ORDER_KINDS, Said, fact_name, hear
@@ -165,7 +165,7 @@ class Decider:
         if meant.to_location_id is not None:
             return meant.to_location_id, None
         extra, waits = detail(self.names, said.channel, said.event)
-        if isinstance(extra, int):
+        if said.event.kind == kinds.TRANSFERRED and isinstance(extra, int):
             said.verdict.meant = meant._replace(to_location_id=extra)
         return extra, waits
 
@@ -180,6 +180,11 @@ class Decider:
         return self.book.lacks(channel, event)
 
     def _set(self, said: Said, case: Case, name: str, target: Target) -> None:
+        if name in kinds.PAYMENT:
+            is_other = paying.take(self.book, said, case, name, target)
+            if is_other:
+                self._change(said, case)
+            return
         if self._is_news(said, case.targets.get(name), target):
             case.targets[name] = target
             if name == kinds.PLACED and target.version:

@@ -18,6 +18,7 @@ ORDER_KINDS = {
     kinds.SHIPPED,
     kinds.RETURNED,
     kinds.IGNORED,
+    *kinds.PAYMENT,
 }
 REPORTED = {kinds.SHIPPED, kinds.RETURNED}
 """What other systems than the order's own channel report about it."""

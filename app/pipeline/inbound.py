@@ -24,6 +24,7 @@ from app.pipeline import listings
 from app.pipeline.apply import apply
 from app.pipeline.copies import A_COPY
 from app.pipeline.house import House, HouseKeeper
+from app.pipeline.paying import with_payment
 from app.pipeline.told import PARKED, QUARANTINED, Told, Verdict
 from app.store import channels as channel_store, inbox as store, incidents
 from app.store.engine import applying, is_sqlite, reading, writing
@@ -107,7 +108,8 @@ class Inbound:
         rows = connection.execute(query).mappings().all()
         opened = [self._open(connection, row) for row in rows]
         good = [one for one in opened if one.said is not None]
-        applied = apply(connection, house, [_told(one) for one in good], now)
+        told = [with_payment(house, _told(one)) for one in good]
+        applied = apply(connection, house, told, now)
         for one, verdicts in zip(good, applied.verdicts, strict=True):
             one.verdicts = verdicts
             self._read_again(connection, one, now)

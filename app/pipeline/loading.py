@@ -96,6 +96,7 @@ def _write(
             authority=one.authority,
             ships_from=one.ships_from,
             ignore=one.ignore,
+            orders=one.orders,
             now=now,
         )
     channels.touch(connection, now)
@@ -137,7 +138,7 @@ def _follow(
 def _differs(before: State, after: State, key: str) -> bool:
     names = (
         *_FOLLOWED,
-        *("publish", "locations", "authority", "ships_from", "ignore"),
+        *("publish", "locations", "authority", "ships_from", "ignore", "orders"),
     )
     return any(before[key][name] != after[key][name] for name in names)
 

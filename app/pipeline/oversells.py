@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant, iso
 from app.domain.shown import sellable, unserved
-from app.domain.states import AVAILABLE, COMMITTED, CUSTOMER
+from app.domain.states import AVAILABLE, COMMITTED, CUSTOMER, RESERVED
 from app.pipeline import desired
-from app.pipeline.hearing import case_key
+from app.pipeline.hearing import ORDER_KINDS, case_key
 from app.pipeline.house import API, House
 from app.pipeline.told import event_of
 from app.store import cases, incidents
@@ -28,6 +28,11 @@ _LOOKED_AT = 100
 """Ledger entries searched for the newest orders."""
 _TOLD = 20
 """Orders told of at most."""
+_WORDS: Final = {
+    COMMITTED: "promised",
+    RESERVED: "not paid yet",
+    CUSTOMER: "handed over",
+}
 
 
 def suspects(
@@ -131,7 +136,8 @@ def _orders(
             ledger.c.sku_id == sku_id,
             ledger.c.from_state == AVAILABLE,
             ledger.c.from_location_id.in_(places),
-            ledger.c.to_state.in_((COMMITTED, CUSTOMER)),
+            ledger.c.to_state.in_((COMMITTED, RESERVED, CUSTOMER)),
+            stock_events.c.kind.in_(ORDER_KINDS),
         )
         .order_by(ledger.c.occurred_at.desc(), ledger.c.id.desc())
         .limit(_LOOKED_AT)
@@ -153,7 +159,7 @@ def _orders(
             "occurred_at": iso(event.occurred_at),
         }
         for key, (owner, event) in found.items()
-        for state, word in ((COMMITTED, "promised"), (CUSTOMER, "handed over"))
+        for state, word in _WORDS.items()
         if units.get((key, state), 0) > 0
     )
     return list(islice(orders, _TOLD))
@@ -213,7 +219,7 @@ def _cancelling(orders: Collection[dict[str, Any]], units: int) -> list[dict[str
     """The newest promises, until nothing is short any more."""
     ways: list[dict[str, Any]] = []
     for order in orders:
-        if units > 0 and order["state"] == "promised":
+        if units > 0 and order["state"] != _WORDS[CUSTOMER]:
             part = min(units, order["units"])
             units -= part
             ways.append(

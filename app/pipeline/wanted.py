@@ -29,6 +29,7 @@ class WantedChannel:
     authority: Mapping[str, str]
     ships_from: str | None
     ignore: Mapping[str, Sequence[str]]
+    orders: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ def save(
     ships_from: str | None,
     now: Instant,
     ignore: Mapping[str, Sequence[str]] | None = None,
+    orders: Mapping[str, int] | None = None,
 ) -> int:
     """Insert or replace a channel's configuration; return its id.
 
@@ -159,6 +160,7 @@ def save(
         "publish": None if publish is None else json.dumps(dict(publish)),
         "authority": json.dumps(dict(authority)),
         "ignore": json.dumps(dict(ignore or {})),
+        "orders": json.dumps(dict(orders or {})),
         "ships_from": ships_from,
     }
     channel_id = _insert_or_change(connection, key, values, now)
@@ -173,11 +175,12 @@ def save(
 def _insert_or_change(
     connection: Connection, key: str, values: Mapping[str, Any], now: Instant
 ) -> int:
-    columns = (channels.c.id, channels.c.publish, channels.c.ignore)
-    query = sa.select(*columns).where(channels.c.key == key)
-    known = connection.execute(query).first()
+    known = connection.execute(sa.select(channels).where(channels.c.key == key)).first()
     if values["ignore"] != ("{}" if known is None else known.ignore):
         values = {**values, "ignoring_since": now}
+    if known is not None and known.orders != "{}" and values["orders"] == "{}":
+        # Orders may still wait for a payment: that it came must go on being told.
+        values = {**values, "orders": json.dumps({"until_paid": 0})}
     if known is None or known.publish is None:
         # All that it publishes is wanted anyway: what was before need not be marked.
         values = {**values, "marked_to": last_entry(connection)}
