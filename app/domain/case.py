@@ -51,6 +51,13 @@ def doubtful_returns(targets: Targets, rules: Rules) -> order_line.Doubtful:
     return order_line.doubtful(_by_kind(targets), rules)
 
 
+def assumed_shipments(targets: Targets, rules: Rules) -> dict[int, int]:
+    """Units handed over from where it is only assumed that they left, by location."""
+    if events.IGNORED in targets:
+        return {}
+    return order_line.assumed(_by_kind(targets), rules)
+
+
 def _by_kind(targets: Targets) -> order_line.Facts:
     facts: order_line.Facts = {}
     for name, target in targets.items():

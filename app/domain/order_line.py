@@ -8,6 +8,7 @@ that, → reserved (see `payment`).
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events, states
@@ -81,6 +82,21 @@ def doubtful(facts: Facts, rules: Rules) -> Doubtful:
         elif report.quantity > counted:
             surplus[report.location] += report.quantity - counted
     return Doubtful(unlinked, surplus)
+
+
+def assumed(facts: Facts, rules: Rules) -> dict[int, int]:
+    """What left a location that neither the shipment nor the promise named."""
+    found: dict[int, int] = defaultdict(int)
+    is_known = _leaves_from(facts, replace(rules, ships_from=None)) is not None
+    if is_known:
+        return found
+    unplaced = {
+        name for name, one in facts.get(events.SHIPPED, ()) if one.location is None
+    }
+    for report in _shipments(facts, rules.ships_from, rules):
+        if report.name in unplaced and report.quantity:
+            found[report.location] += report.quantity
+    return found
 
 
 def _payment(facts: Facts) -> dict[str, Target]:

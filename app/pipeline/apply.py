@@ -57,7 +57,8 @@ def apply(
     entries, suspects = _entries(connection, changes), set[int]()
     applied.wake = post(connection, house, entries, now, suspects)
     paying.follow(connection, book.changed.values(), now)
-    flagging.flag_returns(connection, house, decider.book.with_returns(), now)
+    flagging.flag_cases(connection, house, book.doubted(), now)
+    flagging.settle(connection, decider.settled, now)
     applied.wake |= checkpoints.count_all(
         connection, house, decider.counts, now, suspects
     )

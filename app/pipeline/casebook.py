@@ -30,8 +30,8 @@ class Casebook:
         self._cases: dict[str, dict[str, Case]] = {}
         self._numbers: dict[str, list[Case]] = {}
         self.changed: dict[int, Case] = {}
-        self._returned: set[int] = set()
-        """Cases (by identity) that held a return when they were opened."""
+        self._doubted: set[int] = set()
+        """Cases (by identity) that held something doubtful when they were opened."""
         self._waits = False
         """Whether returns were opened that wait for a channel's order."""
 
@@ -69,8 +69,8 @@ class Casebook:
         self._cases.setdefault(case.case_key, {})[case.line] = case
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
-        if _holds_return(case):
-            self._returned.add(id(case))
+        if _holds_doubt(case):
+            self._doubted.add(id(case))
             self._waits = self._waits or only_waits(case)
 
     def whole(self, owner: Place, order: str) -> Case | None:
@@ -203,12 +203,13 @@ class Casebook:
         """Remember that a case changed and must be posted and written."""
         self.changed[id(case)] = case
 
-    def with_returns(self) -> list[Case]:
-        """The changed cases that hold a return, or did before they changed."""
+    def doubted(self) -> list[Case]:
+        """The changed cases that hold a return or a shipment without a location, or
+        did before they changed."""
         return [
             case
             for case in self.changed.values()
-            if id(case) in self._returned or _holds_return(case)
+            if id(case) in self._doubted or _holds_doubt(case)
         ]
 
     def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
@@ -257,8 +258,12 @@ def _is_provisional(case: Case, owner: str) -> bool:
     )
 
 
-def _holds_return(case: Case) -> bool:
-    return any(name.startswith(kinds.RETURNED) for name in case.targets)
+def _holds_doubt(case: Case) -> bool:
+    return any(
+        name.startswith(kinds.RETURNED)
+        or (target.location is None and name.startswith(kinds.SHIPPED))
+        for name, target in case.targets.items()
+    )
 
 
 def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:

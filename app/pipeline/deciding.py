@@ -56,6 +56,8 @@ class Decider:
         """Case (by identity) → the last thing said that changed it."""
         self.counts: list[checkpoints.Count] = []
         self.seen: list[observing.Observation] = []
+        self.settled: set[str] = set()
+        """Keys of which a higher version is known now."""
 
     def decide(self, told: Told, heard: Sequence[Said]) -> None:
         """Decide every event of one message, and the orders it told whole."""
@@ -151,8 +153,6 @@ class Decider:
             found = [made]
         if said.by_sku:
             self._report(said, found, name, target)
-        elif len(found) == 1:
-            self._set(said, found[0], name, target)
         else:
             for case, part in zip(found, shared(found, name, target), strict=True):
                 self._set(said, case, name, part)
@@ -181,8 +181,7 @@ class Decider:
 
     def _set(self, said: Said, case: Case, name: str, target: Target) -> None:
         if name in kinds.PAYMENT:
-            is_other = paying.take(self.book, said, case, name, target)
-            if is_other:
+            if paying.take(self.book, said, case, name, target):
                 self._change(said, case)
             return
         if self._is_news(said, case.targets.get(name), target):
@@ -205,7 +204,10 @@ class Decider:
             found[0].targets[name] = target
 
     def _is_news(self, said: Said, known: Target | None, target: Target) -> bool:
-        if known is None or known.version < target.version:
+        if known is None:
+            return True
+        if known.version < target.version:
+            self.settled.add(said.verdict.key)
             return True
         if ties(said, known, target):
             said.verdict.verdict = SUPERSEDED

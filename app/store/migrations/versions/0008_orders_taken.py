@@ -1,5 +1,7 @@
 """How a channel's orders are taken: held until they are paid, or ignored as copies.
 
+Doubtful returns are followed from now on, as oversells are.
+
 Revision ID: 0008
 Revises: 0007
 """
@@ -25,6 +27,10 @@ def upgrade() -> None:
         sa.Column("ignoring_since", BIG, nullable=False, server_default="0"),
     )
     op.add_column("holds", sa.Column("line_key", sa.Text(), nullable=True))
+    op.execute(
+        "UPDATE incidents SET units = 1 WHERE closed_at IS NULL "
+        "AND kind IN ('unlinked_return', 'surplus_return')"
+    )
     op.create_index("ix_holds_line_key", "holds", ["line_key"], unique=True)
 
 
