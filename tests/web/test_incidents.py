@@ -33,13 +33,13 @@ def test_a_person_resolves_it_once(api, oversold):
 
 
 def test_goods_sold_before_counting_began_are_dismissed_with_one_call(api, shop):
-    back = returned("OLD-1", JACKET, 1, at=now(), location="downtown")
-    shop.tell("web", back)
+    back = returned("OLD-1", JACKET, 1, at=now(), location="1")
+    shop.tell("till", back)
     [found] = api.get("/incidents?kind=surplus_return")["items"]
     assert "sold before this count began" in found["message"]
 
     api.post(f"/incidents/{found['id']}/resolve", {"note": "old goods"}, status=200)
-    shop.tell("web", back | {"version": now()})
+    shop.tell("till", back | {"version": now()})
 
     [found] = api.get("/incidents?kind=surplus_return")["items"]
     assert (found["state"], found["resolution"]) == ("resolved", "old goods")
