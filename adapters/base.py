@@ -112,12 +112,19 @@ class Adapter(ABC):
     keeps: ClassVar[Shape]
     """The fields of a webhook's body that are stored. No personal data."""
     publishes: ClassVar[bool] = True
+    publishing_needs: ClassVar[tuple[str, ...]] = ()
+    """Settings without which a channel may listen but not publish."""
     compares: ClassVar[bool] = False
     """The write is a compare-and-set: `Wish.expected` is used."""
     stamps: ClassVar[bool] = False
     """Writes are ordered by a time we give: `Wish.stamp` is used."""
     reads: ClassVar[bool] = False
     """`read` works: the channel's own numbers can be asked for."""
+    ignores: ClassVar[tuple[str, ...]] = ()
+    """What its messages tell of orders that another system copied in, as named in
+    `app.domain.ignoring`; `normalise` then gives their origin."""
+    tells_payment: ClassVar[bool] = False
+    """Its orders tell whether they are paid: `placed` has the scope `NOT_PAID` if not."""
     rereads: ClassVar[bool] = False
     """Its clock ticks whole seconds, so orders are read again when webhooks tie."""
     batch_limit: ClassVar[int] = 100

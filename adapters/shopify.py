@@ -23,13 +23,14 @@ import shopify
 from shopify.utils.shop_url import sanitize_shop_domain
 
 from adapters.base import Adapter, SignedRequest
-from adapters.http import Http
+from adapters.http import Http, scrub
 from adapters.parts import (
     shopify_orders as orders,
     shopify_quantities as quantities,
     shopify_reading as reading,
 )
 from adapters.parts.shopify_client import API_VERSION, Admin
+from adapters.parts.shopify_origin import origin
 from adapters.parts.shopify_topics import KEPT, READ_ORDER, TOPICS
 from adapters.signatures import HmacBody
 from app.domain.channels import Channel, Outcome, Reading as Shown, Wish
@@ -71,6 +72,8 @@ class Shopify(Adapter):
     compares = True
     reads = True
     rereads = True
+    tells_payment = True
+    ignores = ("tags", "sources", "order_prefix")
     batch_limit = 250
 
     def __init__(self, channel: Channel, http: Http) -> None:
@@ -105,6 +108,13 @@ class Shopify(Adapter):
 
     # -- receiving -----------------------------------------------------------
 
+    def document(self, body: bytes) -> Any:
+        """Also: tags are free text, so whatever looks like an address goes."""
+        kept = super().document(body)
+        if isinstance(kept, dict) and isinstance(kept.get("tags"), str):
+            kept["tags"] = scrub(kept["tags"])
+        return kept
+
     def verify(self, request: SignedRequest) -> None:
         super().verify(request)
         # One app secret signs for every shop that installed the app.
@@ -126,8 +136,10 @@ class Shopify(Adapter):
         if message.topic not in TOPICS:
             return Normalised(ignored=(f"{message.topic or 'This'} moves no stock.",))
         said = TOPICS[message.topic](message)
+        made_by = origin(message.fetched) or origin(message.document)
         if message.fetched is not None:
-            return _with_fetched(said, message)
+            return replace(_with_fetched(said, message), origin=made_by)
+        said = replace(said, origin=made_by)
         return said if said.read is None else self._asking(said)
 
     def _asking(self, said: Normalised) -> Normalised:

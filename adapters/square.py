@@ -82,6 +82,7 @@ class Square(Adapter):
     }
     stamps = True
     reads = True
+    tells_payment = True
 
     @classmethod
     def check(cls, channel: Channel) -> None:

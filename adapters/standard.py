@@ -7,49 +7,26 @@ hand, because this is the busiest way in and a schema costs a hundred times as m
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from adapters.addresses import address_problem
 from adapters.base import Adapter, SignedRequest
-from adapters.checks import LARGEST, instant, name, quantity, shown, version
+from adapters.checks import instant, name, shown, version
 from adapters.http import Answer, scrub
+from adapters.parts.standard_lines import (
+    OF_ORDERS,
+    TYPES,
+    Type,
+    event_of,
+    refuse_twins,
+    scope_of,
+)
 from adapters.signatures import StandardWebhooks, header, is_broken
-from app.domain import events, instants
+from app.domain import instants
 from app.domain.channels import ACCEPTED, REJECTED, Channel, Outcome, Wish
 from app.domain.errors import BadConfiguration, GiveUp, MalformedPayload
-from app.domain.events import Message, Normalised, StockEvent
-
-
-class _Type(NamedTuple):
-    """What one `type` sets, and which fields it needs besides the lines."""
-
-    kind: str
-    needs: tuple[str, ...] = ("id",)
-    lowest: int = 0
-    dispositions: tuple[str, ...] = ()
-
-
-_RETURNABLE = (events.SELLABLE, events.INSPECT, events.DAMAGED)
-_TYPES: Mapping[str, _Type] = {
-    "order": _Type(events.PLACED, ("order",)),
-    "cancellation": _Type(events.RELEASED, ("order",)),
-    # A till's receipt is its order: `order` or, failing that, `id`.
-    "sale": _Type(events.SHIPPED, ()),
-    "shipment": _Type(events.SHIPPED, ("order", "id")),
-    "return": _Type(events.RETURNED, ("id",), dispositions=_RETURNABLE),
-    "receipt": _Type(events.RECEIVED),
-    "expected": _Type(events.EXPECTED),
-    "transfer": _Type(events.TRANSFERRED, ("id", "to")),
-    "adjustment": _Type(
-        events.ADJUSTED,
-        lowest=-LARGEST,
-        dispositions=(events.DAMAGED, events.SCRAP),
-    ),
-    "count": _Type(events.COUNTED),
-    # A till may well show fewer than none.
-    "observation": _Type(events.OBSERVED, (), lowest=-LARGEST),
-}
+from app.domain.events import Message, Normalised, Origin
 
 
 class Standard(Adapter):
@@ -72,6 +49,7 @@ class Standard(Adapter):
         "to": True,
         "order": True,
         "channel": True,
+        "paid": True,
         "of": True,
         "scope": True,
         "lines": {
@@ -83,6 +61,9 @@ class Standard(Adapter):
         },
     }
     sends_numbers_for_skus = True
+    tells_payment = True
+    publishing_needs = ("push_url",)
+    ignores = ("order_prefix",)
 
     @classmethod
     def check(cls, channel: Channel) -> None:
@@ -121,9 +102,9 @@ class Standard(Adapter):
         """One stock event per line; a bad line holds none of the others back."""
         body = message.document
         if not message.topic:
-            known = ", ".join(_TYPES)
+            known = ", ".join(TYPES)
             raise MalformedPayload(f"type: name what happened, one of {known}")
-        what = _TYPES.get(message.topic)
+        what = TYPES.get(message.topic)
         if what is None:
             return Normalised(
                 ignored=(f"type {shown(message.topic)} is none that we know",)
@@ -132,18 +113,24 @@ class Standard(Adapter):
         lines = body.get("lines")
         if not isinstance(lines, list) or not lines:
             raise MalformedPayload("lines: give a list with at least one line")
-        _refuse_twins(lines)
+        refuse_twins(lines)
         told, bad = [], []
         for at, line in enumerate(lines):
             try:
-                told.append(_event(line, f"lines[{at}]", what, shared))
+                told.append(event_of(line, f"lines[{at}]", what, shared))
             except MalformedPayload as error:
                 bad.append(error)
         if not told:
             raise bad[0]
-        return Normalised(tuple(told), bad=tuple(map(str, bad)))
+        order = shared["order"]
+        own = order is not None and not shared["order_channel"]
+        return Normalised(
+            tuple(told),
+            bad=tuple(map(str, bad)),
+            origin=Origin(order) if own else None,
+        )
 
-    def _shared(self, body: Any, topic: str, what: _Type) -> dict[str, Any]:
+    def _shared(self, body: Any, topic: str, what: Type) -> dict[str, Any]:
         """What all lines of a message have in common, as fields of their events."""
         for field in what.needs:
             if body.get(field) is None:
@@ -164,11 +151,11 @@ class Standard(Adapter):
             "version": version(body, occurred_at),
             "place": name(body, "location"),
             "to_place": name(body, "to") if topic == "transfer" else None,
-            "order": order if what.kind in _OF_ORDERS else None,
+            "order": order if what.kind in OF_ORDERS else None,
             "order_channel": None if channel == self.channel.key else channel,
             "fact": fact,
             "of": name(body, "of") if topic == "receipt" else None,
-            "scope": _scope_of(topic, body),
+            "scope": scope_of(topic, body),
         }
 
     # -- publishing ----------------------------------------------------------
@@ -216,70 +203,6 @@ class Standard(Adapter):
                 reason = self.http.quote(str(row.get("reason") or "no reason given"))
                 return Outcome(wish.publication_id, REJECTED, reason)
         return Outcome(wish.publication_id, ACCEPTED)
-
-
-_OF_ORDERS = {events.PLACED, events.RELEASED, events.SHIPPED, events.RETURNED}
-
-
-def _event(line: Any, at: str, what: _Type, shared: dict[str, Any]) -> StockEvent:
-    if not isinstance(line, dict):
-        raise MalformedPayload(f"{at}: give an object with id, sku and quantity")
-    for field in ("sku",) if what.kind == events.OBSERVED else ("id", "sku"):
-        if line.get(field) is None:
-            raise MalformedPayload(f"{at}.{field}: missing; each line needs one")
-    if what.kind == events.ADJUSTED and line.get("reason") is None:
-        raise MalformedPayload(f"{at}.reason: missing; say why the stock is adjusted")
-    return StockEvent(
-        kind=what.kind,
-        quantity=quantity(line, at, what.lowest),
-        sku=name(line, "sku", at),
-        line=name(line, "id", at),
-        disposition=_disposition(line, at, what),
-        reason=name(line, "reason", at) if what.kind == events.ADJUSTED else None,
-        **shared,
-    )
-
-
-def _refuse_twins(lines: list[Any]) -> None:
-    """Two lines under one id would be two targets for one key."""
-    seen: dict[str, int] = {}
-    for at, line in enumerate(lines):
-        given = line.get("id") if isinstance(line, dict) else None
-        if isinstance(given, str | int):
-            first = seen.setdefault(str(given), at)
-            if first != at:
-                raise MalformedPayload(
-                    f"lines[{at}].id: lines[{first}] has it already; "
-                    "each line needs its own"
-                )
-
-
-def _scope_of(topic: str, body: dict[str, Any]) -> str | None:
-    if topic == "sale":
-        return events.AT_ONCE
-    return _scope(body) if topic == "count" else None
-
-
-def _scope(body: dict[str, Any]) -> str | None:
-    given = body.get("scope")
-    if given is None or given == events.SELLABLE:
-        return given
-    raise MalformedPayload(
-        f"scope: {shown(given)} is not `sellable`; leave it out to count everything"
-    )
-
-
-def _disposition(line: dict[str, Any], at: str, what: _Type) -> str | None:
-    if not what.dispositions:
-        return None
-    given = line.get("disposition")
-    if given is None:
-        return events.SELLABLE if what.kind == events.RETURNED else None
-    if given in what.dispositions:
-        return str(given)
-    raise MalformedPayload(
-        f"{at}.disposition: {shown(given)} is not one of {', '.join(what.dispositions)}"
-    )
 
 
 def _refused(answer: Answer) -> list[dict[str, Any]]:

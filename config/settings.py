@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import validate
 
+from config.first_login import first_login
 from config.keys import local_secret_key
 from config.reading import PREFIX, ConfigurationError, Reader, between
 
@@ -103,9 +104,8 @@ class Settings:
             **_stores(env, data_dir),
             **_address(env),
             **_logging(env),
-            "admin_email": env.str("ADMIN_EMAIL", None),
-            "admin_password": env.str("ADMIN_PASSWORD", None),
             "alerts": tuple(map(str.strip, env.list("ALERTS", []))),
+            **first_login(env),
             **_limits(env),
         }
         _check_lease(env, values)

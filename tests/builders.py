@@ -95,6 +95,8 @@ class Shop:
                 publish=publish,
                 authority=values.get("authority", {}),
                 ships_from=values.get("ships_from"),
+                ignore=values.get("ignore"),
+                orders=values.get("orders"),
                 now=now(),
             )
 

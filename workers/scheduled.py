@@ -6,7 +6,7 @@ Redis may lose everything it holds: a round later all of it is known again.
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, SECOND, Instant, now
-from app.pipeline import claims
+from app.pipeline import claims, oversells
 from app.pipeline.marking import mark_all
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
@@ -17,7 +17,7 @@ PATIENCE: Instant = 2 * SECOND
 
 
 def sweep(mine: Hands) -> None:
-    """Mark what was not marked, wake every lane with work, end holds that are over."""
+    """Mark what was not marked, wake every lane with work, end what is over."""
     moment = now()
     for lane in mark_all(mine.engine, moment):
         mine.wakes.wake(lane)
@@ -25,6 +25,7 @@ def sweep(mine: Hands) -> None:
         mine.wakes.wake(lane, slow=slow, force=True)
     for lane in claims.expire_holds(mine.engine, moment):
         mine.wakes.wake(lane)
+    oversells.review(mine.engine, moment)
 
 
 def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:

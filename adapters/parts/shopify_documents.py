@@ -104,6 +104,9 @@ fragment WholeOrder on Order {
   updatedAt
   cancelledAt
   test
+  displayFinancialStatus
+  sourceName
+  tags
   retailLocation { id }
   lineItems(first: 20) {
     nodes { ...Line }

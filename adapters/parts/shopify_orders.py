@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.parts.shopify_routing import item, routed
 from adapters.parts.shopify_shapes import FULFILLMENT, ORDER, REFUND
 from adapters.shapes import load
 from app.domain.errors import MalformedPayload
 from app.domain.events import (
+    NOT_PAID,
     PLACED,
     RETURNED,
-    ROUTED,
     SELLABLE,
     SHIPPED,
     WITHDRAWN,
@@ -45,7 +46,11 @@ https://shopify.dev/docs/api/admin-graphql/2026-10/enums/FulfillmentStatus
 _BACK = ("return", "legacy_restock")
 _RESTOCKED, _NOT_RESTOCKED = "cancel", "no_restock"
 
-_ROUTING_OVER = ("closed", "cancelled", "incomplete")
+_NOT_PAID = ("pending", "authorized", "expired", "voided")
+"""Everything else brought money in, if only a part: that customer waits for the goods.
+
+https://shopify.dev/docs/api/admin-graphql/2026-10/enums/OrderDisplayFinancialStatus
+"""
 
 
 @dataclass
@@ -72,7 +77,7 @@ def order(document: Any) -> Normalised:
     events: list[StockEvent] = []
     for line in lines.values():
         events += _promise(told, line, tallies[line["id"]], of)
-    events += _routed(told["fulfillment_orders"], lines, of)
+    events += routed(told["fulfillment_orders"], lines, of)
     for one in told["fulfillments"]:
         events += _shipped(one, lines, of)
     read = None if "fulfillment_orders" in document else _routing(told, events)
@@ -136,15 +141,6 @@ def _stock_lines(
             yield line["id"], line
 
 
-def _item(line: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "line": line["id"],
-        "external_parent_id": line["variant_id"],
-        # "" where the variant has none.
-        "sku": line["sku"] or None,
-    }
-
-
 # -- what is promised ----------------------------------------------------------
 
 
@@ -177,12 +173,13 @@ def _promise(
     gone = whole - placed
     # Sent back without having left: the return itself lets go of the promise.
     unsent = min(gone, max(0, tally.back - tally.shipped))
-    common = {"version": told["updated_at"], **of, **_item(line)}
+    common = {"version": told["updated_at"], **of, **item(line)}
     yield StockEvent(
         PLACED,
         placed + unsent,
         told["created_at"],
         place=told["location_id"],
+        scope=NOT_PAID if told["financial_status"] in _NOT_PAID else None,
         **common,
     )
     if tally.dropped_at:
@@ -219,29 +216,6 @@ def _routing(told: Mapping[str, Any], events: Iterable[StockEvent]) -> Read | No
     return Read("routing", told["id"]) if placed > shipped else None
 
 
-def _routed(
-    orders: Iterable[Any], lines: Mapping[str, Any], of: dict[str, Any]
-) -> Iterator[StockEvent]:
-    for one in orders:
-        over = (one["status"] or "") in _ROUTING_OVER
-        totals: dict[str, int] = defaultdict(int)
-        for row in one["line_items"]:
-            done = max(0, row["total_quantity"] - row["remaining_quantity"])
-            totals[row["line_item_id"]] += done if over else row["total_quantity"]
-        for line_id, quantity in totals.items():
-            if line_id in lines:
-                yield StockEvent(
-                    ROUTED,
-                    quantity,
-                    one["created_at"],
-                    one["updated_at"],
-                    place=one["location_id"],
-                    fact=one["id"],
-                    **of,
-                    **_item(lines[line_id]),
-                )
-
-
 # -- what left and what came back ------------------------------------------------
 
 
@@ -262,7 +236,7 @@ def _shipped(
                 place=told["location_id"],
                 fact=told["id"],
                 **of,
-                **_item(lines[line_id]),
+                **item(lines[line_id]),
             )
 
 
@@ -287,7 +261,7 @@ def _returned(
                 fact=fact,
                 disposition=SELLABLE,
                 **of,
-                **_item(lines[line_id]),
+                **item(lines[line_id]),
             )
 
 

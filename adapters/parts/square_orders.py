@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from marshmallow import fields
 
+from adapters.parts.square_payment import is_owed, is_paid
 from adapters.shapes import Each, Name, Part, Rows, Time, Units, kept, load, optional
 from app.domain.events import (
+    NOT_PAID,
     PLACED,
     RETURNED,
     SHIPPED,
@@ -157,7 +159,7 @@ def _sale(
 ) -> tuple[list[StockEvent], WholeOrder]:
     fulfillments = order["fulfillments"]
     is_over = order["state"] in ("COMPLETED", "CANCELED")
-    is_promised = bool(fulfillments) or is_over or _is_paid(order, paid)
+    is_promised = bool(fulfillments) or is_over or is_paid(order, paid)
     if lines and not is_promised:
         ignored.append("The order is open, unpaid and without fulfillments: a basket.")
     known = tuple(line["uid"] for line in lines) if is_promised else ()
@@ -172,22 +174,16 @@ def _sale(
         event
         for line in lines
         if is_promised
-        for event in _line_events(order, line, fulfillments)
+        for event in _line_events(order, line, fulfillments, paid)
     ]
     return events, whole
 
 
-def _is_paid(order: dict[str, Any], paid: int | None) -> bool:
-    due = (order["net_amount_due_money"] or {}).get("amount")
-    total = (order["total_money"] or {}).get("amount")
-    if order["tenders"] and due == 0:
-        return True
-    # The payment is news; the order may have been read a moment too early.
-    return paid is not None and (total is None or paid >= total)
-
-
 def _line_events(
-    order: dict[str, Any], line: dict[str, Any], fulfillments: list[dict[str, Any]]
+    order: dict[str, Any],
+    line: dict[str, Any],
+    fulfillments: list[dict[str, Any]],
+    paid: int | None,
 ) -> Iterator[StockEvent]:
     promised, covered, handed_over = 0, 0, {}
     for place, fulfillment in enumerate(fulfillments):
@@ -200,7 +196,8 @@ def _line_events(
     is_off = order["state"] == "CANCELED"
     if covered or is_off:
         target = 0 if is_off else min(promised, line["quantity"])
-        yield _event(order, line, PLACED, target, order["created_at"])
+        placed = _event(order, line, PLACED, target, order["created_at"])
+        yield replace(placed, scope=NOT_PAID) if is_owed(order, paid) else placed
     bare = line["quantity"] - covered
     if bare > 0 and (order["state"] == "COMPLETED" or not (fulfillments or is_off)):
         handed_over[_AT_THE_TILL] = bare, order["closed_at"] or order["created_at"]

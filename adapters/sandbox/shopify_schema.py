@@ -42,6 +42,9 @@ type Mutation {
   ): InventorySetQuantitiesPayload
 }
 interface Node { id: ID! }
+enum OrderDisplayFinancialStatus {
+  AUTHORIZED EXPIRED PAID PARTIALLY_PAID PARTIALLY_REFUNDED PENDING REFUNDED VOIDED
+}
 enum OrderSortKeys { CREATED_AT ID PROCESSED_AT UPDATED_AT }
 type PageInfo {
   hasNextPage: Boolean!
@@ -63,7 +66,9 @@ type Order implements Node {
   updatedAt: DateTime!
   cancelledAt: DateTime
   test: Boolean!
+  displayFinancialStatus: OrderDisplayFinancialStatus
   sourceName: String
+  tags: [String!]!
   retailLocation: Location
   lineItems(first: Int, after: String): LineItemConnection!
   fulfillments(first: Int): [Fulfillment!]!

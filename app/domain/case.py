@@ -15,6 +15,8 @@ from app.domain.targets import DISPOSITIONS, Movements, Rules, Target, Targets
 
 def movements(sku_id: int, targets: Targets, rules: Rules) -> Movements:
     """All movements that these targets call for, together; quantities are > 0."""
+    if events.IGNORED in targets:
+        return {}
     wanted: Movements = {}
     for movement, quantity in _calls(sku_id, targets, rules):
         if quantity:
@@ -44,7 +46,16 @@ def difference(wanted: Movements, posted: Movements) -> Movements:
 
 def doubtful_returns(targets: Targets, rules: Rules) -> order_line.Doubtful:
     """What of these targets came back and is a person's to look at."""
+    if events.IGNORED in targets:
+        return order_line.Doubtful({}, {})
     return order_line.doubtful(_by_kind(targets), rules)
+
+
+def assumed_shipments(targets: Targets, rules: Rules) -> dict[int, int]:
+    """Units handed over from where it is only assumed that they left, by location."""
+    if events.IGNORED in targets:
+        return {}
+    return order_line.assumed(_by_kind(targets), rules)
 
 
 def _by_kind(targets: Targets) -> order_line.Facts:
@@ -60,15 +71,20 @@ def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement,
         yield from order_line.calls(sku, facts, rules)
     if events.HELD in facts:
         yield from _held(sku, facts)
-    mistaken = (
-        facts[events.REVERSED][0][1].version if events.REVERSED in facts else None
-    )
     for kind, told in facts.items():
         if kind in _SIMPLE:
-            for _, target in told:
-                # What its source says anew after a reversal counts again.
-                if mistaken is None or target.version > mistaken:
-                    yield from _SIMPLE[kind](sku, target)
+            for target in _believed(told, facts.get(events.REVERSED)):
+                yield from _SIMPLE[kind](sku, target)
+
+
+def _believed(
+    told: list[tuple[str, Target]], mistaken: list[tuple[str, Target]] | None
+) -> list[Target]:
+    """Without what was reversed; what its source says anew afterwards counts again."""
+    targets = [target for _, target in told]
+    if mistaken is None:
+        return targets
+    return [one for one in targets if one.version > mistaken[0][1].version]
 
 
 def _within(

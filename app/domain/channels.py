@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
 
 
@@ -22,6 +23,8 @@ class Channel:
     """Plain secrets by name; several where rotation allows it."""
     locations: Mapping[str, str] = field(default_factory=dict)
     """Our location code → the channel's own name for it."""
+    ignore: Ignore = field(default_factory=Ignore)
+    """What an order is known by that another system copied in."""
 
     def secret(self, name: str) -> str | None:
         """The newest secret of that name, or None."""

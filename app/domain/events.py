@@ -42,11 +42,24 @@ LET_GO: Final = "let_go"
 REVERSED: Final = "reversed"
 """A fact was a mistake and counts as never said; `fact` is its key, `scope` its kind,
 `of` and `line` its own id and line. Case: the mistaken fact's own."""
+UNPAID: Final = "unpaid"
+"""The order of a line is not paid: its units are only held, until `until`. Case: the
+order line."""
+PAID: Final = "paid"
+"""The order of a line is paid, since `occurred_at`. Case: the order line."""
+LAPSED: Final = "lapsed"
+"""The time to pay in is over, at `occurred_at`. Case: the order line."""
+PAYMENT: Final = (UNPAID, PAID, LAPSED)
+IGNORED: Final = "ignored"
+"""Whether an order is another system's copy, 1 or 0: then nothing that is said of it
+moves stock. `fact` is the version of the channel's rules. Case: the order."""
 OBSERVED: Final = "observed"
 """What the channel shows. Moves nothing."""
 WHOLE: Final = "whole"
 """Which lines an order has, all of them: see `WholeOrder`. Moves nothing by itself."""
 
+NOT_PAID: Final = "not_paid"
+"""Scope of an order that is not paid, where its channel tells that."""
 AT_ONCE: Final = "at_once"
 """Scope of a shipment that is a till's sale: it left where it was sold, so it needs a
 place."""
@@ -88,6 +101,7 @@ class StockEvent:
     disposition: str | None = None
     reason: str | None = None
     scope: str | None = None
+    until: Instant | None = None
 
 
 def key_of(event: StockEvent) -> str:
@@ -140,6 +154,16 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an order came from, as far as its channel tells."""
+
+    order: str
+    number: str | None = None
+    source: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Normalised:
     """Everything one message says, in our words."""
 
@@ -153,6 +177,8 @@ class Normalised:
     other lines are applied, and the message is buried so that somebody sees these."""
     read: Read | None = None
     """Ask the channel, then normalise again with what was fetched."""
+    origin: Origin | None = None
+    """Which order this is about, and who made it."""
     disconnected: str | None = None
     """Set when the channel said good-bye: the reason, in words."""
 

@@ -2,15 +2,18 @@
 
 Each shipment: available → customer. Returns, oldest first, count up to what was shipped;
 what is left over never went out, so it acts as a release. What remains of the promise:
-available → committed, where it was routed.
+available → committed, where it was routed; until it is paid, where a channel waits for
+that, → reserved (see `payment`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events, states
 from app.domain.instants import Instant
+from app.domain.payment import Phase, kept, phases
 from app.domain.states import Movement
 from app.domain.targets import DISPOSITIONS, UNLINKED, Rules, Target
 
@@ -63,7 +66,9 @@ def calls(sku: int, facts: Facts, rules: Rules) -> Iterator[tuple[Movement, int]
             yield _move(sku, states.AVAILABLE, states.INSPECTION, report), report[2]
     if placed is not None and placed.quantity > 0 and placed.location is not None:
         ends = [*shipments, *never_left, *_releases(facts)]
-        yield from _promise(sku, placed, facts.get(events.ROUTED, []), ends)
+        routes = facts.get(events.ROUTED, [])
+        through = phases(_payment(facts), placed.occurred_at)
+        yield from _promise(sku, placed, routes, ends, through)
 
 
 def doubtful(facts: Facts, rules: Rules) -> Doubtful:
@@ -77,6 +82,25 @@ def doubtful(facts: Facts, rules: Rules) -> Doubtful:
         elif report.quantity > counted:
             surplus[report.location] += report.quantity - counted
     return Doubtful(unlinked, surplus)
+
+
+def assumed(facts: Facts, rules: Rules) -> dict[int, int]:
+    """What left a location that neither the shipment nor the promise named."""
+    found: dict[int, int] = defaultdict(int)
+    is_known = _leaves_from(facts, replace(rules, ships_from=None)) is not None
+    if is_known:
+        return found
+    unplaced = {
+        name for name, one in facts.get(events.SHIPPED, ()) if one.location is None
+    }
+    for report in _shipments(facts, rules.ships_from, rules):
+        if report.name in unplaced and report.quantity:
+            found[report.location] += report.quantity
+    return found
+
+
+def _payment(facts: Facts) -> dict[str, Target]:
+    return {kind: facts[kind][0][1] for kind in events.PAYMENT if kind in facts}
 
 
 def _placed(facts: Facts) -> Target | None:
@@ -182,8 +206,9 @@ def _promise(
     placed: Target,
     routes: list[tuple[str, Target]],
     ends: list[_Report],
+    through: list[Phase],
 ) -> Iterator[tuple[Movement, int]]:
-    """Commit what was placed, and let go of it again as it ships or is released.
+    """Keep what was placed, and let go of it again as it ships or is released.
 
     The promise sits where it was routed, what is not routed at the line's own place.
     What ended no later than it began is left out, so a till's order that is handed
@@ -191,31 +216,21 @@ def _promise(
     """
     buckets = _buckets(placed, routes)
     began = placed.occurred_at
-    kept = dict(buckets)
-    later: list[tuple[Movement, int]] = []
+    left = dict(buckets)
+    later: dict[int, list[tuple[Instant, int]]] = defaultdict(list)
     for end in sorted(ends):
-        for place in _taken_first(kept, end.location, placed.location):
-            quantity = min(kept[place], end.quantity)
+        for place in _taken_first(left, end.location, placed.location):
+            quantity = min(left[place], end.quantity)
             if quantity <= 0:
                 continue
-            kept[place] -= quantity
+            left[place] -= quantity
             end = end._replace(quantity=end.quantity - quantity)
             if end.occurred_at <= began:
                 buckets[place] -= quantity
-                continue
-            at = end.occurred_at
-            later.append(
-                (
-                    Movement(sku, states.COMMITTED, place, states.AVAILABLE, place, at),
-                    quantity,
-                )
-            )
+            else:
+                later[place].append((end.occurred_at, quantity))
     for place, quantity in buckets.items():
-        yield (
-            Movement(sku, states.AVAILABLE, place, states.COMMITTED, place, began),
-            quantity,
-        )
-    yield from later
+        yield from kept(sku, place, quantity, later.get(place, ()), through)
 
 
 def _buckets(placed: Target, routes: list[tuple[str, Target]]) -> dict[int, int]:

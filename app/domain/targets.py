@@ -18,7 +18,8 @@ class Target(NamedTuple):
     """Our location; None when the report named none."""
     occurred_at: Instant
     extra: str | int | None = None
-    """The disposition, the other location of a transfer, or what a receipt fulfils."""
+    """The disposition, the other location of a transfer, what a receipt fulfils, or until
+    when an order that is not paid keeps its units."""
 
 
 Targets: TypeAlias = Mapping[str, Target]

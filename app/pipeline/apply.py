@@ -16,7 +16,14 @@ from app.domain.case import difference, movements
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
-from app.pipeline import checkpoints, flagging, observing, oversells, waiting
+from app.pipeline import (
+    checkpoints,
+    flagging,
+    observing,
+    oversells,
+    paying,
+    waiting,
+)
 from app.pipeline.casebook import Casebook
 from app.pipeline.deciding import Decider
 from app.pipeline.hearing import Said, hear
@@ -49,7 +56,9 @@ def apply(
     cases.save(connection, list(book.changed.values()))
     entries, suspects = _entries(connection, changes), set[int]()
     applied.wake = post(connection, house, entries, now, suspects)
-    flagging.flag_returns(connection, house, decider.book.with_returns(), now)
+    paying.follow(connection, book.changed.values(), now)
+    flagging.flag_cases(connection, house, book.doubted(), now)
+    flagging.settle(connection, decider.settled, now)
     applied.wake |= checkpoints.count_all(
         connection, house, decider.counts, now, suspects
     )

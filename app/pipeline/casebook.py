@@ -30,8 +30,8 @@ class Casebook:
         self._cases: dict[str, dict[str, Case]] = {}
         self._numbers: dict[str, list[Case]] = {}
         self.changed: dict[int, Case] = {}
-        self._returned: set[int] = set()
-        """Cases (by identity) that held a return when they were opened."""
+        self._doubted: set[int] = set()
+        """Cases (by identity) that held something doubtful when they were opened."""
         self._waits = False
         """Whether returns were opened that wait for a channel's order."""
 
@@ -69,8 +69,8 @@ class Casebook:
         self._cases.setdefault(case.case_key, {})[case.line] = case
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
-        if _holds_return(case):
-            self._returned.add(id(case))
+        if _holds_doubt(case):
+            self._doubted.add(id(case))
             self._waits = self._waits or only_waits(case)
 
     def whole(self, owner: Place, order: str) -> Case | None:
@@ -92,7 +92,8 @@ class Casebook:
         event = said.event
         exact = self._cases.get(said.case_key, {})
         same = exact.get(line_name(said, sku_id))
-        if event.kind not in ORDER_KINDS or not said.is_foreign:
+        is_ours = event.kind == kinds.LAPSED
+        if event.kind not in ORDER_KINDS or not said.is_foreign or is_ours:
             return [same] if same is not None else []
         told = [
             case
@@ -202,21 +203,19 @@ class Casebook:
         """Remember that a case changed and must be posted and written."""
         self.changed[id(case)] = case
 
-    def with_returns(self) -> list[Case]:
-        """The changed cases that hold a return, or did before they changed."""
+    def doubted(self) -> list[Case]:
+        """The changed cases that hold a return or a shipment without a location, or
+        did before they changed."""
         return [
             case
             for case in self.changed.values()
-            if id(case) in self._returned or _holds_return(case)
+            if id(case) in self._doubted or _holds_doubt(case)
         ]
 
     def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
         """Note which lines an order has; False when something newer is known."""
-        case = self.whole(owner, order.order)
-        if case is None:
-            key = order_key(owner.key, order.order)
-            case = Case(None, key, "", owner.id, order.order_number, None)
-            self._add(case)
+        case = self.row(owner, order.order)
+        self.number(case, order.order_number)
         known = case.targets.get(WHOLE)
         if known is not None and known.version >= order.version:
             return False
@@ -226,6 +225,14 @@ class Casebook:
         )
         self.touch(case)
         return True
+
+    def row(self, owner: Place, order: str) -> Case:
+        """The order's own row; made when there is none yet."""
+        case = self.whole(owner, order)
+        if case is None:
+            case = Case(None, order_key(owner.key, order), "", owner.id, None, None)
+            self._add(case)
+        return case
 
     def lacks(self, owner: Place, event: StockEvent) -> bool:
         """Whether the channel has since told the whole order without this line."""
@@ -244,30 +251,38 @@ def _is_provisional(case: Case, owner: str) -> bool:
     All it holds was reported by others, or promised by a hold (version 0).
     """
     return all(
-        (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
+        name == kinds.IGNORED
+        or (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
         or (name.partition(":")[0] in FROM_HOLDS and target.version == 0)
         for name, target in case.targets.items()
     )
 
 
-def _holds_return(case: Case) -> bool:
-    return any(name.startswith(kinds.RETURNED) for name in case.targets)
+def _holds_doubt(case: Case) -> bool:
+    return any(
+        name.startswith(kinds.RETURNED)
+        or (target.location is None and name.startswith(kinds.SHIPPED))
+        for name, target in case.targets.items()
+    )
 
 
 def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:
     """Share a report about several lines of one SKU among them, in their order.
 
-    Each line takes what it placed; what is left over goes to the last.
+    Each line takes what it placed; what is left over goes to the last. A payment is of
+    all of them.
     """
-    if len(found) == 1:
-        return [target]
+    if len(found) == 1 or name in kinds.PAYMENT:
+        return [target] * len(found)
     left, shares = target.quantity, []
     for case in found:
         placed = case.targets.get(kinds.PLACED)
         others = sum(
             known.quantity
             for fact, known in case.targets.items()
-            if fact != name and fact.rpartition(":")[0] == name.rpartition(":")[0]
+            if ":" in name
+            and fact != name
+            and fact.rpartition(":")[0] == name.rpartition(":")[0]
         )
         room = max(0, (placed.quantity if placed else 0) - others)
         shares.append(target._replace(quantity=min(left, room)))

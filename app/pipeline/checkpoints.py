@@ -48,19 +48,23 @@ def count_all(
     """Post the variances of counts as they were told; return channels to wake
     (`suspects`: see `post`)."""
     woken: set[int] = set()
+    settled: list[str] = []
     for number, counted in enumerate(counts):
         level = levels.lock(connection, [counted.spot])[counted.spot]
-        _judge(connection, counted, counts[:number], now)
+        if _judge(connection, counted, counts[:number], now):
+            settled.append(counted.verdict.key)
         if counted.verdict.verdict == POSTED:
             _store(connection, counted, level)
             woken |= _post(connection, house, counted, level, now, suspects)
+    flagging.settle(connection, settled, now)
     return woken
 
 
 def _judge(
     connection: Connection, counted: Count, earlier: Sequence[Count], now: Instant
-) -> None:
-    """Of counts of one place at one time, the higher version (then key) counts.
+) -> bool:
+    """Of counts of one place at one time, the higher version (then key) counts; return
+    whether it has the higher version.
 
     Two keys are two counters, and one of them wins; one key that says two things in one
     version is a contradiction.
@@ -68,10 +72,10 @@ def _judge(
     event, verdict = counted.event, counted.verdict
     known = connection.execute(sa.select(checkpoints).where(_same(counted))).first()
     if known is None or (known.version, known.key) < (event.version, verdict.key):
-        return
+        return known is not None and known.version < event.version
     verdict.verdict = SUPERSEDED
     if known.version > event.version:
-        return
+        return False
     if known.key == verdict.key:
         said = known.counted
         verdict.verdict = DUPLICATE
@@ -80,6 +84,7 @@ def _judge(
     if said not in (None, event.quantity):
         numbers = (said, event.quantity)
         flagging.contradiction(connection, verdict, numbers, counted.channel_id, now)
+    return False
 
 
 def _same(counted: Count) -> sa.ColumnElement[bool]:

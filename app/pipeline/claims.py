@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.instants import Instant
 from app.domain.shown import allot, sellable
-from app.pipeline import desired
+from app.pipeline import desired, paying
 from app.pipeline.apply import apply
 from app.pipeline.facts import sku_ids
 from app.pipeline.house import House, current
@@ -113,9 +113,15 @@ def give_back_expired(
 ) -> set[str]:
     """End these holds (as `holds.overdue` gives them); return the lanes to wake."""
     woken: set[str] = set()
+    unpaid: list[Any] = []
     for hold_, rows in over.items():
-        if holds.end(connection, hold_, holds.EXPIRED, now):
+        if rows[0].line_key is not None:
+            unpaid += rows
+        elif holds.end(connection, hold_, holds.EXPIRED, now):
             woken |= give_back(connection, house, rows, "expiry", now)
+    if unpaid:
+        told = Told(None, paying.lapses(unpaid), now, actor="expiry")
+        woken |= lanes(house, apply(connection, house, [told], now).wake)
     return woken
 
 

@@ -121,6 +121,8 @@ def _channel(table: Table, names: _Names) -> WantedChannel:
         publish=_publish(table, mapped, names),
         authority=_authority(table, names),
         ships_from=table.one_of("ships_from", names.locations, "location"),
+        ignore=_ignore(table, provider),
+        orders=_orders(table, provider),
     )
     table.refuse_others()
     if provider:
@@ -227,6 +229,32 @@ def _authority(table: Table, names: _Names) -> dict[str, str]:
     return {} if shipped is None else {"shipped": shipped}
 
 
+def _ignore(table: Table, provider: str | None) -> dict[str, list[str]]:
+    """What a copied order is known by: only what the provider's messages tell."""
+    inner = table.table("ignore")
+    told = adapters.get(provider).ignores if provider else tuple(inner.values)
+    for name in inner.values:
+        if name not in told:
+            inner.unknown(name, told, "mark of a copied order")
+    return {name: inner.words(name) or [] for name in told if name in inner.values}
+
+
+def _orders(table: Table, provider: str | None) -> dict[str, int]:
+    """How the channel's orders are taken."""
+    inner = table.table("orders")
+    seconds = inner.number("until_paid")
+    inner.refuse_others()
+    if seconds is None:
+        return {}
+    if seconds == 0:
+        inner.complain("until_paid", "is 0 seconds; leave it out to commit at once")
+    kind = adapters.get(provider) if provider else None
+    if kind is not None and not kind.tells_payment:
+        words = f"{kind.title} does not tell whether an order is paid"
+        inner.complain("until_paid", words)
+    return {"until_paid": seconds}
+
+
 def _ask_adapter(table: Table, wanted: WantedChannel) -> None:
     """Let the provider's adapter say what it cannot work with."""
     kind = adapters.get(wanted.provider)
@@ -234,6 +262,10 @@ def _ask_adapter(table: Table, wanted: WantedChannel) -> None:
         table.complain(
             "publish", f"{kind.title} shows no stock, so it cannot be published to"
         )
+    for name in kind.publishing_needs if wanted.publish is not None else ():
+        if not wanted.settings.get(name):
+            words = f"is missing, and `publish` needs it: {kind.settings[name]}"
+            table.complain(f"settings.{name}", words)
     settings = _allowed(table, "settings", wanted.settings, kind.settings)
     secrets = _allowed(table, "secrets", wanted.secrets, kind.secrets)
     channel = Channel(

@@ -12,14 +12,15 @@ from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
-from app.domain.instants import SECOND, Instant
+from app.domain.instants import Instant
 from app.domain.targets import Target
-from app.pipeline import checkpoints, flagging, observing
+from app.pipeline import checkpoints, copies, flagging, observing, paying
 from app.pipeline.casebook import FROM_HOLDS, Casebook, shared
 from app.pipeline.eventlog import EventLog
 from app.pipeline.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, missing_location, missing_sku
+from app.pipeline.newer import ties
 from app.pipeline.placing import detail, shown_at, where
 from app.pipeline.sharing import share
 from app.pipeline.told import (
@@ -55,6 +56,8 @@ class Decider:
         """Case (by identity) → the last thing said that changed it."""
         self.counts: list[checkpoints.Count] = []
         self.seen: list[observing.Observation] = []
+        self.settled: set[str] = set()
+        """Keys of which a higher version is known now."""
 
     def decide(self, told: Told, heard: Sequence[Said]) -> None:
         """Decide every event of one message, and the orders it told whole."""
@@ -69,12 +72,19 @@ class Decider:
 
     def _take(self, said: Said) -> str | None:
         """Decide an event; return what it waits for when it must be parked."""
-        event, channel = said.event, said.channel
+        event = said.event
         if event.order_channel and event.order_channel not in self._house.by_key:
             return said.park(f"channel:{event.order_channel}")
         if event.kind == kinds.OBSERVED:
             return self._observe(said)
-        meant = said.verdict.meant
+        if event.kind == kinds.IGNORED:
+            self._ignore(said)
+            return None
+        return self._place(said)
+
+    def _place(self, said: Said) -> str | None:
+        """Find what an event is about; return what it waits for if that is unknown."""
+        event, channel, meant = said.event, said.channel, said.verdict.meant
         sku_id = meant.sku_id or self.names.sku_id(channel, event)
         found = self.book.find(said, sku_id)
         exact: list[Case] = []
@@ -112,6 +122,13 @@ class Decider:
             return None
         return self._target(said, found, sku_id, location)
 
+    def _ignore(self, said: Said) -> None:
+        """The order is another system's copy, or it is none after all."""
+        verdict, changed = copies.tell(self.book, said)
+        said.verdict.verdict = verdict
+        for case in changed:
+            self._change(said, case)
+
     def _target(
         self, said: Said, found: list[Case], sku_id: int, location: int | None
     ) -> str | None:
@@ -132,14 +149,14 @@ class Decider:
             made, adopted = self.book.make(said, sku_id)
             for case in adopted:
                 self.causes[id(case)] = said
+            copies.follow(self.book, said, made)
             found = [made]
         if said.by_sku:
             self._report(said, found, name, target)
-        elif len(found) == 1:
-            self._set(said, found[0], name, target)
         else:
             for case, part in zip(found, shared(found, name, target), strict=True):
                 self._set(said, case, name, part)
+        copies.note(said, found)
         return None
 
     def _detail(self, said: Said) -> tuple[str | int | None, str | None]:
@@ -148,7 +165,7 @@ class Decider:
         if meant.to_location_id is not None:
             return meant.to_location_id, None
         extra, waits = detail(self.names, said.channel, said.event)
-        if isinstance(extra, int):
+        if said.event.kind == kinds.TRANSFERRED and isinstance(extra, int):
             said.verdict.meant = meant._replace(to_location_id=extra)
         return extra, waits
 
@@ -163,6 +180,10 @@ class Decider:
         return self.book.lacks(channel, event)
 
     def _set(self, said: Said, case: Case, name: str, target: Target) -> None:
+        if name in kinds.PAYMENT:
+            if paying.take(self.book, said, case, name, target):
+                self._change(said, case)
+            return
         if self._is_news(said, case.targets.get(name), target):
             case.targets[name] = target
             if name == kinds.PLACED and target.version:
@@ -182,25 +203,13 @@ class Decider:
                 self._change(said, case)
             found[0].targets[name] = target
 
-    def _ties(self, said: Said, known: Target, target: Target) -> bool:
-        """Whether only the channel itself can say which of two reports is newer.
-
-        A clock that ticks whole seconds cannot; and an event that a read sharpened is
-        not a webhook's.
-        """
-        return (
-            said.channel is not None
-            and said.channel.rereads
-            and said.event.order is not None
-            and target.version % SECOND == 0
-            and known.version - target.version < SECOND
-            and (known.quantity, known.extra) != (target.quantity, target.extra)
-        )
-
     def _is_news(self, said: Said, known: Target | None, target: Target) -> bool:
-        if known is None or known.version < target.version:
+        if known is None:
             return True
-        if self._ties(said, known, target):
+        if known.version < target.version:
+            self.settled.add(said.verdict.key)
+            return True
+        if ties(said, known, target):
             said.verdict.verdict = SUPERSEDED
             said.verdict.note = "told in the same second as another: read again"
             said.verdict.reread = said.event.order

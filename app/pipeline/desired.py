@@ -103,7 +103,8 @@ def available(
         if reserved:
             held.add(sku_id)
     for sku_id, location_id, units in expired(connection, held, now):
-        levels[sku_id][location_id] += units
+        # PostgreSQL sums whole numbers up to a decimal one.
+        levels[sku_id][location_id] += int(units)
     return levels
 
 

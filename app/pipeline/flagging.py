@@ -1,15 +1,16 @@
 """Flagging: what the reports alone do not settle is put before a person.
 
-Returns are judged by all that is known of a case whenever it changes, so an incident
-follows its case: any order of arrival leaves the same ones open.
+Cases are judged by all that is known of them whenever they change, so an incident
+follows its case: any order of arrival leaves the same ones open. What a person resolved
+opens again only when it gets worse.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from app.domain.case import doubtful_returns
+from app.domain.case import assumed_shipments, doubtful_returns
 from app.domain.instants import Instant
 from app.pipeline.house import API, House
 from app.pipeline.told import QUARANTINED, Verdict
@@ -19,6 +20,9 @@ from app.store.cases import Case
 CONTRADICTION: Final = "contradiction"
 UNLINKED_RETURN: Final = "unlinked_return"
 SURPLUS_RETURN: Final = "surplus_return"
+ASSUMED_LOCATION: Final = "assumed_location"
+
+SETTLED: Final = "a higher version of the same fact was told since: that one counts"
 
 _WORDS: Final = {
     UNLINKED_RETURN: (
@@ -29,10 +33,21 @@ _WORDS: Final = {
     SURPLUS_RETURN: (
         "{came} for order {name}{of}, more than was shipped on it. Nothing is put "
         "into stock for that until the shipment is told; then it moves by itself. If "
-        "none will be, check the order's number, or add the units with an adjustment."
+        "none will be, check the order's number. Goods that were sold before this count "
+        "began have no shipment here: add the units with an adjustment if they may be "
+        "sold again, and resolve this with a note; it then stays closed."
+    ),
+    ASSUMED_LOCATION: (
+        "{units} of {sku} left {places} for order {name}{of}, or so it is assumed: "
+        "neither the shipment nor the order named a location. If another was meant, "
+        "let the shipment be told again with it; else resolve this with a note."
     ),
 }
-_NAMES: Final = {UNLINKED_RETURN: "return", SURPLUS_RETURN: "order"}
+_NAMES: Final = {
+    UNLINKED_RETURN: "return",
+    SURPLUS_RETURN: "order",
+    ASSUMED_LOCATION: "order",
+}
 """What the case of such an incident is named after."""
 
 
@@ -56,32 +71,59 @@ def contradiction(
     )
 
 
-def flag_returns(
+def settle(connection: Connection, keys: Iterable[str], now: Instant) -> None:
+    """Close the contradictions of facts of which a higher version was told since."""
+    asked = sorted(set(keys))
+    if asked:
+        for subject in incidents.open_among(connection, CONTRADICTION, asked):
+            incidents.close_incidents(connection, CONTRADICTION, subject, now, SETTLED)
+
+
+def flag_cases(
     connection: Connection, house: House, cases: Sequence[Case], now: Instant
 ) -> None:
-    """Open, change and close the incidents of cases that hold or held returns."""
+    """Open, change and close the incidents of cases that hold or held what is
+    doubtful: returns, and shipments that name no location."""
+    if not cases:
+        return
     skus = _skus(connection, cases)
-    for case in cases:
-        doubtful = doubtful_returns(case.targets, house.rules_of(case.channel_id))
-        subject = f"{case.case_key}/{case.line}"
-        for kind, units in (
-            (UNLINKED_RETURN, doubtful.unlinked),
-            (SURPLUS_RETURN, doubtful.surplus),
-        ):
+    subjects = {f"{case.case_key}/{case.line}": case for case in cases}
+    doubts = {subject: _doubts(house, case) for subject, case in subjects.items()}
+    for kind in _NAMES:
+        known = incidents.followed(connection, kind, subjects)
+        for subject, case in subjects.items():
+            units = doubts[subject][kind]
             if not units:
-                incidents.close_incidents(connection, kind, subject, now)
+                if subject in known:
+                    incidents.end(connection, known[subject], now)
                 continue
             places = {house.names[place]: n for place, n in sorted(units.items())}
             words, details = _said(kind, case, skus[case.sku_id or 0], places)
-            incidents.open_incident(
+            told = incidents.Measure(sum(units.values()), words, details)
+            incidents.follow(
                 connection,
                 kind,
                 subject,
-                words,
-                now=now,
+                told,
+                known.get(subject),
+                now,
                 channel_id=case.channel_id,
-                details=details,
             )
+
+
+def _doubts(house: House, case: Case) -> dict[str, Mapping[int, int]]:
+    rules = house.rules_of(case.channel_id)
+    returns = doubtful_returns(case.targets, rules)
+    channel = house.channels.get(case.channel_id or 0)
+    # Of one location there is nothing to assume.
+    can_differ = channel is not None and len(channel.mapped or house.physical) > 1
+    return {
+        UNLINKED_RETURN: returns.unlinked,
+        SURPLUS_RETURN: returns.surplus,
+        ASSUMED_LOCATION: (
+            assumed_shipments(case.targets, rules) if can_differ else {}
+        ),
+    }
 
 
 def _skus(connection: Connection, cases: Sequence[Case]) -> dict[int, str]:
@@ -97,9 +139,21 @@ def _said(
     owner, _, rest = case.case_key.partition("/")
     name = case.order_number or rest.partition("/")[2]
     came = " and ".join(
-        f"{number} {'unit' if number == 1 else 'units'} of {sku} came back to {place}"
+        f"{_units(number)} of {sku} came back to {place}"
         for place, number in places.items()
     )
     who, of = (owner, f" of {owner}") if owner != API else ("the API", "")
-    words = _WORDS[kind].format(came=came, name=name, who=who, of=of)
+    words = _WORDS[kind].format(
+        came=came,
+        name=name,
+        who=who,
+        of=of,
+        sku=sku,
+        places=", ".join(places),
+        units=_units(sum(places.values())),
+    )
     return words, {"sku": sku, "locations": dict(places), _NAMES[kind]: name}
+
+
+def _units(number: int) -> str:
+    return f"{number} {'unit' if number == 1 else 'units'}"

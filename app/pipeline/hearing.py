@@ -17,6 +17,8 @@ ORDER_KINDS = {
     kinds.WITHDRAWN,
     kinds.SHIPPED,
     kinds.RETURNED,
+    kinds.IGNORED,
+    *kinds.PAYMENT,
 }
 REPORTED = {kinds.SHIPPED, kinds.RETURNED}
 """What other systems than the order's own channel report about it."""

@@ -80,7 +80,8 @@ def _held(
 
 def _open(connection: Connection, hold_id: str) -> sa.RowMapping:
     row = holds.find(connection, hold_id)
-    if row is None:
+    if row is None or row["line_key"] is not None:
+        # What an order holds until it is paid ends by the order alone.
         raise UnknownName(f"there is no hold {hold_id!r}", "id")
     return row
 

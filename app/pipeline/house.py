@@ -43,6 +43,9 @@ class Place:
     """Its own numbers can be asked for."""
     rereads: bool
     """Its clock ticks whole seconds: orders are read again when webhooks tie."""
+    until_paid: int | None
+    """Seconds for which its orders are held until they are paid; None: it never waited
+    for payments, 0: it does no more."""
     tracks: bool
     """Its own effects on its numbers are followed (compare-and-set, time stamps)."""
 
@@ -67,6 +70,11 @@ class House:
     publishing: frozenset[int] = frozenset()
     """Ids of the channels that are told of every change."""
     mark: store.Mark = field(default=(0, 0, 0))
+
+    @property
+    def waits_for_payment(self) -> bool:
+        """Whether any channel waits for payments, or once did."""
+        return any(one.until_paid is not None for one in self.channels.values())
 
     def named(self, key: str) -> Place | None:
         """The channel with this key."""
@@ -111,7 +119,7 @@ def read_house(
     custodians = {
         row.id: str(by_key[row.custodian]) for row in places if row.custodian in by_key
     }
-    mapped = _mapped(connection)
+    mapped, physical = _mapped(connection), tuple(codes.values())
     if at is not None:
         _put_back(connection, at, listed, mapped, codes)
     found = {
@@ -119,7 +127,7 @@ def read_house(
             row,
             mapped.get(row["id"], []),
             codes,
-            tuple(codes.values()),
+            physical,
             unassigned.get(row["id"]),
             by_key,
             custodians,
@@ -132,9 +140,9 @@ def read_house(
         by_key=by_key,
         codes=codes,
         names={row.id: row.code for row in places},
-        physical=tuple(codes.values()),
+        physical=physical,
         unassigned={place: channel for channel, place in unassigned.items()},
-        publishing=frozenset(id_ for id_, c in found.items() if c.publish is not None),
+        publishing=frozenset(c.id for c in found.values() if c.publish is not None),
         mark=mark,
     )
 
@@ -220,6 +228,7 @@ def _place(
         links=tuple(mapped),
         reads=kind.reads,
         rereads=kind.rereads,
+        until_paid=json.loads(row["orders"]).get("until_paid"),
         tracks=kind.compares or kind.stamps,
     )
 

@@ -18,10 +18,13 @@ from adapters.base import Adapter
 from adapters.http import Http
 from app.domain.errors import HubError, MalformedPayload
 from app.domain.events import Message, Normalised
+from app.domain.ignoring import without_copies
 from app.domain.instants import Instant
 from app.pipeline import listings
 from app.pipeline.apply import apply
+from app.pipeline.copies import A_COPY
 from app.pipeline.house import House, HouseKeeper
+from app.pipeline.paying import with_payment
 from app.pipeline.told import PARKED, QUARANTINED, Told, Verdict
 from app.store import channels as channel_store, inbox as store, incidents
 from app.store.engine import applying, is_sqlite, reading, writing
@@ -105,7 +108,8 @@ class Inbound:
         rows = connection.execute(query).mappings().all()
         opened = [self._open(connection, row) for row in rows]
         good = [one for one in opened if one.said is not None]
-        applied = apply(connection, house, [_told(one) for one in good], now)
+        told = [with_payment(house, _told(one)) for one in good]
+        applied = apply(connection, house, told, now)
         for one, verdicts in zip(good, applied.verdicts, strict=True):
             one.verdicts = verdicts
             self._read_again(connection, one, now)
@@ -138,7 +142,9 @@ class Inbound:
                 json.loads(row["fetched"]) if row["fetched"] else None,
                 row["fetched_at"],
             )
-            one.said = adapter.normalise(message)
+            one.said = without_copies(
+                adapter.normalise(message), adapter.channel.ignore, row["received_at"]
+            )
         except MalformedPayload as error:
             one.error = str(error)
         except HubError as error:
@@ -262,6 +268,8 @@ def _state(one: Opened) -> tuple[str, str | None]:
     disputed = [v for v in one.verdicts if v.verdict == QUARANTINED]
     if disputed:
         return "applied", "; ".join(f"{v.key}: {v.note}" for v in disputed)
+    if any(verdict.note == A_COPY for verdict in one.verdicts):
+        return "ignored", "; ".join(one.said.ignored) or A_COPY
     if one.said.events or one.said.orders or one.said.listings:
         return "applied", "; ".join(one.said.ignored) or None
     if one.said.disconnected is not None:

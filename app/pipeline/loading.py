@@ -95,6 +95,8 @@ def _write(
             publish=one.publish,
             authority=one.authority,
             ships_from=one.ships_from,
+            ignore=one.ignore,
+            orders=one.orders,
             now=now,
         )
     channels.touch(connection, now)
@@ -134,7 +136,10 @@ def _follow(
 
 
 def _differs(before: State, after: State, key: str) -> bool:
-    names = (*_FOLLOWED, "publish", "locations", "authority", "ships_from")
+    names = (
+        *_FOLLOWED,
+        *("publish", "locations", "authority", "ships_from", "ignore", "orders"),
+    )
     return any(before[key][name] != after[key][name] for name in names)
 
 

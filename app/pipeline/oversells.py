@@ -5,29 +5,42 @@ Found in what posting has in hand anyway; a batch that leaves nothing short asks
 database nothing. A case opens by itself and closes by itself.
 """
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import Instant, iso
 from app.domain.shown import sellable, unserved
-from app.domain.states import AVAILABLE, COMMITTED, CUSTOMER
+from app.domain.states import AVAILABLE, COMMITTED, CUSTOMER, RESERVED
 from app.pipeline import desired
-from app.pipeline.hearing import case_key
-from app.pipeline.house import API, House
+from app.pipeline.hearing import ORDER_KINDS, case_key
+from app.pipeline.house import API, House, current as current_house
 from app.pipeline.told import event_of
 from app.store import cases, incidents
+from app.store.engine import applying
 from app.store.levels import Level, Spot
-from app.store.tables import ledger, skus, stock_events, stock_levels
+from app.store.tables import (
+    incidents as incidents_table,
+    ledger,
+    skus,
+    stock_events,
+    stock_levels,
+)
 
 KIND: Final = "oversell"
 _LOOKED_AT = 100
 """Ledger entries searched for the newest orders."""
 _TOLD = 20
 """Orders told of at most."""
+_WORDS: Final = {
+    COMMITTED: "promised",
+    RESERVED: "not paid yet",
+    CUSTOMER: "handed over",
+}
 
 
 def suspects(
@@ -80,6 +93,60 @@ def judge(
             incidents.end(connection, known[name], now)
 
 
+def review(engine: Engine, now: Instant) -> None:
+    """Close the cases of what is not short any more, wherever units came from."""
+    with engine.connect() as connection:
+        over = _not_short(connection, now)
+    if over:
+        with applying(engine) as connection:
+            judge(connection, current_house(connection), over, now)
+
+
+def _not_short(connection: Connection, now: Instant) -> list[int]:
+    found = connection.execute(
+        sa.select(skus.c.id)
+        .join(incidents_table, incidents_table.c.subject == skus.c.sku)
+        .where(incidents_table.c.kind == KIND, incidents_table.c.units > 0)
+    )
+    ids = list(found.scalars())
+    if not ids:
+        return []
+    house, levels = current_house(connection), desired.available(connection, ids, now)
+    return [sku for sku in ids if not short_of(house, levels.get(sku, {}))]
+
+
+def up_to_date(
+    connection: Connection, rows: Sequence[sa.RowMapping], now: Instant
+) -> list[dict[str, Any]]:
+    """The same incidents; open oversells say what is so now and what the ways out are.
+
+    One that is over says so until it is closed, which takes seconds.
+    """
+    told = [dict(row) for row in rows]
+    short = {row["subject"]: row for row in told if _is_open_case(row)}
+    named = connection.execute(
+        sa.select(skus.c.id, skus.c.sku).where(skus.c.sku.in_(short))
+    ).all()
+    if not named:
+        return told
+    house = current_house(connection)
+    levels = desired.available(connection, [row.id for row in named], now)
+    for sku_id, name in named:
+        here = levels.get(sku_id, {})
+        units = short_of(house, here)
+        found = _told(connection, house, sku_id, name, here, units)
+        before = json.loads(short[name]["details"])
+        kept = {word: before[word] for word in ("resolutions",) if word in before}
+        details = json.dumps({**found.details, **kept})
+        message = found.message if units else f"{name}: nothing is short any more"
+        short[name] |= {"details": details, "message": message}
+    return told
+
+
+def _is_open_case(row: Mapping[str, Any]) -> bool:
+    return row["kind"] == KIND and row["closed_at"] is None
+
+
 def _told(
     connection: Connection,
     house: House,
@@ -104,7 +171,7 @@ def _told(
         "places": spots,
         "orders": orders,
         "ways_out": [
-            *_elsewhere(connection, house, sku_id, here),
+            *(_elsewhere(connection, house, sku_id, here) if units else ()),
             *_cancelling(orders, units),
         ],
     }
@@ -131,7 +198,8 @@ def _orders(
             ledger.c.sku_id == sku_id,
             ledger.c.from_state == AVAILABLE,
             ledger.c.from_location_id.in_(places),
-            ledger.c.to_state.in_((COMMITTED, CUSTOMER)),
+            ledger.c.to_state.in_((COMMITTED, RESERVED, CUSTOMER)),
+            stock_events.c.kind.in_(ORDER_KINDS),
         )
         .order_by(ledger.c.occurred_at.desc(), ledger.c.id.desc())
         .limit(_LOOKED_AT)
@@ -153,7 +221,7 @@ def _orders(
             "occurred_at": iso(event.occurred_at),
         }
         for key, (owner, event) in found.items()
-        for state, word in ((COMMITTED, "promised"), (CUSTOMER, "handed over"))
+        for state, word in _WORDS.items()
         if units.get((key, state), 0) > 0
     )
     return list(islice(orders, _TOLD))
@@ -213,7 +281,7 @@ def _cancelling(orders: Collection[dict[str, Any]], units: int) -> list[dict[str
     """The newest promises, until nothing is short any more."""
     ways: list[dict[str, Any]] = []
     for order in orders:
-        if units > 0 and order["state"] == "promised":
+        if units > 0 and order["state"] != _WORDS[CUSTOMER]:
             part = min(units, order["units"])
             units -= part
             ways.append(

@@ -69,4 +69,6 @@ def detail(
         return f"{event.disposition or ''}|{event.of}", None
     if event.kind == kinds.RETURNED and event.order is None:
         return f"{event.disposition or kinds.SELLABLE}{UNLINKED}", None
+    if event.kind == kinds.UNPAID:
+        return event.until, None
     return event.disposition, None

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 from app.domain.errors import NotRebuilt
 from app.domain.instants import Instant
 from app.domain.states import STATES, Movement
-from app.pipeline import oversells
+from app.pipeline import oversells, paying
 from app.pipeline.audit import broken_sums, differences
 from app.pipeline.house import read_house
 from app.pipeline.listings import lanes
@@ -92,6 +92,7 @@ def _rebuild(connection: Connection, copy: Connection, now: Instant) -> Rebuilt:
     _set_levels(connection, copy)
     for table in _MADE_ANEW:
         _make_anew(connection, copy, table)
+    paying.follow_all(connection, now)
     wrong = broken_sums(connection) + list(
         compared(connection, levels_of(connection), target)
     )

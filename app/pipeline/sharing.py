@@ -6,21 +6,21 @@ cannot change it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from app.domain import events as kinds
 from app.domain.targets import Target
 from app.pipeline.hearing import BY_SKU
 
-Line: TypeAlias = MutableMapping[str, Target]
+Line: TypeAlias = dict[str, Target]
 
 
 def share(lines: Sequence[Line]) -> list[int]:
     """Deal the reports out again; return which lines changed, by their position.
 
-    Lines are in the order of their ids; each takes what is still to be handed over on
-    it, what is left over goes to the last.
+    Lines are in the order of their ids. A shipment goes to what is to be handed over on
+    each, a return first to what was; what is left over goes to the last.
     """
     reports: dict[str, Target] = {}
     for line in lines:
@@ -31,25 +31,54 @@ def share(lines: Sequence[Line]) -> list[int]:
     if not reports:
         return []
     dealt: list[dict[str, Target]] = [{} for _ in lines]
-    room: dict[str, list[int]] = defaultdict(lambda: [_ordered(one) for one in lines])
-    for name, target in sorted(reports.items(), key=_oldest_first):
-        said_by = name.rpartition(BY_SKU)[0].split(":", 2)[:2]
-        for number, units in _deal(room[":".join(said_by)], target.quantity):
-            dealt[number][name] = target._replace(quantity=units)
+    ordered = [_ordered(one) for one in lines]
+    told = sorted(reports.items(), key=_oldest_first)
+    _deal_out(told, kinds.SHIPPED, dealt, [ordered])
+    shipped = [
+        _shipped(_without(one) | part) for one, part in zip(lines, dealt, strict=True)
+    ]
+    rest = [max(0, n - gone) for n, gone in zip(ordered, shipped, strict=True)]
+    _deal_out(told, kinds.RETURNED, dealt, [shipped, rest])
     return [n for n, line in enumerate(lines) if _replace(line, dealt[n])]
 
 
-def _deal(room: list[int], units: int) -> Iterator[tuple[int, int]]:
-    """Which line takes how many; lessens the room by as many."""
-    last = len(room) - 1
-    for number, free in enumerate(room):
-        part = units if number == last else min(units, free)
-        if part or (number == last and not units):
-            room[number] = max(0, free - part)
-            units -= part
-            yield number, part
-            if not units:
-                return
+def _deal_out(
+    told: Sequence[tuple[str, Target]],
+    kind: str,
+    dealt: Sequence[dict[str, Target]],
+    rooms: Sequence[Sequence[int]],
+) -> None:
+    """Deal the reports of a kind; each source fills the rooms for itself, in order."""
+    free: dict[str, list[list[int]]] = defaultdict(lambda: [[*room] for room in rooms])
+    for name, target in told:
+        said, source, _ = name.split(":", 2)
+        if said == kind:
+            for number, units in _deal(free[source], target.quantity).items():
+                dealt[number][name] = target._replace(quantity=units)
+
+
+def _deal(rooms: Sequence[list[int]], units: int) -> dict[int, int]:
+    """Which line takes how many; lessens the rooms by as many."""
+    taken: dict[int, int] = defaultdict(int)
+    for room in rooms:
+        for number, free in enumerate(room):
+            part = min(units, free)
+            if part:
+                room[number] -= part
+                taken[number] += part
+                units -= part
+    if units or not taken:
+        taken[len(rooms[0]) - 1] += units
+    return taken
+
+
+def _shipped(line: Mapping[str, Target]) -> int:
+    """Units handed over on a line, by the source that tells of the most."""
+    told: dict[str, int] = defaultdict(int)
+    for name, target in line.items():
+        if name.startswith(f"{kinds.SHIPPED}:"):
+            told[name.split(":", 2)[1]] += target.quantity
+    return max(told.values(), default=0)
 
 
 def _oldest_first(report: tuple[str, Target]) -> tuple[int, str]:
@@ -60,6 +89,10 @@ def _ordered(line: Line) -> int:
     placed, released = line.get(kinds.PLACED), line.get(kinds.RELEASED)
     cancelled = released.quantity if released else 0
     return max(0, (placed.quantity if placed else 0) - cancelled)
+
+
+def _without(line: Line) -> Line:
+    return {name: target for name, target in line.items() if BY_SKU not in name}
 
 
 def _replace(line: Line, dealt: dict[str, Target]) -> bool:

@@ -21,7 +21,9 @@ from app.store.tables import skus, stock_events
 
 def tells_of_order(case: Case) -> bool:
     """Whether somebody has told of the order itself, not just of a return for it."""
-    return any(not name.startswith(kinds.RETURNED) for name in case.targets)
+    return any(
+        not name.startswith((kinds.RETURNED, kinds.IGNORED)) for name in case.targets
+    )
 
 
 def waits_under(order: str | None, number: str | None) -> list[str]:

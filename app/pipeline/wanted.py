@@ -28,6 +28,8 @@ class WantedChannel:
     publish: Mapping[str, Any] | None
     authority: Mapping[str, str]
     ships_from: str | None
+    ignore: Mapping[str, Sequence[str]]
+    orders: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def _balance(row: sa.Row[Any], spots: list[tuple[Any, Quantities]]) -> dict[str,
         "barcode": row.barcode,
         **_with_on_hand(totals),
         # Promises that name no location yet: available is negative by as much there.
-        "unassigned": sum(quantities[COMMITTED] for quantities in virtual),
+        "unassigned": sum(one[COMMITTED] + one[RESERVED] for one in virtual),
         "locations": [
             {"location": place.code, **_with_on_hand(quantities)}
             for place, quantities in spots

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.events import ROUTED
@@ -57,6 +58,16 @@ def load_numbers(connection: Connection, numbers: Iterable[str]) -> Sequence[Cas
         numbers,
     )
     return [_opened(row) for row in found]
+
+
+def load_having(connection: Connection, fact: str) -> Sequence[Case]:
+    """Every line with this fact; not for the hot path."""
+    found = connection.execute(
+        sa.select(*(lines.c[name.strip()] for name in _COLUMNS.split(",")))
+        .where(lines.c.targets.contains(f'"{fact}"', autoescape=True))
+        .order_by(lines.c.id)
+    )
+    return [case for row in found if fact in (case := _opened(row)).targets]
 
 
 def save(connection: Connection, cases: Sequence[Case]) -> None:

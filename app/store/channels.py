@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.channels import Channel
 from app.domain.errors import UnknownName
+from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
 from app.store import bulk, policies
 from app.store.marks import last_entry
@@ -64,6 +65,7 @@ def _channel(connection: Connection, vault: Vault, one: RowMapping) -> Channel:
         settings=json.loads(one["settings"]),
         secrets=vault.open_json(one["secrets"]),
         locations={row.code: row.external_id for row in mapped},
+        ignore=Ignore(json.loads(one["ignore"]), one["ignoring_since"]),
     )
 
 
@@ -143,6 +145,8 @@ def save(
     authority: Mapping[str, str],
     ships_from: str | None,
     now: Instant,
+    ignore: Mapping[str, Sequence[str]] | None = None,
+    orders: Mapping[str, int] | None = None,
 ) -> int:
     """Insert or replace a channel's configuration; return its id.
 
@@ -155,9 +159,11 @@ def save(
         "secrets": vault.seal_json({name: list(v) for name, v in secrets.items()}),
         "publish": None if publish is None else json.dumps(dict(publish)),
         "authority": json.dumps(dict(authority)),
+        "ignore": json.dumps(dict(ignore or {})),
+        "orders": json.dumps(dict(orders or {})),
         "ships_from": ships_from,
     }
-    channel_id = _insert_or_change(connection, key, values)
+    channel_id = _insert_or_change(connection, key, values, now)
     _map_locations(connection, channel_id, mapped)
     if len(mapped) != 1:
         _ensure_unassigned(connection, channel_id, key)
@@ -167,10 +173,14 @@ def save(
 
 
 def _insert_or_change(
-    connection: Connection, key: str, values: Mapping[str, Any]
+    connection: Connection, key: str, values: Mapping[str, Any], now: Instant
 ) -> int:
-    query = sa.select(channels.c.id, channels.c.publish).where(channels.c.key == key)
-    known = connection.execute(query).first()
+    known = connection.execute(sa.select(channels).where(channels.c.key == key)).first()
+    if values["ignore"] != ("{}" if known is None else known.ignore):
+        values = {**values, "ignoring_since": now}
+    if known is not None and known.orders != "{}" and values["orders"] == "{}":
+        # Orders may still wait for a payment: that it came must go on being told.
+        values = {**values, "orders": json.dumps({"until_paid": 0})}
     if known is None or known.publish is None:
         # All that it publishes is wanted anyway: what was before need not be marked.
         values = {**values, "marked_to": last_entry(connection)}

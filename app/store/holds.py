@@ -1,4 +1,7 @@
-"""Holds and their lines: found, made, ended exactly once."""
+"""Holds and their lines: found, made, ended exactly once.
+
+Those of order lines that wait for their payment are made in `line_holds`.
+"""
 
 import json
 from collections.abc import Collection, Sequence
@@ -24,6 +27,7 @@ def _lines() -> sa.Select[Any]:
             holds.c.id,
             holds.c.hold_id,
             holds.c.reference,
+            holds.c.line_key,
             holds.c.created_at,
             holds.c.expires_at,
             hold_lines.c.id.label("line_id"),
@@ -79,6 +83,7 @@ def referring(
     rows = connection.execute(
         _lines().where(
             holds.c.reference.in_(list(references)),
+            holds.c.line_key.is_(None),
             holds.c.state == ACTIVE,
             holds.c.expires_at > now,
         )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
+from app.store import bulk
 from app.store.tables import incidents
 
 _RESOLUTION: Final = ("resolution", "resolved_by", "resolved_at")
@@ -83,10 +84,27 @@ def add_to(
     open_incident(connection, kind, subject, message, now=now, details=details)
 
 
+def open_among(
+    connection: Connection, kind: str, subjects: Collection[str]
+) -> list[str]:
+    """Which of these subjects have an open incident of a kind."""
+    found = bulk.select(
+        connection,
+        "SELECT subject FROM incidents WHERE closed_at IS NULL "
+        f"AND kind = '{kind}' AND subject {{among}}",
+        subjects,
+    )
+    return sorted({row[0] for row in found})
+
+
 def close_incidents(
-    connection: Connection, kind: str, subject: str, now: Instant
+    connection: Connection,
+    kind: str,
+    subject: str,
+    now: Instant,
+    note: str | None = None,
 ) -> None:
-    """Close what is over."""
+    """Close what is over; the note says why, where that is not plain."""
     connection.execute(
         incidents.update()
         .where(
@@ -94,7 +112,7 @@ def close_incidents(
             incidents.c.subject == subject,
             incidents.c.closed_at.is_(None),
         )
-        .values(closed_at=now)
+        .values(closed_at=now, resolution=note)
     )
 
 
@@ -119,6 +137,7 @@ def follow(
     told: Measure,
     known: sa.RowMapping | None,
     now: Instant,
+    channel_id: int | None = None,
 ) -> None:
     """Open an incident, or bring it up to date; what was resolved opens again when it
     got worse."""
@@ -127,6 +146,7 @@ def follow(
             incidents.insert().values(
                 kind=kind,
                 subject=subject,
+                channel_id=channel_id,
                 message=told.message,
                 details=json.dumps(dict(told.details)),
                 units=told.units,

@@ -300,3 +300,16 @@ def test_a_delivery_is_known_by_its_webhook_id():
     )
     with pytest.raises(MissingHeader):
         adapter.delivery_id(SignedRequest({}, b"", NOW))
+
+
+@pytest.mark.parametrize(
+    ("paid", "scope"), [(None, None), (True, None), (False, events.NOT_PAID)]
+)
+def test_an_order_may_say_that_it_is_not_paid(paid: Any, scope: str | None):
+    assert event(body("order", paid=paid)).scope == scope
+
+
+@pytest.mark.parametrize("paid", [0, "false", []])
+def test_whether_it_is_paid_is_true_or_false(paid: Any):
+    assert "paid: " in complaint(body("order", paid=paid))
+    assert "is not true or false" in complaint(body("order", paid=paid))

@@ -41,6 +41,13 @@ code = "downtown"
 key = "till"
 provider = "standard"
 """
+PUSHED = (
+    TILL
+    + f'''
+settings = {{ push_url = "http://127.0.0.1:1/" }}
+secrets = {{ webhook = "{SECRET}" }}
+'''
+)
 
 
 @pytest.fixture
@@ -161,6 +168,44 @@ authority = { shipped = "wbe" }
     assert ask("SELECT count(*) FROM locations") == [(0,)]
 
 
+def test_what_copied_orders_are_known_by_is_loaded_and_taken_back(loaded, hub) -> None:
+    marks = 'ignore = { tags = ["amazon"], sources = "580111", order_prefix = "AMZ-" }'
+    answer = loaded(SHOP.replace('ships_from = "depot"', marks))
+
+    assert answer.exit_code == 0, answer.output
+    assert channel(hub, "web").ignore.marks == {
+        "tags": ["amazon"],
+        "sources": ["580111"],
+        "order_prefix": ["AMZ-"],
+    }
+    assert loaded(SHOP).exit_code == 0
+    assert channel(hub, "web").ignore.marks == {}
+
+
+def test_how_long_orders_wait_for_their_payment_is_loaded(loaded, hub, ask) -> None:
+    told = "SELECT orders FROM channels WHERE key = 'web'"
+    patient = SHOP.replace('ships_from = "depot"', "orders = { until_paid = 3600 }")
+    assert loaded(patient).exit_code == 0
+    assert ask(told) == [('{"until_paid": 3600}',)]
+
+    again = loaded(SHOP)
+
+    # Orders may wait still: that they are paid must go on being told.
+    assert again.exit_code == 0
+    assert ask(told) == [('{"until_paid": 0}',)]
+    assert "unchanged" in loaded(SHOP).output.lower()
+
+
+def test_a_standard_channel_cannot_publish_to_nowhere(loaded, ask) -> None:
+    for publish in ("publish = true", 'publish = { from = ["downtown"] }'):
+        answer = loaded(TILL + publish)
+
+        assert answer.exit_code != 0
+        assert '"till": settings.push_url: is missing' in answer.output
+    assert ask("SELECT key FROM channels") == []
+    assert loaded(TILL + "publish = false").exit_code == 0
+
+
 def test_a_from_that_a_mapping_channel_does_not_map_is_an_error(loaded) -> None:
     text = SHOP.replace('from = ["downtown"]', 'from = ["attic"]')
     answer = loaded('[[location]]\ncode = "attic"\n' + text)
@@ -179,6 +224,27 @@ def test_a_from_that_a_mapping_channel_does_not_map_is_an_error(loaded) -> None:
         (('base_url = "http://127.0.0.1:9101"', 'base_url = "x"'), "base_url: 'x'"),
         (('secrets = { api_key = "k" }', "publish = true"), "shows no stock"),
         (('secrets = { api_key = "k" }', ""), "ShipStation needs secrets.api_key"),
+        (
+            ('ships_from = "depot"', 'ignore = { tag = ["amazon"] }'),
+            "ignore: unknown mark of a copied order 'tag'; did you mean 'tags'?",
+        ),
+        (
+            ('secrets = { api_key = "k" }', 'ignore = { tags = ["amazon"] }'),
+            "unknown mark of a copied order 'tags'",
+        ),
+        (
+            ('ships_from = "depot"', "orders = { untill_paid = 60 }"),
+            "orders: unknown key 'untill_paid'; did you mean 'until_paid'?",
+        ),
+        (
+            ('ships_from = "depot"', "orders = { until_paid = 0 }"),
+            "orders.until_paid: is 0 seconds",
+        ),
+        (
+            ('secrets = { api_key = "k" }', "orders = { until_paid = 60 }"),
+            "ShipStation does not tell whether an order is paid",
+        ),
+        (('ships_from = "depot"', 'ignore = { tags = [""] }'), "ignore.tags: is empty"),
         (('ships_from = "depot"', 'ships_from = "cellar"'), "unknown location 'cell"),
         (('custodian = "web"', 'custodian = "wms"'), "unknown channel 'wms'"),
         (('[[channel]]\nkey = "parcels"', '[channel]\nkey = "parcels"'), "line"),
@@ -221,12 +287,12 @@ def test_running_processes_see_a_new_configuration(loaded, hub) -> None:
 
 
 def test_a_channel_that_begins_to_publish_wants_its_numbers(loaded, hub, ask) -> None:
-    loaded(TILL)
+    loaded(PUSHED)
     hub.sku(JACKET)
     hub.listing("till", JACKET, JACKET)
     assert ask("SELECT count(*) FROM publications") == [(0,)]
 
-    loaded(TILL + "publish = true\n")
+    loaded(PUSHED + "publish = true\n")
 
     assert ask(
         "SELECT count(*) FROM publications WHERE wanted_version > accepted_version"
@@ -234,21 +300,21 @@ def test_a_channel_that_begins_to_publish_wants_its_numbers(loaded, hub, ask) ->
 
 
 def test_another_buffer_is_another_number_to_publish(loaded, hub, ask) -> None:
-    loaded(TILL + "publish = true\n")
+    loaded(PUSHED + "publish = true\n")
     hub.sku(JACKET)
     hub.listing("till", JACKET, JACKET)
     settle = "UPDATE publications SET accepted_version = wanted_version"
     wanted = "SELECT count(*) FROM publications WHERE wanted_version > accepted_version"
     _run(hub, settle)
 
-    loaded(TILL + "publish = true\n")
+    loaded(PUSHED + "publish = true\n")
     assert ask(wanted) == [(0,)]
-    loaded(TILL + "publish = { buffer = 3 }\n")
+    loaded(PUSHED + "publish = { buffer = 3 }\n")
     assert ask(wanted) == [(1,)]
 
 
 def test_a_listing_that_says_otherwise_is_not_published_anew(loaded, hub, ask) -> None:
-    loaded(TILL + "publish = true\n")
+    loaded(PUSHED + "publish = true\n")
     hub.sku(JACKET, "SHIRT")
     hub.listing("till", JACKET, JACKET)
     hub.listing("till", "SHIRT", "SHIRT")
@@ -256,7 +322,7 @@ def test_a_listing_that_says_otherwise_is_not_published_anew(loaded, hub, ask) -
     relist(hub.engine, told | {"policy": {"buffer": 1}}, now=now())
     _run(hub, "UPDATE publications SET accepted_version = wanted_version")
 
-    loaded(TILL + "publish = { buffer = 3 }\n")
+    loaded(PUSHED + "publish = { buffer = 3 }\n")
 
     assert ask(
         "SELECT s.sku FROM publications p JOIN skus s ON s.id = p.sku_id "
@@ -266,7 +332,7 @@ def test_a_listing_that_says_otherwise_is_not_published_anew(loaded, hub, ask) -
 
 def test_every_policy_of_a_channel_is_kept_with_its_version(loaded, ask) -> None:
     for publish in ("true", "true", "{ buffer = 3 }", "{ stop_at = 1, preorder = 2 }"):
-        loaded(TILL + f"publish = {publish}\n")
+        loaded(PUSHED + f"publish = {publish}\n")
 
     assert ask(
         "SELECT version, policy FROM policies p JOIN channels c "
@@ -275,7 +341,7 @@ def test_every_policy_of_a_channel_is_kept_with_its_version(loaded, ask) -> None
 
 
 def test_a_refused_delivery_is_tried_again_with_new_settings(loaded, hub, ask) -> None:
-    loaded(TILL + "publish = true\n")
+    loaded(PUSHED + "publish = true\n")
     hub.sku(JACKET)
     hub.listing("till", JACKET, JACKET)
     _run(hub, f"UPDATE publications SET failed_at = {now()}, error_class = 'GiveUp'")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from app.store import people
+from config import first_login
 from config.keys import local_secret_key
 from config.settings import ConfigurationError, Settings, socket_path, variables
 
@@ -192,3 +194,18 @@ def test_a_deep_data_dir_still_gets_a_socket(tmp_path: Path) -> None:
 def test_every_field_is_a_variable() -> None:
     assert "MAX_BODY_BYTES" in variables()
     assert "EMBEDDED_REDIS" not in variables()
+
+
+@pytest.mark.parametrize("email", ["anna", "@shop.example", "anna@", "an na@shop.ex"])
+def test_the_first_login_is_checked_with_everything_else(
+    tmp_path: Path, email: str
+) -> None:
+    problem = refused(tmp_path, ADMIN_EMAIL=email, ADMIN_PASSWORD="short", PORT="0")
+
+    assert "ONECOUNT_ADMIN_EMAIL: must be an e-mail address" in problem
+    assert "ONECOUNT_ADMIN_PASSWORD: needs at least 10 characters" in problem
+    assert "ONECOUNT_PORT: must be between" in problem
+
+
+def test_what_settings_accept_as_a_password_logins_do_too() -> None:
+    assert first_login.SHORTEST_PASSWORD == people.SHORTEST_PASSWORD

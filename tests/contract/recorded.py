@@ -27,6 +27,7 @@ from app.domain.events import (
     ListingSeen,
     Message,
     Normalised,
+    Origin,
     Read,
     StockEvent,
     WholeOrder,
@@ -241,6 +242,7 @@ def expected(recorded: Mapping[str, Any]) -> Any:
             listings=tuple(_made(ListingSeen, x) for x in recorded.get("listings", ())),
             ignored=tuple(recorded.get("ignored", ())),
             read=Read(**recorded["read"]) if recorded.get("read") else None,
+            origin=_origin(recorded["origin"]) if recorded.get("origin") else None,
             disconnected=recorded.get("disconnected"),
         )
     )
@@ -263,3 +265,7 @@ def wishes(recorded: Mapping[str, Any]) -> list[Wish]:
             row["stamp"] = instants.parse(row["stamp"])
         row.setdefault("external_parent_id", None)
     return [Wish(**row) for row in rows]
+
+
+def _origin(told: dict[str, Any]) -> Origin:
+    return Origin(**{**told, "tags": tuple(told.get("tags", ()))})

@@ -186,6 +186,16 @@ def test_units_of_a_hold_that_is_over_are_there(shop):
     assert cases(shop) == []
 
 
+def test_what_is_short_beyond_a_hold_that_is_over_is_told(shop):
+    lines = [{"sku": JACKET, "quantity": 4}]
+    holding.hold(shop.engine, lines, 60, actor="me", now=now() - HOUR)
+
+    shop.tell("till", sale("T-1", JACKET, 12, at=now()))
+
+    assert [state for state, _ in shop.messages()] == ["applied"]
+    assert details(shop)["units"] == 2
+
+
 def test_a_batch_that_leaves_nothing_short_asks_nothing(shop, monkeypatch):
     def fail(*_):
         pytest.fail("asked")

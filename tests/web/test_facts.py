@@ -51,6 +51,8 @@ def test_a_fact_is_never_refused_for_lack_of_units(api, shop):
 def test_no_more_units_are_repaired_than_were_damaged(api, shop):
     api.post("/adjustments", adjustment(change=-1, to="damaged"))
 
+    why = api.post("/adjustments", adjustment(change=2, to="damaged"), status=422)
+    assert "leave `to` out for units that were found" in str(why)
     refused = api.refused("/adjustments", adjustment(change=2, to="damaged"))
 
     assert refused == ["change"]

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.instants import now
-from tests.builders import JACKET, sale
+from tests.builders import JACKET, returned, sale
 
 
 @pytest.fixture
@@ -30,6 +30,20 @@ def test_a_person_resolves_it_once(api, oversold):
     assert told["resolved_by"] == "token:a admin"
     assert told["resolved_at"] == told["closed_at"]
     assert api.get("/incidents?open=true")["items"] == []
+
+
+def test_goods_sold_before_counting_began_are_dismissed_with_one_call(api, shop):
+    back = returned("OLD-1", JACKET, 1, at=now(), location="1")
+    shop.tell("till", back)
+    [found] = api.get("/incidents?kind=surplus_return")["items"]
+    assert "sold before this count began" in found["message"]
+
+    api.post(f"/incidents/{found['id']}/resolve", {"note": "old goods"}, status=200)
+    shop.tell("till", back | {"version": now()})
+
+    [found] = api.get("/incidents?kind=surplus_return")["items"]
+    assert (found["state"], found["resolution"]) == ("resolved", "old goods")
+    assert found["resolved_by"] == "token:a admin"
 
 
 @pytest.mark.parametrize("named", ["0", "999", "x", "9" * 30])

@@ -16,6 +16,9 @@ channels = sa.Table(
     text("secrets"),  # encrypted JSON: name → list of values
     Column("publish", Text),  # JSON; NULL: listens only
     text("authority", "{}"),
+    text("ignore", "{}"),  # what copied orders are known by
+    count("ignoring_since"),  # when that was last changed; 0: never
+    text("orders", "{}"),  # JSON; how its orders are taken: until_paid, in seconds
     Column("ships_from", Text),
     Column("private_addresses", sa.Boolean, nullable=False, server_default=sa.true()),
     Column("paused_at", Big),

@@ -144,12 +144,14 @@ holds = sa.Table(
     Column("ended_at", Big),
     Column("actor", Text),
     Column("answer", Text),  # what the commit answered, for a second commit
+    Column("line_key", Text),  # the order line that waits for its payment
     CheckConstraint(
         "state IN ('active','committed','released','expired')", name="state"
     ),
 )
 Index("ix_holds_active", holds.c.state, holds.c.expires_at)
 Index("ix_holds_reference", holds.c.reference)
+Index("ix_holds_line_key", holds.c.line_key, unique=True)
 
 hold_lines = sa.Table(
     "hold_lines",

@@ -160,7 +160,10 @@ def adjust(told: dict[str, Any]) -> dict[str, Any]:
     except IntegrityError as error:
         if told.get("to") == events.DAMAGED and told["change"] > 0:
             raise refused_field(
-                "change", f"fewer than {told['change']} units are damaged there"
+                "change",
+                f"fewer than {told['change']} units are damaged there, and a positive "
+                "change with `to` takes units back from there: change it by no more "
+                "than are damaged, or leave `to` out for units that were found",
             ) from error
         raise
 

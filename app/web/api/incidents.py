@@ -1,11 +1,13 @@
 """GET and POST /api/v1/incidents: what a person should look at, and has dealt with."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, fields
-from sqlalchemy.engine import RowMapping
 
+from app.domain import instants
+from app.pipeline import oversells
 from app.store import deeds, incidents, messages
 from app.store.engine import writing
 from app.web.api.fields import LARGEST_ID, Moment, Word, number
@@ -70,7 +72,8 @@ def list_incidents(query: dict[str, Any]) -> dict[str, Any]:
             channel=query.get("channel"),
             is_open=query.get("open"),
         )
-    told = [_told(row) for row in rows]
+        current = oversells.up_to_date(connection, rows, instants.now())
+    told = [_told(row) for row in current]
     return page_of(told, query["limit"], lambda row: row["id"])
 
 
@@ -93,10 +96,10 @@ def resolve(told: dict[str, Any], incident_id: str) -> dict[str, Any]:
             connection, actor(), "resolve", f"incident {number_}", this_try().now
         )
         [row] = messages.incidents_page(connection, limit=1, before=number_ + 1)
-    return _told(row)
+    return _told(dict(row))
 
 
-def _told(row: RowMapping) -> dict[str, Any]:
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
     state = "resolved" if row["resolved_at"] is not None else "closed"
     if row["closed_at"] is None:
         state = "open"

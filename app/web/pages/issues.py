@@ -6,7 +6,7 @@ arrive, then the inbox, then what the hub could not explain.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from flask import url_for
 from sqlalchemy.engine import RowMapping
@@ -30,7 +30,7 @@ class Seen:
     channels: Sequence[RowMapping]
     failures: Sequence[RowMapping]
     inbox: Mapping[str, int]
-    incidents: Sequence[RowMapping]
+    incidents: Sequence[Mapping[str, Any]]
     now: Instant
 
 
@@ -245,7 +245,7 @@ def _inbox(counts: Mapping[str, int]) -> list[Issue]:
     return found
 
 
-def _incidents(rows: Sequence[RowMapping]) -> list[Issue]:
+def _incidents(rows: Sequence[Mapping[str, Any]]) -> list[Issue]:
     # Trouble with a channel has its own line already.
     return [
         Issue(
@@ -259,6 +259,7 @@ def _incidents(rows: Sequence[RowMapping]) -> list[Issue]:
 
 
 INCIDENTS: Final[Mapping[str, str]] = {
+    "assumed_location": "Where a shipment left from is only assumed",
     "contradiction": "Two reports contradict each other",
     "drift": "A channel shows another number than ours",
     "oversell": "More was sold than there was",

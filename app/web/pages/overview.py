@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.instants import Instant
+from app.pipeline import oversells
 from app.store import channels as channel_store, deliveries, messages, overview as store
 from app.store.overview import Look, Position
 from app.web.hub import hub
@@ -84,13 +85,14 @@ def _state(
     counts = store.counts(connection, now)
     listed = channel_store.rows(connection)
     oversold = store.oversold(connection, limit=WORST)
+    open_ones = messages.incidents_page(connection, limit=20, is_open=True)
     seen = issues.Seen(
         urgent=urgent,
         oversold=oversold,
         channels=listed,
         failures=store.failures(connection, now),
         inbox=messages.counts(connection),
-        incidents=messages.incidents_page(connection, limit=20, is_open=True),
+        incidents=oversells.up_to_date(connection, open_ones, now),
         now=now,
     )
     found = issues.find(seen)

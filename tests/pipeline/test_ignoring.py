@@ -1,0 +1,135 @@
+"""Orders that another system copied in: kept, told why, and of no effect."""
+
+import itertools
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.instants import MINUTE, SECOND, now
+from app.pipeline.audit import differences
+from app.pipeline.copies import A_COPY
+from app.pipeline.rehearsal import rehearse
+from app.pipeline.replaying import replay
+from app.store.tables import stock_events
+from tests.builders import JACKET, cancellation, order, shipment
+
+WHY = "Order M-1 is another system's copy: its number begins with M-."
+
+
+@pytest.fixture
+def ignoring(shop):
+    """The store also holds copies of a marketplace's orders, named M-…"""
+    shop.channel("web", publish={}, ignore={"order_prefix": ["M-"]})
+    return shop
+
+
+def told(at):
+    return [
+        order("M-1", JACKET, 3, at=at),
+        shipment("M-1", JACKET, 2, at=at + SECOND, location="downtown"),
+        cancellation("M-1", JACKET, 1, at=at + 2 * SECOND),
+    ]
+
+
+def test_a_copy_is_kept_as_ignored_with_the_reason(ignoring):
+    ignoring.tell("web", *told(now() - MINUTE))
+
+    assert ignoring.messages() == [("ignored", WHY)] * 3
+    assert ignoring.level(JACKET) == {"available": 10}
+
+
+def test_the_stores_own_orders_count(ignoring):
+    ignoring.tell("web", order("1001", JACKET, 3, at=now()))
+
+    assert ignoring.messages() == [("applied", None)]
+    assert ignoring.level(JACKET) == {"available": 7, "committed": 3}
+
+
+def test_an_order_of_another_channel_with_such_a_number_counts(ignoring):
+    ignoring.tell("till", order("M-1", JACKET, 3, at=now()))
+
+    assert ignoring.level(JACKET) == {"available": 7, "committed": 3}
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))))
+def test_what_others_say_of_a_copy_does_not_count_whenever_it_comes(ignoring, arrival):
+    ignoring.channel("wms")
+    at = now() - MINUTE
+    reports = [
+        ("web", order("M-1", JACKET, 3, at=at)),
+        ("wms", shipment("M-1", JACKET, 2, at=at) | {"channel": "web"}),
+        ("wms", shipment("M-1", JACKET, 3, at=at) | {"channel": "web", "id": "s-2"}),
+    ]
+
+    for number in arrival:
+        ignoring.tell(*reports[number])
+
+    assert ignoring.level(JACKET) == {"available": 10}
+    assert told_anew(ignoring) == []
+
+
+def test_a_rule_that_comes_late_takes_back_what_was_posted(shop):
+    at = now() - MINUTE
+    shop.tell("web", *told(at))
+    assert shop.level(JACKET) == {"available": 8}
+    shop.channel("web", publish={}, ignore={"order_prefix": ["M-"]})
+
+    shop.tell("web", order("M-1", JACKET, 3, at=at, version=at + MINUTE))
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert shop.messages()[-1] == ("ignored", WHY)
+
+
+def test_another_rule_lets_a_replay_apply_what_was_ignored(ignoring):
+    at = now() - MINUTE
+    ignoring.channel("wms")
+    parcel = shipment("M-1", JACKET, 1, at=at, location="downtown")
+    ignoring.tell("web", *told(at))
+    ignoring.tell("wms", parcel | {"channel": "web", "id": "wms-1"})
+    assert ignoring.messages()[-1] == ("ignored", A_COPY)
+    ignoring.channel("web", publish={}, ignore={"order_prefix": ["Z-"]})
+    assert ignoring.level(JACKET) == {"available": 10}
+
+    replay(ignoring.engine, filter={"state": "ignored"})
+    ignoring.apply()
+
+    assert {state for state, _ in ignoring.messages()} == {"applied"}
+    assert ignoring.level(JACKET) == {"available": 8}
+    assert told_anew(ignoring) == []
+
+
+def test_a_rule_that_comes_back_ignores_again(ignoring):
+    at = now() - MINUTE
+    for marks in ({"order_prefix": ["M-"]}, {}, {"order_prefix": ["M-"]}):
+        ignoring.channel("web", publish={}, ignore=marks)
+        ignoring.tell("web", order("M-1", JACKET, 3, at=at))
+
+    assert ignoring.level(JACKET) == {"available": 10}
+    assert told_anew(ignoring) == []
+
+
+def test_lines_that_nobody_can_read_make_no_noise_in_a_copy(ignoring):
+    body = order("M-1", "UNKNOWN", 3, at=now())
+    body["lines"].append({"id": "2", "sku": JACKET, "quantity": -1})
+
+    ignoring.tell("web", body)
+
+    assert ignoring.messages() == [("ignored", WHY)]
+
+
+def told_anew(shop):
+    with shop.engine.connect() as connection:
+        found = differences(connection)
+        return found + [
+            said for seed in range(6) for said in rehearse(connection, now(), seed)
+        ]
+
+
+def test_the_log_says_once_that_an_order_is_a_copy(ignoring):
+    at = now() - MINUTE
+    ignoring.tell("web", *told(at)[:1], *told(at)[:1])
+
+    with ignoring.engine.connect() as connection:
+        kinds = sa.select(stock_events.c.kind, stock_events.c.verdict)
+        rows = connection.execute(kinds.where(stock_events.c.channel_id.is_not(None)))
+        assert rows.all() == [("ignored", "posted")]
