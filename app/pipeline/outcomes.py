@@ -17,6 +17,7 @@ from app.domain import channels as words
 from app.domain.channels import Outcome, Wish
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
+from app.domain.misses import ROUNDS, next_look
 from app.domain.retry import Policy, class_of, delay
 from app.pipeline import circuit
 from app.store import attempts, incidents, publications as store, retries, tallies
@@ -24,9 +25,6 @@ from app.store.engine import writing
 from app.store.retries import Again
 
 log = structlog.get_logger()
-
-MISSES = 5
-"""Compare-and-set misses in a row before a person is asked."""
 
 
 @dataclass(slots=True)
@@ -97,7 +95,7 @@ class Recorder:
         elif outcome.verdict == words.STALE:
             misses = call.rows[wish.publication_id]["misses"] + 1
             store.miss(connection, wish.publication_id, misses, now)
-            if misses >= MISSES:
+            if misses >= ROUNDS:
                 self._ask(connection, call, wish, now)
         elif outcome.verdict != words.ACCEPTED:
             store.sure(connection, wish.publication_id)
@@ -106,8 +104,9 @@ class Recorder:
         self, connection: Connection, call: Call, wish: Wish, now: Instant
     ) -> None:
         words_ = (
-            f"{call.adapter.title} keeps showing another number for {wish.sku} than "
-            f"the {wish.expected} we read there; ours is {wish.available}"
+            f"{call.adapter.title} ({call.adapter.channel.key}) keeps showing another "
+            f"number for {wish.sku} than can be explained: {wish.expected} there, ours "
+            f"is {wish.available}"
         )
         store.fail(connection, wish.publication_id, "Contradiction", words_, now)
         incidents.open_incident(
@@ -117,7 +116,19 @@ class Recorder:
             words_,
             now=now,
             channel_id=call.adapter.channel.id,
+            details={"shown": wish.expected, "ours": wish.available},
         )
+
+    def put_off(self, call: Call, wishes: Sequence[Wish]) -> None:
+        """Keep back numbers above what the channel shows, until that is explained."""
+        now = clock()
+        with writing(self._engine, durable=False) as connection:
+            for wish in wishes:
+                misses = call.rows[wish.publication_id]["misses"] + 1
+                until = next_look(misses, now)
+                store.put_off(connection, wish.publication_id, misses, until)
+                if misses >= ROUNDS:
+                    self._ask(connection, call, wish, now)
 
     # -- a call that did not work --------------------------------------------
 

@@ -20,7 +20,7 @@ from adapters.base import Adapter
 from adapters.http import Http
 from app.domain import channels as words
 from app.domain.budget import FIRST, Budget, newest
-from app.domain.channels import Outcome
+from app.domain.channels import Outcome, Wish
 from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
 from app.pipeline import circuit, desired
@@ -31,7 +31,13 @@ from app.pipeline.reading import Readings
 from app.pipeline.receive import with_address
 from app.pipeline.tuning import Tuning, policy_of
 from app.pipeline.turns import Turn, Turns
-from app.pipeline.wishes import is_held, is_troubled, shows_already, wish_of
+from app.pipeline.wishes import (
+    is_held,
+    is_too_high,
+    is_troubled,
+    shows_already,
+    wish_of,
+)
 from app.store import (
     attempts,
     channels as channel_store,
@@ -178,13 +184,18 @@ class Publisher:
             house = self._keeper.house(connection)
             numbers = desired.numbers(connection, rows, house, now)
             names = store.names(connection, [row["id"] for row in rows])
-        correct, wishes = [], []
+        correct: list[tuple[RowMapping, int]] = []
+        wishes: list[Wish] = []
+        kept: list[Wish] = []
         for row in rows:
             number = numbers[row["id"]]
             if shows_already(row, number):
                 correct.append((row, number))
-            else:
-                wishes.append(wish_of(call.adapter, row, names[row["id"]], number, now))
+                continue
+            wish = wish_of(call.adapter, row, names[row["id"]], number, now)
+            (kept if is_too_high(call.adapter, row, number) else wishes).append(wish)
+        if kept:
+            self._recorder.put_off(call, kept)
         by_id = {row["id"]: row for row in rows}
         return replace(call, rows=by_id, wishes=wishes, started_at=now), correct
 

@@ -49,9 +49,22 @@ def wish_of(
         place=row["place"] or None,
         available=number,
         version=row["wanted_version"],
-        expected=row["believed"] if adapter.compares else None,
+        expected=_expected(row) if adapter.compares else None,
         stamp=stamp_of(row, now) if adapter.stamps else None,
     )
+
+
+def _expected(row: RowMapping) -> int | None:
+    """The number a write is to replace: what was read, where nothing explains it."""
+    found: int | None = row["believed" if row["doubt_at"] is None else "observed"]
+    return found
+
+
+def is_too_high(adapter: Adapter, row: RowMapping, number: int) -> bool:
+    """Whether a number would offer more than a channel shows that nobody explained."""
+    if not adapter.compares or row["doubt_at"] is None or row["observed"] is None:
+        return False
+    return bool(number > row["observed"])
 
 
 def stamp_of(row: RowMapping, now: Instant) -> Instant:

@@ -188,15 +188,36 @@ def sure(connection: Connection, publication_id: int) -> None:
 def miss(
     connection: Connection, publication_id: int, misses: int, now: Instant
 ) -> None:
-    """The channel shows another number than we believed: look before writing."""
+    """The channel shows another number than we believed: look before writing.
+
+    What was believed stays: together with the orders we missed it explains the number.
+    """
+    change(connection, publication_id, misses=misses, unsure=False, doubt_at=now)
+
+
+def wonder(
+    connection: Connection,
+    publication_id: int,
+    number: int,
+    at: Instant,
+    since: Instant,
+) -> None:
+    """We read a number that nothing explains yet; since when it is so."""
     change(
         connection,
         publication_id,
-        misses=misses,
-        believed=None,
+        observed=number,
+        observed_at=at,
         unsure=False,
-        doubt_at=now,
+        doubt_at=since,
     )
+
+
+def put_off(
+    connection: Connection, publication_id: int, misses: int, until: Instant
+) -> None:
+    """Look again later; nothing is sent before."""
+    change(connection, publication_id, misses=misses, next_attempt_at=until)
 
 
 def fail(
