@@ -170,9 +170,6 @@ class Publisher:
                 return
             outcomes = self._send(call)
             unsent = {o.publication_id for o in outcomes if o.verdict == words.UNSENT}
-            if len(unsent) == len(call.wishes):
-                # Nobody in particular was at fault; come back later.
-                return
             left = [row for row in left if row["id"] in unsent]
 
     def _prepare(
@@ -221,6 +218,9 @@ class Publisher:
             )
         try:
             outcomes = adapter.send(composed, call.wishes, key)
+            if all(outcome.verdict == words.UNSENT for outcome in outcomes):
+                who = f"{adapter.title} ({adapter.channel.key})"
+                raise RetryLater(f"{who} took none of the numbers and blamed none")
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(call, error)
             return ()
