@@ -243,3 +243,56 @@ def test_reads_that_fail_hold_reading_and_not_publishing(empty_shop, quick, chan
         waiting = connection.execute(sa.select(inbox.c.state)).scalars().all()
     assert sum(tries) == 2, "the third in a row held the lane and cost nothing"
     assert set(waiting) == {"waiting"}
+
+
+# -- a call budget --------------------------------------------------------------------
+
+
+def test_a_budget_that_is_used_up_holds_the_channel_until_it_is_whole(
+    web, publisher, channel
+):
+    channel.headers = {
+        "X-RateLimit-Limit": "10",
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": "40",
+    }
+    publisher.push_due("web")
+    assert len(channel.ids) == 1
+
+    web.tell("till", sale("T", JACKET, 1, at=now()))
+    assert not publisher.push_due("web")
+
+    assert len(channel.ids) == 1
+    assert states(web) == {"held", "settled"}
+    assert "call budget is used up: 0 of 10 left" in told(web)["held_reason"]
+    assert 30 * SECOND < told(web)["held_until"] - now() <= 40 * SECOND
+    assert told(web)["failures"] == 0, "it is no failure"
+
+
+def test_a_budget_is_known_after_a_restart(web, publisher, channel, quick):
+    channel.headers = {
+        "X-RateLimit-Limit": "10",
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": "40",
+    }
+    publisher.push_due("web")
+    publisher.release("web")
+    web.tell("till", sale("T", JACKET, 1, at=now()))
+
+    Publisher(web.engine, web.vault, quick).push_due("web")
+
+    assert len(channel.ids) == 1
+
+
+def test_a_short_wait_for_a_budget_is_waited_for(web, publisher, channel):
+    channel.headers = {
+        "X-RateLimit-Limit": "10",
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": "0.4",
+    }
+    publisher.push_due("web")
+    web.tell("till", sale("T", JACKET, 1, at=now()))
+
+    assert publisher.push_due("web")
+    assert channel.shows()["jacket-1"] == 4
+    assert told(web)["held_until"] is None

@@ -234,7 +234,6 @@ def test_a_claim_costs_the_same_however_much_is_wanted(empty_shop):
     fill(shop, 100_000)
 
     many = quickest(shop, FIRST)
-    print(f"a claim: {few * 1000:.2f} ms of 1,000, {many * 1000:.2f} ms of 100,000")
     assert many < 5 * few
     with shop.engine.connect() as connection:
         best = due.due(connection, 1, FIRST, 100, now())
