@@ -83,8 +83,8 @@ def answered(
 
 
 def refused(connection: Connection, adapter: Adapter, error: Exception) -> None:
-    """The channel answered, and took nothing of this call."""
-    _write(connection, adapter, {"last_error": str(error)})
+    """The channel works, and took nothing of this call."""
+    _write(connection, adapter, {**CLOSED, "last_error": str(error)})
 
 
 def credentials_refused(

@@ -57,13 +57,11 @@ class Turns:
         short: Turn | None = None
         for lane in (turn, *(one for one in LANES if one != turn)):
             wait = budget.wait(lane, now) if budget is not None else 0.0
-            if wait and short is not None:
-                continue
             rows = self._batch(channel_id, lane, limit, now)
             if rows and not wait:
                 self._taken[channel_id] += 1
                 return Turn(lane, rows)
-            if rows:
+            if rows and (short is None or wait < short.wait):
                 short = Turn(lane, rows, wait)
         return short or NOTHING
 
