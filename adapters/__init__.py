@@ -10,7 +10,10 @@ from functools import cache
 from adapters.base import Adapter
 from app.domain.errors import BadConfiguration
 
-_ROOMS = {"addresses", "base", "checks", "http", "shapes", "signatures", "wire"}
+_ROOMS = {
+    *("addresses", "allowance", "base", "checks", "http", "shapes", "signatures"),
+    "wire",
+}
 
 
 @cache

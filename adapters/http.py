@@ -4,14 +4,11 @@ Redirects are never followed. `tenacity` smooths a dropped connection inside one
 attempt; trying again later is the publication's business, not ours.
 """
 
-import email.utils
 import json
-import math
 import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import Any
 from urllib.parse import quote
 
@@ -20,8 +17,12 @@ import tenacity
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from adapters.addresses import address_problem, host_of, refuse_private
+from adapters.allowance import allowance, retry_after
 from adapters.wire import Wire
+from app.domain import retry
+from app.domain.budget import Budget
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
+from app.domain.instants import now
 
 __all__ = [
     "Answer",
@@ -37,7 +38,6 @@ __all__ = [
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 8 * 1024 * 1024
 _EXCERPT = 300
-_LONGEST_DELAY = 24 * 3600.0
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _PHONE = re.compile(
     # International, national with its zero, or in North American groups; ids and
@@ -46,7 +46,6 @@ _PHONE = re.compile(
     r"|(?<![\w-])\(?0\d[\d ()/.-]{6,}\d"
     r"|(?<![\w-])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)"
 )
-_RETRIED = (408, 425, 429)
 _LOOPBACK = re.compile(r"https?://(127\.|localhost\b|\[::1\])", re.IGNORECASE)
 _NO_PROXY = {"http": None, "https": None, "all": None}
 
@@ -92,6 +91,8 @@ class Http:
         self.session = Wire(public_only=not private)
         self.session.headers["user-agent"] = "Onecount"
         self._hidden: tuple[str, ...] = ()
+        self.budget: Budget | None = None
+        """What the provider last said it still allows us."""
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Never quote these from an answer, as they are or as an address has them."""
@@ -149,6 +150,7 @@ class Http:
             # Not chained: the header it quotes may be a secret.
             words = f"{self._name()}: a secret holds letters that no header can"
             raise GiveUp(words) from None
+        self.budget = allowance(headers, now()) or self.budget
         answer = Answer(status, headers, body, self._hidden)
         if 200 <= status < 300 or status in passes:
             return answer
@@ -172,11 +174,12 @@ class Http:
         status = answer.status
         words = f"{self._name()} answered {status}: "
         words += excerpt(answer.body, self._hidden)
-        if status in (*_RETRIED, *retried) or status >= 500:
+        meant = retry.rule(status, retried)
+        if meant == retry.LATER:
             after = retry_after(answer.headers.get("retry-after"))
-            unknown = status >= 500 or status == 408
+            unknown = retry.is_maybe_done(status)
             return RetryLater(words, after=after, status=status, unknown=unknown)
-        if status in (401, 403):
+        if meant == retry.CREDENTIALS:
             return CredentialsRefused(words, status=status)
         return GiveUp(words, status=status)
 
@@ -262,25 +265,6 @@ def _never_left(error: requests.RequestException) -> bool:
     return isinstance(error, requests.ConnectTimeout | ValueError) or isinstance(
         reason, NewConnectionError
     )
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header, given as seconds or as an HTTP date."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        # A date without a zone is GMT: RFC 9110 knows no other.
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = moment.timestamp() - time.time()
-    if math.isnan(seconds):
-        return None
-    return min(max(0.0, seconds), _LONGEST_DELAY)
 
 
 def excerpt(body: bytes, hidden: Iterable[str] = ()) -> str:

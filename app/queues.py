@@ -74,6 +74,11 @@ class Wakes:
             return False
         return True
 
+    def move(self, lane: str) -> None:
+        """Let the slow queue's worker serve a lane; its flag stays as it is."""
+        with contextlib.suppress(redis.RedisError):
+            self._enqueue(lane, slow=True)
+
     def _enqueue(self, lane: str, slow: bool) -> None:
         kind, _, key = lane.partition(":")
         name = INBOUND if kind == "inbound" else SLOW if slow else OUTBOUND

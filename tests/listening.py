@@ -17,6 +17,8 @@ class ListeningChannel:
         self.headers: dict[str, str] = {}
         self.body: Any = None
         self.delay = 0.0
+        self.chokes_on: set[str] = set()
+        """External ids that make a whole call fail with 500."""
         self.pushes: list[dict[str, Any]] = []
         self.ids: list[str] = []
         self.url = ""
@@ -47,15 +49,25 @@ def listening() -> Iterator[ListeningChannel]:
             channel.ids.append(self.headers["webhook-id"])
             if channel.delay:
                 time.sleep(channel.delay)
-            if channel.status < 300:
-                channel.pushes.append(json.loads(body))
+            status = channel.status
+            if status < 300:
+                told = json.loads(body)
+                named = {row["external_id"] for row in told["data"]}
+                status = 500 if named & channel.chokes_on else status
+                if status < 300:
+                    channel.pushes.append(told)
             answer = b"" if channel.body is None else json.dumps(channel.body).encode()
-            self.send_response(channel.status)
+            self.send_response(status)
             for name, value in channel.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
+
+        def do_GET(self) -> None:
+            self.send_response(channel.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def log_message(self, *arguments: Any) -> None:
             pass

@@ -7,7 +7,10 @@ that timed out is drained by the slow queue's own worker, so it slows no other.
 import time
 from collections.abc import Callable
 
+import rq
+
 from app.domain.instants import now
+from app.queues import OUTBOUND
 from app.store import channels as channel_store
 from workers.hands import Hands, hands
 from workers.inbound import LANE as INBOUND
@@ -52,19 +55,20 @@ def _drain(
     lease: Callable[[str], bool],
     work: Callable[[], bool],
 ) -> None:
+    slow = is_slow(mine, key)
+    if slow and is_ordinary():
+        # Woken by somebody who did not know: its own worker serves it.
+        mine.wakes.move(lane)
+        return
     if not lease(key):
         return
     wakes, began = mine.wakes, time.monotonic()
-    slow = is_slow(mine, key)
     with wakes.draining(lane):
         while True:
             wakes.stay(lane)
             wakes.forget(lane)
             more = work()
-            spent = time.monotonic() - began
-            if spent > STAY_SECONDS:
-                break
-            if spent > YIELD_SECONDS and wakes.others_wait(slow):
+            if _is_enough(mine, key, slow, time.monotonic() - began):
                 break
             if more or wakes.flagged(lane):
                 continue
@@ -73,6 +77,20 @@ def _drain(
     if more or wakes.flagged(lane):
         wakes.forget(lane)
         wakes.wake(lane, slow=is_slow(mine, key))
+
+
+def _is_enough(mine: Hands, key: str, slow: bool, spent: float) -> bool:
+    """Whether others should have the worker now: they wait, or it became slow."""
+    if spent <= YIELD_SECONDS:
+        return False
+    is_other = is_slow(mine, key) != slow
+    return spent > STAY_SECONDS or is_other or mine.wakes.others_wait(slow)
+
+
+def is_ordinary() -> bool:
+    """Whether this runs on the queue that every channel shares."""
+    job = rq.get_current_job()
+    return job is not None and job.origin == OUTBOUND
 
 
 def is_slow(mine: Hands, key: str) -> bool:

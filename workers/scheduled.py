@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from app.domain.instants import DAY, SECOND, Instant, now
 from app.pipeline import claims, oversells
+from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
@@ -26,6 +27,8 @@ def sweep(mine: Hands) -> None:
     for lane in claims.expire_holds(mine.engine, moment):
         mine.wakes.wake(lane)
     oversells.review(mine.engine, moment)
+    # Last: what nobody could send yet shows how many units it offers too many.
+    expose(mine.engine, moment - PATIENCE, moment)
 
 
 def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
@@ -84,7 +87,9 @@ def _fetches(moment: Instant) -> sa.Select[tuple[str, int | None]]:
         )
         .exists()
     )
-    return sa.select(channels.c.key, channels.c.slow_until).where(due)
+    return sa.select(channels.c.key, channels.c.slow_until).where(
+        due, sa.func.coalesce(channels.c.reads_held_until, 0) <= moment
+    )
 
 
 def prune(mine: Hands) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from adapters.http import Answer, Http
+from app.domain.budget import Budget
 from app.domain.channels import Channel
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from app.domain.instants import MINUTE, SECOND, Instant, now
@@ -99,6 +100,7 @@ class Admin:
         told = answer.json()
         if not isinstance(told, dict):
             raise RetryLater(f"{self.name}: no JSON object came back", unknown=True)
+        self.http.budget = budget_of(told, now()) or self.http.budget
         errors = told.get("errors")
         if errors:
             raise self._refusal(errors, told, scope)
@@ -221,6 +223,22 @@ class Admin:
     def name(self) -> str:
         """Provider and channel, as errors name them."""
         return f"Shopify ({self.channel.key})"
+
+
+def budget_of(told: dict[str, Any], at: Instant) -> Budget | None:
+    """The points that are left, as every answer tells them."""
+    try:
+        cost = told["extensions"]["cost"]
+        bucket = cost["throttleStatus"]
+        return Budget(
+            float(bucket["currentlyAvailable"]),
+            float(bucket["maximumAvailable"]),
+            at,
+            rate=float(bucket["restoreRate"]),
+            cost=float(cost.get("requestedQueryCost") or 1),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def wait_for_points(told: dict[str, Any]) -> float:

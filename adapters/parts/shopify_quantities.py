@@ -28,8 +28,11 @@ _READ_AT_ONCE = 50
 
 _STALE = {"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"}
 _BUSY = {"IDEMPOTENCY_CONCURRENT_REQUEST", "SERVICE_UNAVAILABLE"}
-_SPENT_KEY = "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"
-_WRONG_KEY = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
+_SPENT_KEY = {
+    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
+    "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
+}
+"""Another key is needed; what is shown is read first, as nobody knows what happened."""
 
 _WORDS = {
     "INVALID_INVENTORY_ITEM": "the shop has no such inventory item",
@@ -132,20 +135,17 @@ def _raise_for_call(admin: Admin, errors: Sequence[_Error], count: int) -> None:
     """Raise for what concerns the call as a whole."""
     for error in errors:
         if error.code in _BUSY:
-            raise RetryLater(f"{admin.name}: {error.reason}", unknown=True)
-        if error.code == _WRONG_KEY:
-            raise GiveUp(f"{admin.name}: {error.reason}")
-        names_no_item = error.which(count) is None
-        if names_no_item and error.code not in _STALE and error.code != _SPENT_KEY:
+            raise RetryLater(f"{admin.name}: {error.reason}", status=200, unknown=True)
+        if error.code in _SPENT_KEY:
+            words = f"{admin.name}: {error.reason}"
+            raise RetryLater(words, status=200, unknown=True, new_key=True)
+        if error.which(count) is None and error.code not in _STALE:
             raise GiveUp(f"{admin.name} refuses the call: {error.reason}")
 
 
 def _outcomes(errors: Sequence[_Error], sent: Sequence[Wish]) -> list[Outcome]:
     if not errors:
         return [Outcome(wish.publication_id, ACCEPTED) for wish in sent]
-    if any(error.code == _SPENT_KEY for error in errors):
-        reason = "an earlier call under this key failed"
-        return [Outcome(wish.publication_id, UNSENT, reason) for wish in sent]
     named: dict[int, Outcome] = {}
     for error in errors:
         index = error.which(len(sent))

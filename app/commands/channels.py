@@ -44,8 +44,9 @@ def state_of(row: RowMapping, moment: Instant) -> str:
         return f"disconnected: {row['last_error'] or 'it said good-bye'}"
     if row["paused_at"]:
         return f"paused: {row['paused_reason'] or 'by hand'}"
-    if (row["held_until"] or 0) > moment:
-        return f"held until {iso(row['held_until'])}, as it asked"
+    if row["tripped_at"] or (row["held_until"] or 0) > moment:
+        why = row["held_reason"] or "it asked us to wait"
+        return f"held until {iso(row['held_until'] or moment)}: {why}"
     if row["failures"]:
         return f"failing: {row['last_error']}"
     return "running"
@@ -73,7 +74,7 @@ def pause(settings: Settings, key: str | None, everyone: bool, reason: str) -> N
 @all_option
 @click.pass_obj
 def resume(settings: Settings, key: str | None, everyone: bool) -> None:
-    """Publish to a channel again, with the newest numbers."""
+    """Publish to a channel again, with the newest numbers; a held one, too."""
     engine = open_engine(settings.database_url)
     with writing(engine) as connection:
         moment = now()
@@ -84,6 +85,7 @@ def resume(settings: Settings, key: str | None, everyone: bool) -> None:
     wakes = Wakes(settings.redis_url)
     for one in keys:
         wakes.wake(f"outbound:{one}")
+        wakes.wake(f"fetch:{one}")
     click.echo(f"Resumed: {', '.join(keys) or 'nothing'}")
 
 

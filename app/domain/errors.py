@@ -115,7 +115,8 @@ class RetryLater(ChannelError):
     """Try again; `after` seconds at the earliest when the channel said so.
 
     `unknown` is true when the call may have reached the channel all the same, and
-    `timed_out` when it was silence, so that the lane can be called slow.
+    `timed_out` when it was silence, so that the lane can be called slow. `new_key`: the
+    idempotency key is spent, the next call needs another.
     """
 
     def __init__(
@@ -126,9 +127,11 @@ class RetryLater(ChannelError):
         status: int | None = None,
         unknown: bool = False,
         timed_out: bool = False,
+        new_key: bool = False,
     ) -> None:
         super().__init__(message, status=status)
         self.after = after
+        self.new_key = new_key
         self.unknown = unknown
         self.timed_out = timed_out
 

@@ -20,11 +20,11 @@ from app.domain.errors import CredentialsRefused, GiveUp, HubError, RetryLater
 from app.domain.events import Message, Read
 from app.domain.instants import MINUTE, Instant, now as clock
 from app.domain.retry import delay
-from app.pipeline.outcomes import SLOW
+from app.pipeline import circuit
 from app.pipeline.tuning import Tuning, policy_of
 from app.store import channels as channel_store, incidents, leases
 from app.store.engine import writing
-from app.store.tables import channels, inbox
+from app.store.tables import inbox
 from app.store.vault import Vault
 
 log = structlog.get_logger()
@@ -46,6 +46,9 @@ class Fetcher:
         with self._engine.connect() as connection:
             channel = channel_store.find(connection, self._vault, key)
             if channel is None:
+                return 0
+            told = channel_store.row(connection, key)
+            if (told["reads_held_until"] or 0) > now:
                 return 0
             rows = connection.execute(
                 sa.select(inbox)
@@ -69,6 +72,9 @@ class Fetcher:
             if not self.lease(key) or not self._fetch(adapter, row):
                 break
             done += 1
+            if done == 1 and told["reads_failed"]:
+                with writing(self._engine) as connection:
+                    circuit.read_again(connection, adapter)
         return done
 
     def lease(self, key: str) -> bool:
@@ -111,6 +117,13 @@ class Fetcher:
     def _later(
         self, adapter: Adapter, row: RowMapping, error: RetryLater, now: Instant
     ) -> None:
+        with writing(self._engine) as connection:
+            until = circuit.unread(connection, adapter, error, self._policy, now)
+        if until is not None:
+            # The channel is in trouble: no attempt is spent, and another message is
+            # tried next, in case it was this one after all.
+            self._write(row, error=str(error), next_attempt_at=2 * until - now)
+            return
         tries = row["attempts"] + 1
         values: dict[str, Any] = {"attempts": tries, "error": str(error)}
         if tries >= self._policy.limit:
@@ -119,13 +132,6 @@ class Fetcher:
             chosen = delay(tries, error, self._policy, random.random)
             values["next_attempt_at"] = chosen.after(now)
         self._write(row, **values)
-        if error.timed_out:
-            with writing(self._engine) as connection:
-                connection.execute(
-                    channels.update()
-                    .where(channels.c.id == adapter.channel.id)
-                    .values(slow_until=now + SLOW)
-                )
 
     def _credentials(
         self, adapter: Adapter, error: CredentialsRefused, now: Instant

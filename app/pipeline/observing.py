@@ -120,7 +120,10 @@ def _take(
     if at > (row["observed_at"] or 0):
         values = {"observed": number, "observed_at": at}
     if at >= last:
-        values |= {"believed": number, "believed_at": at}
+        if not (foreign and can_read):
+            # What can be read is judged by what was believed before and the orders
+            # since: seen twice, a number that nothing explains would explain itself.
+            values |= {"believed": number, "believed_at": at}
         if not foreign:
             values["doubt_at"] = None
         elif number != row["accepted"]:

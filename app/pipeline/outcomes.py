@@ -5,9 +5,9 @@ nowhere else.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -16,18 +16,15 @@ from adapters.base import Adapter
 from app.domain import channels as words
 from app.domain.channels import Outcome, Wish
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
-from app.domain.instants import MINUTE, SECOND, Instant, now as clock
-from app.domain.retry import Delay, Policy, delay
-from app.store import attempts, incidents, publications as store
+from app.domain.instants import Instant, now as clock
+from app.domain.misses import ROUNDS, next_look
+from app.domain.retry import Policy, class_of, delay
+from app.pipeline import circuit
+from app.store import attempts, incidents, publications as store, retries, tallies
 from app.store.engine import writing
-from app.store.tables import channels
+from app.store.retries import Again
 
 log = structlog.get_logger()
-
-MISSES = 5
-"""Compare-and-set misses in a row before a person is asked."""
-SLOW: Instant = 5 * MINUTE
-"""How long a channel that timed out is served by the slow lane."""
 
 
 @dataclass(slots=True)
@@ -41,6 +38,8 @@ class Call:
     attempt_id: int = 0
     troubled: bool = True
     """Whether the channel may have an open incident that an answer closes."""
+    is_probe: bool = False
+    """The channel is held: a failure says so again and costs its row no attempt."""
 
 
 class Recorder:
@@ -73,7 +72,14 @@ class Recorder:
                 now,
                 verdicts={o.publication_id: (o.verdict, o.reason) for o in outcomes},
             )
-            self._answered(connection, call, now)
+            circuit.answered(connection, call.adapter, now, troubled=call.troubled)
+            self._count(
+                connection,
+                call,
+                result if accepted else attempts.REFUSED,
+                now,
+                _wishes(call, outcomes, taken),
+            )
 
     def _outcome(
         self,
@@ -89,7 +95,7 @@ class Recorder:
         elif outcome.verdict == words.STALE:
             misses = call.rows[wish.publication_id]["misses"] + 1
             store.miss(connection, wish.publication_id, misses, now)
-            if misses >= MISSES:
+            if misses >= ROUNDS:
                 self._ask(connection, call, wish, now)
         elif outcome.verdict != words.ACCEPTED:
             store.sure(connection, wish.publication_id)
@@ -98,8 +104,9 @@ class Recorder:
         self, connection: Connection, call: Call, wish: Wish, now: Instant
     ) -> None:
         words_ = (
-            f"{call.adapter.title} keeps showing another number for {wish.sku} than "
-            f"the {wish.expected} we read there; ours is {wish.available}"
+            f"{call.adapter.title} ({call.adapter.channel.key}) keeps showing another "
+            f"number for {wish.sku} than can be explained: {wish.expected} there, ours "
+            f"is {wish.available}"
         )
         store.fail(connection, wish.publication_id, "Contradiction", words_, now)
         incidents.open_incident(
@@ -109,36 +116,42 @@ class Recorder:
             words_,
             now=now,
             channel_id=call.adapter.channel.id,
+            details={"shown": wish.expected, "ours": wish.available},
         )
 
-    def _answered(self, connection: Connection, call: Call, now: Instant) -> None:
-        channel = call.adapter.channel
-        connection.execute(
-            channels.update()
-            .where(channels.c.id == channel.id)
-            .values(answered_at=now, failures=0, last_error=None)
-        )
-        if call.troubled:
-            incidents.close_incidents(connection, "channel", channel.key, now)
+    def put_off(self, call: Call, wishes: Sequence[Wish]) -> None:
+        """Keep back numbers above what the channel shows, until that is explained."""
+        now = clock()
+        with writing(self._engine, durable=False) as connection:
+            for wish in wishes:
+                misses = call.rows[wish.publication_id]["misses"] + 1
+                until = next_look(misses, now)
+                store.put_off(connection, wish.publication_id, misses, until)
+                if misses >= ROUNDS:
+                    self._ask(connection, call, wish, now)
+
+    # -- a call that did not work --------------------------------------------
 
     def failed(self, call: Call, error: RetryLater | GiveUp) -> None:
         now = clock()
-        key = call.adapter.channel.key
-        log.warning(
-            "push failed", channel=key, error=str(error), kind=type(error).__name__
-        )
+        key, kind = call.adapter.channel.key, class_of(error)
+        log.warning("push failed", channel=key, error=str(error), kind=kind)
         sent = [wish.publication_id for wish in call.wishes] or list(call.rows)
-        result, chosen = attempts.REFUSED, None
+        result, reason = attempts.REFUSED, None
         with writing(self._engine) as connection:
-            for publication_id in sorted(sent):
-                row = call.rows[publication_id]
-                if isinstance(error, RetryLater):
-                    result = attempts.UNKNOWN if error.unknown else attempts.RETRY
-                    chosen = self._later(connection, row, error, now)
-                elif isinstance(error, CredentialsRefused):
-                    store.sure(connection, publication_id)
-                else:
+            store.lock(connection, sent)
+            if isinstance(error, RetryLater):
+                result = attempts.UNKNOWN if error.unknown else attempts.RETRY
+                result = attempts.REFUSED if error.new_key else result
+                reason = self._later(connection, call, sorted(sent), error, now)
+                circuit.failed(connection, call.adapter, error, self._policy, now)
+            elif isinstance(error, CredentialsRefused):
+                self._sure(connection, sent)
+                circuit.credentials_refused(connection, call.adapter, error, now)
+            else:
+                for publication_id in sorted(sent):
                     store.fail(connection, publication_id, "GiveUp", str(error), now)
+                circuit.refused(connection, call.adapter, error)
             if call.attempt_id:
                 attempts.finish(
                     connection,
@@ -146,62 +159,72 @@ class Recorder:
                     result,
                     now,
                     error=str(error),
-                    delay_reason=chosen.reason if chosen is not None else None,
+                    error_class=kind,
+                    delay_reason=reason,
                 )
-            self._channel_failed(connection, call.adapter, error, now)
+            self._count(connection, call, kind, now)
 
     def _later(
         self,
         connection: Connection,
-        row: RowMapping,
+        call: Call,
+        sent: Sequence[int],
         error: RetryLater,
         now: Instant,
-    ) -> Delay:
-        tries = row["attempts"] + 1
-        chosen = delay(tries, error, self._policy, random.random)
-        dead = tries >= self._policy.limit
-        store.retry_later(
-            connection,
-            row["id"],
-            attempts=tries,
-            next_attempt_at=chosen.after(now),
-            unsure=error.unknown,
-            error=str(error),
-            failed_at=now if dead else None,
+    ) -> str:
+        """Choose when its rows are tried again, together; return why then."""
+        if call.is_probe:
+            if not error.unknown:
+                self._sure(connection, sent)
+            return "the channel is held; this was a probe and costs no attempt"
+        chance = random.random()
+        failures = {one: call.rows[one]["attempts"] + 1 for one in sent}
+        # One draw for the call: its rows go out in one call again.
+        chosen = {
+            tries: delay(tries, error, self._policy, lambda: chance)
+            for tries in set(failures.values())
+        }
+        again = [
+            Again(
+                publication_id,
+                tries,
+                chosen[tries].after(now),
+                chosen[tries].reason,
+                tries >= self._policy.limit,
+            )
+            for publication_id, tries in failures.items()
+        ]
+        retries.retry_later(
+            connection, again, unsure=error.unknown, error=str(error), now=now
         )
-        return chosen
+        return chosen[max(chosen)].reason
 
-    def _channel_failed(
+    def _sure(self, connection: Connection, ids: Iterable[int]) -> None:
+        for publication_id in sorted(ids):
+            store.sure(connection, publication_id)
+
+    # -- counting -------------------------------------------------------------
+
+    def _count(
         self,
         connection: Connection,
-        adapter: Adapter,
-        error: RetryLater | GiveUp,
+        call: Call,
+        result: str,
         now: Instant,
+        wishes: Mapping[str, int] | None = None,
     ) -> None:
-        key = adapter.channel.key
-        values: dict[str, Any] = {"last_error": str(error)}
-        if isinstance(error, CredentialsRefused):
-            values |= {"paused_at": now, "paused_reason": "credentials refused"}
-            words_ = (
-                f"{adapter.title} refuses our credentials for {key}: put in new ones, "
-                f"then resume the channel. {error}"
-            )
-            incidents.open_incident(
-                connection,
-                "channel",
-                key,
-                words_,
-                now=now,
-                channel_id=adapter.channel.id,
-            )
-        elif isinstance(error, RetryLater):
-            values["failures"] = channels.c.failures + 1
-            if error.status == 429 and error.after is not None:
-                values["held_until"] = now + int(error.after * SECOND)
-            if error.timed_out:
-                values["slow_until"] = now + SLOW
-        connection.execute(
-            channels.update()
-            .where(channels.c.id == adapter.channel.id)
-            .values(**values)
-        )
+        took = (now - call.started_at) // 1000 if call.started_at else 0
+        counts = {tallies.ATTEMPT + result: 1, tallies.MILLISECONDS: took}
+        tallies.add(connection, call.adapter.channel.id, {**counts, **(wishes or {})})
+
+
+def _wishes(
+    call: Call, outcomes: Sequence[Outcome], taken: Sequence[Wish]
+) -> Mapping[str, int]:
+    """What became of the wishes of a call; those that newer ones replaced, too."""
+    counts = Counter(f"{tallies.WISH}{o.verdict}" for o in outcomes)
+    counts[tallies.SUPERSEDED] = sum(
+        wish.version - call.rows[wish.publication_id]["accepted_version"] - 1
+        for wish in taken
+    )
+    return counts

@@ -7,7 +7,10 @@ is now.
 
 import hashlib
 import json
+import random
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -16,20 +19,37 @@ import adapters
 from adapters.base import Adapter
 from adapters.http import Http
 from app.domain import channels as words
-from app.domain.channels import Outcome
+from app.domain.budget import FIRST, Budget, newest
+from app.domain.channels import Outcome, Wish
 from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
-from app.pipeline import desired
+from app.pipeline import circuit, desired
 from app.pipeline.house import HouseKeeper
 from app.pipeline.marking import mark
 from app.pipeline.outcomes import Call, Recorder
 from app.pipeline.reading import Readings
 from app.pipeline.receive import with_address
 from app.pipeline.tuning import Tuning, policy_of
-from app.pipeline.wishes import due, is_held, is_troubled, shows_already, wish_of
-from app.store import attempts, channels as channel_store, leases, publications as store
+from app.pipeline.turns import Turn, Turns
+from app.pipeline.wishes import (
+    is_held,
+    is_too_high,
+    is_troubled,
+    shows_already,
+    wish_of,
+)
+from app.store import (
+    attempts,
+    channels as channel_store,
+    leases,
+    publications as store,
+    tallies,
+)
 from app.store.engine import reading, writing
 from app.store.vault import Vault
+
+PATIENCE_SECONDS = 1.0
+"""The longest wait for a call budget that a drain waits out itself."""
 
 
 class Publisher:
@@ -43,6 +63,7 @@ class Publisher:
         self._keeper = HouseKeeper()
         self._adapters: dict[str, tuple[Instant, Adapter]] = {}
         self._readings = Readings(engine, vault)
+        self._turns = Turns(engine, self._keeper)
         self.holder = str(uuid4())
 
     @property
@@ -74,19 +95,38 @@ class Publisher:
             return False
         with reading(self._engine) as connection:
             adapter = self._adapter(connection, channel)
-            rows = due(connection, channel["id"], adapter.batch_limit, now)
-        if not rows:
+        budget = newest(adapter.http.budget, Budget.of(channel["budget"]))
+        turn = self._turns.next(channel["id"], adapter.batch_limit, budget, now)
+        if not turn.rows or not self._may_spend(adapter, turn, budget, now):
             return False
+        is_probe = channel["tripped_at"] is not None
+        # Any of them: one that the channel chokes on must not hold up the others.
+        rows = [random.choice(turn.rows)] if is_probe else turn.rows
+        call = Call(adapter, {row["id"]: row for row in rows}, (), is_probe=is_probe)
+        call.troubled = is_troubled(channel)
         try:
             if self._must_read(adapter, rows):
                 if not self.lease(key):
                     return False
                 rows = self._readings.look(adapter, rows, channel)
-            self._push(adapter, rows, troubled=is_troubled(channel))
+            self._push(call, rows)
         except (RetryLater, GiveUp) as error:
-            self._recorder.failed(
-                Call(adapter, {row["id"]: row for row in rows}, ()), error
-            )
+            self._recorder.failed(call, error)
+        return True
+
+    def _may_spend(
+        self, adapter: Adapter, turn: Turn, budget: Budget | None, now: Instant
+    ) -> bool:
+        """Whether the call budget lets a batch go; a short wait is waited for here."""
+        if not turn.wait or budget is None:
+            return True
+        if turn.lane != FIRST:
+            # The sweep comes again; what is told for the first time is not held.
+            return False
+        if turn.wait > PATIENCE_SECONDS:
+            circuit.save_up(self._engine, adapter, budget, turn.wait, now)
+            return False
+        time.sleep(turn.wait)
         return True
 
     def _adapter(self, connection: Connection, channel: RowMapping) -> Adapter:
@@ -120,26 +160,20 @@ class Publisher:
 
     # -- one call ------------------------------------------------------------
 
-    def _push(
-        self, adapter: Adapter, rows: Sequence[RowMapping], *, troubled: bool
-    ) -> None:
+    def _push(self, call: Call, rows: Sequence[RowMapping]) -> None:
         left = list(rows)
         while left:
-            call, correct = self._prepare(adapter, left)
-            call.troubled = troubled
+            call, correct = self._prepare(call, left)
             if correct:
-                self._settle(correct)
+                self._settle(call, correct)
             if not call.wishes:
                 return
             outcomes = self._send(call)
             unsent = {o.publication_id for o in outcomes if o.verdict == words.UNSENT}
-            if len(unsent) == len(call.wishes):
-                # Nobody in particular was at fault; come back later.
-                return
             left = [row for row in left if row["id"] in unsent]
 
     def _prepare(
-        self, adapter: Adapter, rows: Sequence[RowMapping]
+        self, call: Call, rows: Sequence[RowMapping]
     ) -> tuple[Call, Sequence[tuple[RowMapping, int]]]:
         """Versions were read with the rows; the levels are read now, after them."""
         now = clock()
@@ -147,20 +181,28 @@ class Publisher:
             house = self._keeper.house(connection)
             numbers = desired.numbers(connection, rows, house, now)
             names = store.names(connection, [row["id"] for row in rows])
-        correct, wishes = [], []
+        correct: list[tuple[RowMapping, int]] = []
+        wishes: list[Wish] = []
+        kept: list[Wish] = []
         for row in rows:
             number = numbers[row["id"]]
             if shows_already(row, number):
                 correct.append((row, number))
-            else:
-                wishes.append(wish_of(adapter, row, names[row["id"]], number, now))
-        call = Call(adapter, {row["id"]: row for row in rows}, wishes, now)
-        return call, correct
+                continue
+            wish = wish_of(call.adapter, row, names[row["id"]], number, now)
+            (kept if is_too_high(call.adapter, row, number) else wishes).append(wish)
+        if kept:
+            self._recorder.put_off(call, kept)
+        by_id = {row["id"]: row for row in rows}
+        return replace(call, rows=by_id, wishes=wishes, started_at=now), correct
 
-    def _settle(self, correct: Sequence[tuple[RowMapping, int]]) -> None:
+    def _settle(self, call: Call, correct: Sequence[tuple[RowMapping, int]]) -> None:
+        newer = sum(r["wanted_version"] - r["accepted_version"] - 1 for r, _ in correct)
+        counts = {tallies.CORRECT: len(correct), tallies.SUPERSEDED: newer}
         with writing(self._engine, durable=False) as connection:
             for row, number in correct:
                 store.settle(connection, row["id"], row["wanted_version"], number)
+            tallies.add(connection, call.adapter.channel.id, counts)
 
     def _send(self, call: Call) -> Sequence[Outcome]:
         adapter = call.adapter
@@ -176,6 +218,9 @@ class Publisher:
             )
         try:
             outcomes = adapter.send(composed, call.wishes, key)
+            if all(outcome.verdict == words.UNSENT for outcome in outcomes):
+                who = f"{adapter.title} ({adapter.channel.key})"
+                raise RetryLater(f"{who} took none of the numbers and blamed none")
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(call, error)
             return ()

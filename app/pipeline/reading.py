@@ -4,16 +4,18 @@ A number that we cannot explain is most likely a sale whose webhook is on its wa
 the channel's own orders are read and applied before ours is published over it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter
-from app.domain.channels import Wish
+from app.domain.channels import Reading, Wish
 from app.domain.instants import HOUR, MINUTE, Instant, now as clock
+from app.domain.misses import EXPLAINED, OPEN, judge
 from app.pipeline.inbound import Inbound
-from app.store import publications as store
+from app.store import attempts, incidents, publications as store
 from app.store.engine import writing
 from app.store.inbox import store_read
 from app.store.tables import channels, publications
@@ -47,18 +49,84 @@ class Readings:
             names = store.names(connection, [row["id"] for row in unclear])
         wishes = [_question(row, names[row["id"]]) for row in unclear]
         readings = adapter.read(wishes)
-        if any(row["doubt_at"] is not None for row in unclear):
-            self._catch_up(adapter, channel, started)
+        sent = self._sent(adapter, unclear, started)
         by_id = {row["id"]: row for row in unclear}
+        doubted = [
+            reading
+            for reading in readings
+            if _is_doubted(adapter, by_id[reading.publication_id], reading, sent)
+        ]
+        if doubted or any(row["doubt_at"] is not None for row in unclear):
+            self._catch_up(adapter, channel, started)
+        now_known = {row["id"]: row for row in self._again(unclear)}
         with writing(self._engine) as connection:
             for reading in readings:
                 row = by_id[reading.publication_id]
                 if reading.available is None:
                     words = f"{adapter.title} does not keep stock of this item there"
                     store.fail(connection, row["id"], "GiveUp", words, started)
+                elif reading in doubted and row["id"] in now_known:
+                    after = now_known[row["id"]]
+                    looked = _Looked(row, after, reading.available, started)
+                    self._judge(connection, adapter, looked, sent.get(row["id"]))
                 else:
                     store.read(connection, row["id"], reading.available, started)
         return self._again(rows)
+
+    def _judge(
+        self,
+        connection: Connection,
+        adapter: Adapter,
+        seen: "_Looked",
+        sent: int | None,
+    ) -> None:
+        """Take in a number that we did not expect, by what the orders made of it."""
+        before, number, at = seen.before, seen.number, seen.at
+        since = before["doubt_at"] or at
+        verdict = judge(number, seen.expected(sent), before["observed"], since, at)
+        if verdict == OPEN:
+            since = since if number == before["observed"] else at
+            store.wonder(connection, before["id"], number, at, since)
+            return
+        store.read(connection, before["id"], number, at)
+        if verdict == EXPLAINED:
+            store.change(connection, before["id"], misses=0)
+        elif before["misses"]:
+            self._note_edit(connection, adapter, seen)
+
+    def _note_edit(
+        self, connection: Connection, adapter: Adapter, seen: "_Looked"
+    ) -> None:
+        """Write down that ours is published over a number that no order explains."""
+        names = store.names(connection, [seen.before["id"]])[seen.before["id"]]
+        key, known = adapter.channel.key, seen.after["believed"]
+        subject = f"{key}:{names.sku}"
+        incidents.open_incident(
+            connection,
+            "drift",
+            subject,
+            f"{adapter.title} ({key}) showed {seen.number} for {names.sku} where "
+            f"{known} was expected. Its orders, read since, do not explain it: it was "
+            "changed there. Our number is published again.",
+            now=seen.at,
+            channel_id=adapter.channel.id,
+            details={"shown": seen.number, "expected": known},
+        )
+        incidents.close_incidents(connection, "drift", subject, seen.at)
+
+    def _sent(
+        self, adapter: Adapter, rows: Sequence[RowMapping], now: Instant
+    ) -> dict[int, int]:
+        """Publication id → the number of the write of which nobody knows the end."""
+        if not adapter.compares:
+            return {}
+        with self._engine.connect() as connection:
+            found = [
+                (row["id"], attempts.last(connection, row["id"], now))
+                for row in rows
+                if row["unsure"]
+            ]
+        return {id_: one["number"] for id_, one in found if one is not None}
 
     def _again(self, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
         query = sa.select(publications).where(
@@ -83,6 +151,34 @@ class Readings:
             )
         while self.inbound.run(clock()):
             pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A row before and after the orders were applied, and what was read meanwhile."""
+
+    before: RowMapping
+    after: RowMapping
+    number: int
+    at: Instant
+
+    def expected(self, sent: int | None) -> set[int]:
+        """The numbers that what we know would lead to."""
+        known = {self.after["believed"]}
+        if sent is not None:
+            known.add(sent + self.after["believed"] - self.before["believed"])
+        return known
+
+
+def _is_doubted(
+    adapter: Adapter, row: RowMapping, reading: Reading, sent: Mapping[int, int]
+) -> bool:
+    """Whether a reading is another number than what was believed or sent."""
+    if not adapter.compares or row["believed"] is None or reading.available is None:
+        return False
+    if row["doubt_at"] is not None:
+        return True
+    return reading.available not in (row["believed"], sent.get(row["id"]))
 
 
 def _question(row: RowMapping, names: store.Names) -> Wish:

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import now as clock
 from app.pipeline.marking import mark_all
-from app.store import deliveries, publications as store
+from app.store import deliveries, retries as store
 from app.store.engine import writing
 
 

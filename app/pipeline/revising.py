@@ -14,7 +14,7 @@ from app.domain.instants import Instant
 from app.pipeline.house import House, read_house
 from app.pipeline.listings import lanes, publish_listings, save_listing, unpark
 from app.pipeline.ruling import changed, check_own, ruling
-from app.store import policies, publications as store
+from app.store import policies, publications as store, retries
 from app.store.engine import applying
 from app.store.tables import channels, listings, publications, skus, stock_levels
 
@@ -150,5 +150,5 @@ def wish_again(connection: Connection, ids: Collection[int], now: Instant) -> se
     if not chosen:
         return set()
     store.lock(connection, chosen)
-    store.arm(connection, chosen)
+    retries.arm(connection, chosen)
     return store.mark_rows(connection, chosen, now)

@@ -29,6 +29,22 @@ class Tuning(Protocol):
         """Failures before a delivery is a dead letter."""
 
     @property
+    def retry_floor_seconds(self) -> float:
+        """The shortest delay after a 429 or a silence."""
+
+    @property
+    def circuit_failures(self) -> int:
+        """Calls that fail in a row before a channel is held."""
+
+    @property
+    def circuit_hold_seconds(self) -> float:
+        """How long it is held first; each probe that fails doubles it."""
+
+    @property
+    def circuit_cap_seconds(self) -> float:
+        """The longest hold."""
+
+    @property
     def public_url(self) -> str:
         """Where the world reaches us."""
 
@@ -36,5 +52,11 @@ class Tuning(Protocol):
 def policy_of(settings: Tuning) -> Policy:
     """The retry policy of these settings."""
     return Policy(
-        settings.retry_base_seconds, settings.retry_cap_seconds, settings.retry_limit
+        base=settings.retry_base_seconds,
+        cap=settings.retry_cap_seconds,
+        limit=settings.retry_limit,
+        floor=settings.retry_floor_seconds,
+        trip=settings.circuit_failures,
+        hold=settings.circuit_hold_seconds,
+        hold_cap=settings.circuit_cap_seconds,
     )

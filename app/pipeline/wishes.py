@@ -1,18 +1,14 @@
-"""Wishes: what is due on a channel, the number it should show, and the time to write at.
+"""Wishes: the number a publication should show, and the time to write at.
 
 Step 5 of the journey, first half: `publish` asks here what to send.
 """
 
-from collections.abc import Sequence
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import RowMapping
 
 from adapters.base import Adapter
 from app.domain.channels import Wish
 from app.domain.instants import HOUR, Instant
 from app.store import publications as store
-from app.store.tables import publications
 
 _TICK: Instant = 1_000
 """A millisecond: by how much one time stamp comes after another."""
@@ -30,29 +26,6 @@ def is_held(channel: RowMapping, now: Instant) -> bool:
 def is_troubled(channel: RowMapping) -> bool:
     """Whether its last call failed: an answer now is news."""
     return bool(channel["failures"] or channel["last_error"])
-
-
-def due(
-    connection: Connection, channel_id: int, limit: int, now: Instant
-) -> Sequence[RowMapping]:
-    """What is wanted and due, first tries before retries, oldest first."""
-    query = (
-        sa.select(publications)
-        .where(
-            publications.c.channel_id == channel_id,
-            publications.c.wanted_version > publications.c.accepted_version,
-            publications.c.next_attempt_at <= now,
-            publications.c.failed_at.is_(None),
-            publications.c.discarded_at.is_(None),
-        )
-        .order_by(
-            sa.case((publications.c.attempts > 0, 1), else_=0),
-            publications.c.next_attempt_at,
-            publications.c.id,
-        )
-        .limit(limit)
-    )
-    return connection.execute(query).mappings().all()
 
 
 def shows_already(row: RowMapping, number: int) -> bool:
@@ -76,9 +49,22 @@ def wish_of(
         place=row["place"] or None,
         available=number,
         version=row["wanted_version"],
-        expected=row["believed"] if adapter.compares else None,
+        expected=_expected(row) if adapter.compares else None,
         stamp=stamp_of(row, now) if adapter.stamps else None,
     )
+
+
+def _expected(row: RowMapping) -> int | None:
+    """The number a write is to replace: what was read, where nothing explains it."""
+    found: int | None = row["believed" if row["doubt_at"] is None else "observed"]
+    return found
+
+
+def is_too_high(adapter: Adapter, row: RowMapping, number: int) -> bool:
+    """Whether a number would offer more than a channel shows that nobody explained."""
+    if not adapter.compares or row["doubt_at"] is None or row["observed"] is None:
+        return False
+    return bool(number > row["observed"])
 
 
 def stamp_of(row: RowMapping, now: Instant) -> Instant:

@@ -115,6 +115,7 @@ def finish(
     now: Instant,
     *,
     error: str | None = None,
+    error_class: str | None = None,
     delay_reason: str | None = None,
     verdicts: Mapping[int, tuple[str, str | None]] | None = None,
 ) -> None:
@@ -122,7 +123,13 @@ def finish(
     connection.execute(
         push_attempts.update()
         .where(push_attempts.c.id == attempt_id)
-        .values(result=result, finished_at=now, error=error, delay_reason=delay_reason)
+        .values(
+            result=result,
+            finished_at=now,
+            error=error,
+            error_class=error_class,
+            delay_reason=delay_reason,
+        )
     )
     alike: dict[tuple[str, str | None], list[int]] = {}
     told = (verdicts or {}).items()

@@ -11,7 +11,7 @@ from app.domain.channels import Channel
 from app.domain.errors import UnknownName
 from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
-from app.store import bulk, policies
+from app.store import bulk, policies, retries
 from app.store.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
@@ -95,16 +95,19 @@ def pause(connection: Connection, key: str, reason: str, now: Instant) -> None:
 
 
 def resume(connection: Connection, key: str, now: Instant) -> None:
-    """Publish again, at once and with the newest numbers. Raise UnknownName."""
+    """Publish again, at once and with the newest numbers. Raise UnknownName.
+
+    Closes the circuit, and brings forward what waits to be tried again.
+    """
     _set(
         connection,
         key,
-        paused_at=None,
-        paused_reason=None,
-        disconnected_at=None,
-        held_until=None,
-        failures=0,
+        **dict.fromkeys(("paused_at", "paused_reason", "disconnected_at")),
+        **dict.fromkeys(("held_until", "held_reason", "tripped_at")),
+        **dict.fromkeys(("reads_held_until", "budget")),
+        **dict.fromkeys(("failures", "probes", "reads_failed"), 0),
     )
+    retries.hasten(connection, row(connection, key)["id"])
 
 
 def _set(connection: Connection, key: str, **values: Any) -> None:

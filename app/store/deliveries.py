@@ -44,6 +44,7 @@ def state_at(now: Instant) -> sa.ColumnElement[str]:
         channel.paused_at.is_not(None),
         channel.disconnected_at.is_not(None),
         channel.held_until > now,
+        channel.tripped_at.is_not(None),
     )
     is_settled = sa.and_(
         publication.wanted_version == publication.accepted_version,
@@ -123,24 +124,29 @@ def counts(connection: Connection, now: Instant) -> dict[tuple[str, str], int]:
     return {(row[0], row[1]): row[2] for row in found}
 
 
-def oldest_due(connection: Connection, now: Instant) -> Instant | None:
-    """Since when the longest waiting publication could have been sent, or None."""
+def due_at() -> sa.ColumnElement[Instant]:
+    """Since (or from) when a wanted publication can be sent."""
     publication = publications.c
-    due_at = sa.case(
+    return sa.case(
         (
             publication.next_attempt_at > publication.wanted_at,
             publication.next_attempt_at,
         ),
         else_=publication.wanted_at,
     )
+
+
+def oldest_due(connection: Connection, now: Instant) -> Instant | None:
+    """Since when the longest waiting publication could have been sent, or None."""
+    publication = publications.c
     return connection.execute(
-        sa.select(sa.func.min(due_at))
+        sa.select(sa.func.min(due_at()))
         .select_from(publications)
         .join(channels, channels.c.id == publication.channel_id)
         .where(
             publication.wanted_version > publication.accepted_version,
             state_at(now).in_((WAITING, RETRYING)),
-            due_at <= now,
+            due_at() <= now,
         )
     ).scalar()
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from app.domain.instants import Instant
 from app.domain.states import AVAILABLE
 from app.store.engine import is_sqlite
-from app.store.publications import MARK
+from app.store.publications import MARK_SOLD
 from app.store.tables import channels, ledger, publications
 
 _CHANGED = f"""
@@ -17,7 +17,7 @@ SELECT id FROM publications WHERE channel_id = :channel AND sku_id IN (
   SELECT sku_id FROM ledger WHERE id > :after AND id <= :upto
   AND (from_state = '{AVAILABLE}' OR to_state = '{AVAILABLE}'))
 """
-_MARK_THEN = MARK.replace("{given}", ":now")
+_MARK_THEN = MARK_SOLD.replace("{given}", ":now")
 _MARK_CHANGED = sa.text(_MARK_THEN.replace("{these}", f"id IN ({_CHANGED})"))
 _MARK_CHANGED_IN_ORDER = sa.text(
     _MARK_THEN.replace("{these}", f"id = ANY(ARRAY({_CHANGED} ORDER BY id FOR UPDATE))")

@@ -6,6 +6,7 @@ sent, so no stored number can be skewed by two writers.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,6 +17,18 @@ from app.store import bulk
 from app.store.engine import is_sqlite
 from app.store.tables import publications
 
+FIRST_LANE: Final = 0
+"""`next_attempt_at` of what was never tried."""
+BULK_LANE: Final = 1
+"""`next_attempt_at` of what a person set off together with many others."""
+MANY: Final = 500
+"""So many rows at once are bulk work: what is sold meanwhile does not queue behind."""
+
+SOLD: Final = -1
+"""`exposure` of a row whose stock moved since it was worked out: it is ranked first."""
+UNRANKED: Final = -2
+"""`exposure` of a row whose number may have changed for another reason."""
+
 MARK = """
 UPDATE publications SET
   wanted_version = wanted_version + 1,
@@ -23,12 +36,26 @@ UPDATE publications SET
   attempts = CASE WHEN failed_at IS NOT NULL AND error_class = 'RetryLater'
     THEN 0 ELSE attempts END,
   next_attempt_at = CASE WHEN failed_at IS NOT NULL AND error_class = 'RetryLater'
-    THEN 0 ELSE next_attempt_at END,
+    THEN 0 WHEN next_attempt_at <= 1 THEN {lane} ELSE next_attempt_at END,
+  exposure = {exposure},
   failed_at = CASE WHEN error_class = 'RetryLater' THEN NULL ELSE failed_at END,
   discarded_at = NULL
 WHERE {these}
 """
-_MARK_ROWS = MARK.replace("{these}", "id {among} RETURNING channel_id")
+MARK_SOLD = MARK.replace("{lane}", "0").replace("{exposure}", str(SOLD))
+_MARK_ROWS = (
+    MARK.replace("{these}", "id {among} RETURNING channel_id")
+    .replace("{lane}", "next_attempt_at")
+    .replace("{exposure}", str(UNRANKED))
+)
+_MARK_MANY = (
+    MARK.replace("{these}", "id {among} RETURNING channel_id")
+    .replace(
+        "{lane}",
+        "CASE WHEN wanted_version > accepted_version THEN next_attempt_at ELSE 1 END",
+    )
+    .replace("{exposure}", str(UNRANKED))
+)
 
 
 def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[int]:
@@ -38,7 +65,8 @@ def mark_rows(connection: Connection, ids: Sequence[int], now: Instant) -> set[i
     waits for a person or for a change of its listing.
     """
     lock(connection, ids)
-    marked = bulk.select(connection, _MARK_ROWS, ids, "bigint", (now,))
+    statement = _MARK_ROWS if len(ids) < MANY else _MARK_MANY
+    marked = bulk.select(connection, statement, ids, "bigint", (now,))
     return {row[0] for row in marked}
 
 
@@ -96,7 +124,8 @@ _TAKEN = ("accepted", "accepted_version", "believed", "accepted_at", "believed_a
 _FINE: dict[str, object] = {
     "unsure": False,
     "attempts": 0,
-    "next_attempt_at": 0,
+    "next_attempt_at": FIRST_LANE,
+    "delay_reason": None,
     "misses": 0,
     "doubt_at": None,
     "failed_at": None,
@@ -159,15 +188,36 @@ def sure(connection: Connection, publication_id: int) -> None:
 def miss(
     connection: Connection, publication_id: int, misses: int, now: Instant
 ) -> None:
-    """The channel shows another number than we believed: look before writing."""
+    """The channel shows another number than we believed: look before writing.
+
+    What was believed stays: together with the orders we missed it explains the number.
+    """
+    change(connection, publication_id, misses=misses, unsure=False, doubt_at=now)
+
+
+def wonder(
+    connection: Connection,
+    publication_id: int,
+    number: int,
+    at: Instant,
+    since: Instant,
+) -> None:
+    """We read a number that nothing explains yet; since when it is so."""
     change(
         connection,
         publication_id,
-        misses=misses,
-        believed=None,
+        observed=number,
+        observed_at=at,
         unsure=False,
-        doubt_at=now,
+        doubt_at=since,
     )
+
+
+def put_off(
+    connection: Connection, publication_id: int, misses: int, until: Instant
+) -> None:
+    """Look again later; nothing is sent before."""
+    change(connection, publication_id, misses=misses, next_attempt_at=until)
 
 
 def fail(
@@ -187,59 +237,3 @@ def fail(
         last_error=error,
         attempts=publications.c.attempts + 1,
     )
-
-
-def retry_later(
-    connection: Connection,
-    publication_id: int,
-    *,
-    attempts: int,
-    next_attempt_at: Instant,
-    unsure: bool,
-    error: str,
-    failed_at: Instant | None,
-) -> None:
-    """It is tried again at a time; or, past the limit, is a dead letter."""
-    change(
-        connection,
-        publication_id,
-        attempts=attempts,
-        next_attempt_at=next_attempt_at,
-        unsure=unsure,
-        error_class="RetryLater",
-        last_error=error,
-        failed_at=failed_at,
-    )
-
-
-def arm(connection: Connection, ids: Sequence[int]) -> set[str]:
-    """Make rows due at once; return the keys of their channels."""
-    marked = bulk.select(
-        connection,
-        "UPDATE publications SET attempts = 0, next_attempt_at = 0, failed_at = NULL, "
-        "discarded_at = NULL, misses = 0, wanted_version = CASE WHEN "
-        "wanted_version = accepted_version THEN wanted_version + 1 "
-        "ELSE wanted_version END WHERE id {among} RETURNING channel_id",
-        sorted(ids),
-        "bigint",
-    )
-    found = bulk.select(
-        connection,
-        "SELECT key FROM channels WHERE id {among}",
-        sorted({row[0] for row in marked}),
-        "bigint",
-    )
-    return {row[0] for row in found}
-
-
-def discard(connection: Connection, ids: Sequence[int], now: Instant) -> int:
-    """Forget what is not delivered; the next change of stock is a new wish."""
-    changed = connection.execute(
-        publications.update()
-        .where(
-            publications.c.id.in_(list(ids)),
-            publications.c.wanted_version > publications.c.accepted_version,
-        )
-        .values(discarded_at=now, failed_at=None, next_attempt_at=0, attempts=0)
-    )
-    return int(changed.rowcount)

@@ -20,8 +20,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import instants
-from app.domain.instants import SECOND
-from app.store import deliveries, messages
+from app.web import gauges
 from app.web.hub import hub
 
 blueprint = Blueprint("metrics", __name__)
@@ -67,54 +66,17 @@ class StoredNumbers(Collector):
         """Yield the gauges; `onecount_database_up` says why there may be no others."""
         up = GaugeMetricFamily("onecount_database_up", "Whether the database answers")
         try:
-            gauges = list(self._read())
+            found = list(self._read())
         except SQLAlchemyError:
-            gauges = []
-        up.add_metric([], 1 if gauges else 0)
+            found = []
+        up.add_metric([], 1 if found else 0)
         yield up
-        yield from gauges
+        yield from found
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not ask the database."""
         return []
 
     def _read(self) -> Iterator[Metric]:
-        now = instants.now()
         with self._engine.connect() as connection:
-            inbox = messages.counts(connection)
-            publications = deliveries.counts(connection, now)
-            waiting = messages.oldest_waiting(connection)
-            due = deliveries.oldest_due(connection, now)
-        by_state = GaugeMetricFamily(
-            "onecount_inbox_messages", "Webhooks by state", labels=["state"]
-        )
-        for state, count in sorted(inbox.items()):
-            by_state.add_metric([state], count)
-        yield by_state
-        by_channel = GaugeMetricFamily(
-            "onecount_publications",
-            "Publications by channel and state",
-            labels=["channel", "state"],
-        )
-        for (channel, state), count in sorted(publications.items()):
-            by_channel.add_metric([channel, state], count)
-        yield by_channel
-        yield _age(
-            "onecount_inbox_oldest_waiting_seconds",
-            "Age of the oldest webhook not applied yet",
-            now,
-            waiting,
-        )
-        yield _age(
-            "onecount_publications_oldest_overdue_seconds",
-            "How long the oldest due publication could have been sent",
-            now,
-            due,
-        )
-
-
-def _age(
-    name: str, text: str, now: instants.Instant, since: instants.Instant | None
-) -> GaugeMetricFamily:
-    seconds = 0.0 if since is None else max(0, now - since) / SECOND
-    return GaugeMetricFamily(name, text, value=seconds)
+            yield from gauges.measured(connection, instants.now())

@@ -89,14 +89,18 @@ def test_the_same_write_under_the_same_key_happens_once(shop: Shop):
 def test_a_key_belongs_to_its_numbers(shop: Shop):
     shop.publish(wish(4, 5), key="k1")
 
-    with pytest.raises(GiveUp, match="PARAMETER_MISMATCH"):
+    with pytest.raises(RetryLater, match="PARAMETER_MISMATCH") as refused:
         shop.publish(wish(3, 4), key="k1")
+    assert refused.value.new_key
 
 
 def test_a_key_whose_call_failed_is_spent(shop: Shop):
     assert verdicts(shop.publish(wish(4, 1), key="k1")) == ["stale"]
 
-    assert verdicts(shop.publish(wish(4, 1), key="k1")) == ["unsent"]
+    with pytest.raises(RetryLater, match="PREVIOUS_ATTEMPT_FAILED") as refused:
+        shop.publish(wish(4, 1), key="k1")
+    assert refused.value.new_key
+    assert refused.value.unknown, "what is shown is read before the next write"
 
 
 def test_a_lost_answer_is_made_good_by_the_same_key(shop: Shop):

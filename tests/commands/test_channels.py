@@ -31,6 +31,25 @@ def test_a_paused_channel_is_resumed_by_name_or_all_at_once(onecount, hub, ask) 
     ]
 
 
+def test_a_held_channel_says_why_and_resuming_closes_its_circuit(
+    onecount, hub, ask
+) -> None:
+    hub.channel("till", publish={})
+    with hub.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE channels SET tripped_at = 1, held_until = 1790000000000000, "
+            "held_reason = '5 calls in a row failed', failures = 5"
+        )
+
+    said = onecount("channels", "list").output
+    assert "held until 2026-09-21" in said
+    assert "5 calls in a row failed" in " ".join(said.split())
+    onecount("channels", "resume", "till")
+    assert ask("SELECT tripped_at, held_until, failures FROM channels") == [
+        (None, None, 0)
+    ]
+
+
 def test_pausing_needs_one_name_that_is_known(onecount) -> None:
     assert onecount("channels", "pause").exit_code == 2
     assert onecount("channels", "pause", "till", "--all").exit_code == 2

@@ -20,8 +20,9 @@ from app.domain.instants import SECOND, now
 from app.pipeline.audit import differences
 from app.pipeline.fetching import Fetcher
 from app.pipeline.publish import Publisher
+from app.pipeline.redelivery import retry
 from app.store.engine import writing
-from app.store.tables import incidents, publications, push_attempts
+from app.store.tables import channels, incidents, publications, push_attempts
 from tests.adapters.sandboxes import control, serving
 from tests.builders import JACKET, Shop, sale
 
@@ -84,6 +85,7 @@ class Trade:
             with writing(self.shop.engine) as connection:
                 # Nobody waits out a grace or a backoff in a test.
                 connection.execute(publications.update().values(next_attempt_at=0))
+                connection.execute(channels.update().values(held_until=0))
             self.work()
             row = self.row()
             quiet = row["wanted_version"] == row["accepted_version"]
@@ -265,3 +267,115 @@ def test_two_changes_in_one_second_are_told_apart_by_a_read(trade, eventually):
     with trade.shop.engine.connect() as connection:
         assert connection.execute(sa.select(incidents)).all() == []
     assert is_right(trade)
+
+
+# -- a compare-and-set that missed ---------------------------------------------------
+
+compared = pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+
+
+def change(trade: Trade, **values) -> None:
+    with writing(trade.shop.engine) as connection:
+        connection.execute(publications.update().values(**values))
+
+
+def look_again(trade: Trade) -> None:
+    """The next round, without waiting for it."""
+    change(trade, next_attempt_at=0)
+    trade.work()
+
+
+def edit(trade: Trade, quantity: int) -> None:
+    control(trade.url, "edit", item=ITEM, place=PLACE, quantity=quantity)
+
+
+def drift(trade: Trade) -> sa.Row:
+    with trade.shop.engine.connect() as connection:
+        return connection.execute(sa.select(incidents)).one()
+
+
+@compared
+def test_until_it_is_explained_at_most_the_smaller_number_is_published(
+    trade, eventually
+):
+    trade.settle(eventually, 5)
+    trade.shop.deaf = True
+    edit(trade, 2)  # most likely a sale that nobody has told us of
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    for _ in range(3):
+        look_again(trade)
+        assert trade.shows() == 2, "4 might sell a unit twice"
+
+    change(trade, doubt_at=now() - 11 * SECOND)
+    look_again(trade)
+
+    assert trade.shows() == 4, "its orders were read long past it: it was edited"
+    told = drift(trade)
+    assert told.closed_at is not None
+    assert "showed 2" in told.message
+    assert "5 was expected" in told.message
+
+
+@compared
+def test_the_smaller_of_two_numbers_is_published_at_once(trade, eventually):
+    trade.settle(eventually, 5)
+    trade.shop.deaf = True
+    edit(trade, 50)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+
+    trade.work()
+
+    assert trade.shows() == 4
+
+
+@compared
+def test_a_number_that_keeps_moving_is_put_before_a_person(trade, eventually):
+    trade.settle(eventually, 5)
+    trade.shop.deaf = True
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    for number in (3, 2, 3, 2, 3, 2):
+        edit(trade, number)
+        look_again(trade)
+
+    row = trade.row()
+    assert row["error_class"] == "Contradiction"
+    assert trade.shows() in (2, 3), "never overwritten"
+    told = drift(trade)
+    assert told.closed_at is None
+    assert "ours is 4" in told.message
+
+    retry(trade.shop.engine, [row["id"]])
+    trade.work()
+    assert trade.shows() == 4, "who retries it has looked"
+
+
+@compared
+def test_a_sale_after_a_lost_answer_is_not_put_back_on_sale(trade, eventually):
+    trade.settle(eventually, 5)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    control(trade.url, "weather", hang_up=1)
+    trade.publisher.push_due("web")
+    control(trade.url, "weather")
+    assert trade.row()["unsure"]
+    trade.shop.deaf = True
+    edit(trade, 3)  # our 4 arrived, and then one was sold
+
+    look_again(trade)
+
+    assert trade.shows() == 3
+
+
+@compared
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_lost_answer_by_itself_is_no_riddle(trade, eventually, arrived):
+    trade.settle(eventually, 5)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    control(trade.url, "weather", **({"hang_up": 1} if arrived else {"status": 500}))
+    trade.publisher.push_due("web")
+    control(trade.url, "weather")
+    assert trade.row()["unsure"]
+
+    trade.settle(eventually, 4)
+
+    assert trade.row()["misses"] == 0
+    assert not trade.row()["unsure"]

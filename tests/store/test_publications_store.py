@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.channels import Wish
-from app.store import publications as store
+from app.store import publications as store, retries
 from app.store.engine import writing
+from app.store.retries import Again
 from app.store.tables import publications
 
 
@@ -60,13 +61,11 @@ def test_no_row_is_no_wish(engine, listed, row):
 def test_a_new_wish_tries_a_dead_letter_again(engine, listed, row):
     do(
         engine,
-        store.retry_later,
-        listed,
-        attempts=12,
-        next_attempt_at=10**15,
+        retries.retry_later,
+        [Again(listed, 12, 10**15, "12th failure", is_dead=True)],
         unsure=True,
         error="down",
-        failed_at=50,
+        now=50,
     )
     do(engine, store.mark_rows, [listed], 100)
 
@@ -85,7 +84,7 @@ def test_a_person_can_have_anything_tried_again(engine, listed, row):
     accept(engine, listed, row().wanted_version, 5, 40)
     fail(engine, listed, "GiveUp")
 
-    assert do(engine, store.arm, [listed]) == {"web"}
+    assert do(engine, retries.arm, [listed]) == {"web"}
     again = row()
     assert again.failed_at is None
     assert again.wanted_version == again.accepted_version + 1
@@ -114,11 +113,11 @@ def test_a_reading_makes_it_sure(engine, listed, row):
 
 
 def test_discarding_touches_only_what_is_not_delivered(engine, listed, row):
-    assert do(engine, store.discard, [listed], 80) == 1
+    assert do(engine, retries.discard, [listed], 80) == 1
     assert row().discarded_at == 80
 
     do(engine, store.mark_rows, [listed], 100)
     assert row().discarded_at is None
 
     accept(engine, listed, row().wanted_version, 5, 90)
-    assert do(engine, store.discard, [listed], 110) == 0
+    assert do(engine, retries.discard, [listed], 110) == 0

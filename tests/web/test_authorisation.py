@@ -18,6 +18,8 @@ WRITES = {
     "/holds": "operator",
     "/holds/x/commit": "operator",
     "/publications/retry": "operator",
+    "/channels/x/pause": "operator",
+    "/channels/x/resume": "operator",
     "/inbox/replay": "operator",
     "/listings": "operator",
     "/inspections": "operator",
@@ -30,6 +32,7 @@ READS = (
     "/stock/X/ledger",
     "/stock/X/explain",
     "/publications",
+    "/publications/x/attempts",
     "/inbox",
     "/incidents",
     "/inspections",
@@ -45,6 +48,8 @@ IDS = {
     "transfers": "transfer_id",
     "incidents": "incident_id",
     "ledger": "entry_id",
+    "channels": "key",
+    "publications": "publication_id",
 }
 OPEN = {"api-docs.openapi_json"}
 

@@ -60,14 +60,14 @@ def test_metrics_tell_states_and_ages_but_no_sku(client, shop, engine):
 
     text = client.get("/metrics").text
 
-    assert 'onecount_inbox_messages{state="buried"} 1.0' in text
+    assert 'onecount_inbox_messages{channel="till",state="buried"} 1.0' in text
     assert 'onecount_publications{channel="web",state="waiting"} 2.0' in text
     assert 'onecount_webhooks_refused_total{cause="no_such_channel"}' in text
     assert "onecount_database_up 1.0" in text
     overdue = next(
         line
         for line in text.splitlines()
-        if line.startswith("onecount_publications_oldest_overdue_seconds")
+        if line.startswith('onecount_publications_oldest_overdue_seconds{channel="web"')
     )
     assert 90 <= float(overdue.split()[1]) < 600
     assert JACKET not in text

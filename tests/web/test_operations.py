@@ -3,9 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
+from app.domain.budget import Budget
+from app.domain.channels import Wish
 from app.domain.instants import MINUTE, now
 from app.pipeline.marking import mark_all
-from app.store import incidents
+from app.store import attempts, incidents
 from app.store.engine import writing
 from app.store.tables import audit_log, channels, inbox, publications
 from tests.builders import JACKET, sale
@@ -73,6 +75,74 @@ def test_a_channel_that_asked_us_to_wait_is_held_until_then(api, shop, engine):
     with writing(engine) as connection:
         connection.execute(channels.update().values(held_until=now() - 1))
     assert only(api)["state"] == "waiting"
+
+
+def the_web(api):
+    return next(c for c in api.get("/channels")["items"] if c["key"] == "web")
+
+
+def test_a_channel_whose_circuit_is_open_is_held_and_says_why(api, shop, engine):
+    assert the_web(api)["circuit"] == "closed"
+    budget = Budget(40, 100, now(), resets_at=now() + MINUTE).written()
+    with writing(engine) as connection:
+        connection.execute(
+            channels.update().values(
+                tripped_at=now() - MINUTE,
+                held_until=now() - 1,
+                held_reason="5 calls in a row failed",
+                budget=budget,
+            )
+        )
+
+    assert only(api)["state"] == "held", "until a probe has worked"
+    web = the_web(api)
+    assert web["circuit"] == "open"
+    assert web["held_reason"] == "5 calls in a row failed"
+    assert web["tripped_at"] < web["held_until"]
+    assert (web["call_budget"]["left"], web["call_budget"]["size"]) == (40, 100)
+
+
+def test_a_channel_is_paused_and_resumed_at_once(api, shop, engine, redis):
+    with writing(engine) as connection:
+        connection.execute(channels.update().values(tripped_at=1, held_until=2**60))
+
+    resumed = api.post("/channels/web/resume", {}, status=200)
+    assert (resumed["circuit"], resumed["held_until"]) == ("closed", None)
+    assert redis.exists("wake:outbound:web")
+    assert only(api)["state"] == "waiting"
+
+    paused = api.post("/channels/web/pause", {"reason": "stocktaking"}, status=200)
+    assert paused["paused_reason"] == "stocktaking"
+    with engine.connect() as connection:
+        deeds = connection.execute(sa.select(audit_log.c.action)).scalars().all()
+    assert deeds == ["resume", "pause"]
+
+
+def test_a_channel_that_does_not_exist_cannot_be_resumed(api, shop):
+    for action in ("pause", "resume"):
+        api.post(f"/channels/nobody/{action}", {}, status=404)
+
+
+def test_an_attempt_tells_the_reason_for_the_delay(api, shop, engine):
+    item = only(api)
+    with writing(engine) as connection:
+        wish = Wish(item["id"], JACKET, "jacket-on-the-web", None, None, 10, 1)
+        attempt, _ = attempts.begin(connection, 1, "hash", [wish], now())
+        attempts.finish(
+            connection,
+            attempt,
+            attempts.RETRY,
+            now(),
+            error="answered 429",
+            error_class="rate_limited",
+            delay_reason="the provider asked for 40 s",
+        )
+
+    [tried] = api.get(f"/publications/{item['id']}/attempts")["items"]
+    assert tried["number"] == 10
+    assert (tried["result"], tried["error_class"]) == ("retry", "rate_limited")
+    assert tried["delay_reason"] == "the provider asked for 40 s"
+    assert api.call("GET", "/publications/999/attempts").status_code == 404
 
 
 def test_publications_are_filtered_and_paged(api, shop):

@@ -21,6 +21,7 @@ from app.store.tables.publishing import (
     publications,
     push_attempt_items,
     push_attempts,
+    push_tallies,
 )
 from app.store.tables.receiving import inbox, refused, refused_samples
 from app.store.tables.stock import (
@@ -60,6 +61,7 @@ __all__ = [
     "publications",
     "push_attempt_items",
     "push_attempts",
+    "push_tallies",
     "refused",
     "refused_samples",
     "skus",

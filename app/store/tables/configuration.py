@@ -24,7 +24,13 @@ channels = sa.Table(
     Column("paused_at", Big),
     Column("paused_reason", Text),
     Column("disconnected_at", Big),
-    Column("held_until", Big),  # the channel asked us to wait
+    Column("held_until", Big),  # nothing is sent before then
+    Column("held_reason", Text),  # why, in a sentence
+    Column("tripped_at", Big),  # the circuit is open since: a probe closes it
+    count("probes"),  # probes in a row that failed since then
+    Column("reads_held_until", Big),  # nothing is fetched before then
+    count("reads_failed"),  # fetches in a row that failed
+    Column("budget", Text),  # JSON; the calls that the provider still allows
     Column("slow_until", Big),  # timed out: served by the slow lane until then
     count("failures"),  # channel-level failures in a row
     Column("last_error", Text),

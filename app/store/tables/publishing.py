@@ -27,8 +27,11 @@ publications = sa.Table(
     count("misses"),  # compare-and-set misses in a row
     count("stamp"),  # the time our newest write was stamped with
     count("effect_at"),  # the newest event of this channel applied here
+    # Units shown there beyond those it may show; below 0: not worked out yet.
+    count("exposure", -2),
     count("attempts"),
-    count("next_attempt_at"),
+    count("next_attempt_at"),  # 0: never tried; 1: a person set it off with many others
+    Column("delay_reason", Text),  # why it is tried again then
     Column("failed_at", Big),
     Column("error_class", Text),
     Column("last_error", Text),
@@ -36,12 +39,26 @@ publications = sa.Table(
     UniqueConstraint("listing_id", "place"),
     Index(None, "sku_id"),
 )
+_IS_WANTED = publications.c.wanted_version > publications.c.accepted_version
+_IS_DUE = sa.and_(
+    _IS_WANTED,
+    publications.c.failed_at.is_(None),
+    publications.c.discarded_at.is_(None),
+)
 Index(
     "ix_publications_due",
     publications.c.channel_id,
     publications.c.next_attempt_at,
-    sqlite_where=publications.c.wanted_version > publications.c.accepted_version,
-    postgresql_where=publications.c.wanted_version > publications.c.accepted_version,
+    publications.c.exposure.desc(),
+    publications.c.wanted_at,
+    sqlite_where=_IS_DUE,
+    postgresql_where=_IS_DUE,
+)
+Index(
+    "ix_publications_unranked",
+    publications.c.channel_id,
+    sqlite_where=sa.and_(_IS_WANTED, publications.c.exposure < 0),
+    postgresql_where=sa.and_(_IS_WANTED, publications.c.exposure < 0),
 )
 
 push_attempts = sa.Table(
@@ -56,6 +73,7 @@ push_attempts = sa.Table(
     # sending · accepted · partly · refused · retry · unknown
     Column("result", Text, nullable=False),
     Column("error", Text),
+    Column("error_class", Text),
     Column("delay_reason", Text),
     Index(None, "channel_id", "id"),
 )
@@ -73,6 +91,14 @@ push_attempt_items = sa.Table(
     Column("reason", Text),
     Index(None, "publication_id", "id"),
     Index(None, "attempt_id"),
+)
+
+push_tallies = sa.Table(  # counted for ever, whatever becomes of the attempts
+    "push_tallies",
+    metadata,
+    Column("channel_id", Big, primary_key=True, autoincrement=False),
+    Column("what", Text, primary_key=True),
+    Column("times", Big, nullable=False),
 )
 
 leases = sa.Table(

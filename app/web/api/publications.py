@@ -1,22 +1,27 @@
-"""GET /api/v1/publications and …/retry: what channels show, and trying again."""
+"""/api/v1/publications: what channels show, every attempt at it, and trying again."""
 
 from typing import Any
 
 from marshmallow import Schema, fields
+from sqlalchemy.engine import RowMapping
 
-from app.domain import instants
+from app.domain import instants, retry as retry_policy
+from app.domain.instants import Instant
 from app.pipeline import desired, redelivery
+from app.pipeline.exposing import exposure
 from app.pipeline.facts import wake_all
-from app.store import deliveries
+from app.store import deliveries, overview
 from app.store.deliveries import Filter
+from app.store.publications import BULK_LANE
 from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
-from app.web.api.fields import Moment, Word, number, one_of
+from app.web.api.fields import LARGEST_ID, Moment, Word, number, one_of
 from app.web.api.idempotency import once
 from app.web.api.paging import PageQuery, id_cursor, page_of, paged
 from app.web.api.resource import Resource
 from app.web.auth import OPERATOR, VIEWER, needs
 from app.web.hub import hub
+from app.web.problems import Problem
 
 blueprint = Resource("publications", "What channels show.")
 
@@ -39,7 +44,39 @@ class Publication(Schema):
     state = one_of(*deliveries.STATES)
     attempts = number()
     next_attempt_at = Moment(allow_none=True)
+    delay_reason = fields.String(
+        allow_none=True, metadata={"description": "Why it is tried again then."}
+    )
+    exposure = number(
+        allow_none=True,
+        metadata={"description": "Units shown there beyond those it may show."},
+    )
     last_error = fields.String(allow_none=True)
+
+
+class Attempt(Schema):
+    """One call that told the channel this number, among others."""
+
+    id = fields.Integer(strict=True)
+    number = fields.Integer(
+        strict=True, metadata={"description": "The number that was sent."}
+    )
+    expected = fields.Integer(
+        strict=True,
+        allow_none=True,
+        metadata={"description": "What it was to replace there."},
+    )
+    result = fields.String(metadata={"description": "What came of it."})
+    error = fields.String(allow_none=True)
+    error_class = one_of(*retry_policy.CLASSES, allow_none=True)
+    delay_reason = fields.String(
+        allow_none=True, metadata={"description": "Why the next try came when it did."}
+    )
+    started_at = Moment()
+    finished_at = Moment(allow_none=True)
+
+
+AttemptPage = paged("AttemptPage", Attempt)
 
 
 class PublicationFilter(Schema):
@@ -82,7 +119,42 @@ def list_publications(query: dict[str, Any]) -> dict[str, Any]:
             **row,
             "desired": numbers.get(row["id"]),
             "location": places.get((row["channel_id"], row["place"])),
-            "next_attempt_at": row["next_attempt_at"] or None,
+            "next_attempt_at": _next(row),
+            "exposure": exposure(row, numbers[row["id"]]),
+        }
+        for row in page["items"]
+    ]
+    return page
+
+
+def _next(row: RowMapping) -> Instant | None:
+    """When it is tried again; None when it was never put off."""
+    at: Instant = row["next_attempt_at"]
+    return at if at > BULK_LANE else None
+
+
+@blueprint.get("/publications/<id:publication_id>/attempts")
+@needs(VIEWER)
+@blueprint.query(PageQuery)
+@blueprint.answers(200, AttemptPage)
+def list_attempts(query: dict[str, Any], publication_id: str) -> dict[str, Any]:
+    """List the attempts at one publication, newest first."""
+    number_ = int(publication_id) if publication_id.isdecimal() else 0
+    if not 0 < number_ <= LARGEST_ID:
+        raise Problem(404, f"there is no publication {publication_id!r}")
+    with hub().engine.connect() as connection:
+        if overview.publication(connection, number_, instants.now()) is None:
+            raise Problem(404, f"there is no publication {publication_id!r}")
+        rows = overview.attempts(
+            connection, number_, limit=query["limit"] + 1, before=id_cursor(query)
+        )
+    page = page_of(rows, query["limit"], lambda row: row["item_id"])
+    page["items"] = [
+        {
+            **row,
+            "id": row["item_id"],
+            "result": row["verdict"] or row["result"],
+            "error": row["reason"] or row["error"],
         }
         for row in page["items"]
     ]

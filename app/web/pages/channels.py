@@ -103,6 +103,7 @@ def resume(key: str) -> ResponseReturnValue:
     now = instants.now()
     _set(key, "resume", lambda connection: store.resume(connection, key, now))
     hub().wakes.wake(f"outbound:{key}")
+    hub().wakes.wake(f"fetch:{key}")
     return back(
         url_for("pages.channels"), f"{key} is sent its newest numbers again, as of now."
     )

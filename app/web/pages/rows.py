@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.pipeline import desired
+from app.pipeline.exposing import shows
 from app.store import deliveries
 from app.web.pages import words
 from app.web.pages.words import Word
@@ -44,18 +45,6 @@ class Delivery:
     def problem(self) -> str:
         """Why it is not delivered, in one sentence; empty when nothing went wrong."""
         return words.problem(self.row)
-
-
-def shows(row: RowMapping) -> int | None:
-    """What a channel shows: the newest of what we believe, read and were told."""
-    told = (
-        (row["believed_at"], row["believed"]),
-        (row["observed_at"], row["observed"]),
-        (row["accepted_at"], row["accepted"]),
-    )
-    known = [(at or 0, value) for at, value in told if value is not None]
-    # The first of equals: what we believe follows the channel's own sales too.
-    return max(known, key=lambda one: one[0])[1] if known else None
 
 
 def read(

@@ -113,6 +113,12 @@ def attempt(word: str | None) -> Word:
 
 NEEDS_YOU: Final = Word("Needs you", "bad", "It answers, but some numbers failed.")
 
+HELD: Final = Word(
+    "Held", "bad", "Too many calls failed. Its numbers wait; we try by ourselves."
+)
+
+ASKED: Final = Word("Asked us to wait", "warn", "Sending goes on by itself.")
+
 
 def channel(row: RowMapping, now: Instant, failed: int = 0) -> Word:
     """How a channel is; `failed` numbers of it wait for a person."""
@@ -120,8 +126,8 @@ def channel(row: RowMapping, now: Instant, failed: int = 0) -> Word:
         return Word("Disconnected", "bad", "It said good-bye. Connect it again.")
     if row["paused_at"]:
         return _paused(row)
-    if (row["held_until"] or 0) > now:
-        return Word("Asked us to wait", "warn", "Sending goes on by itself.")
+    if row["tripped_at"] or (row["held_until"] or 0) > now:
+        return HELD if row["tripped_at"] else ASKED
     if row["failures"]:
         return Word("Not answering", "bad", "Tried again by itself until it answers.")
     if (row["slow_until"] or 0) > now:

@@ -1,0 +1,167 @@
+"""The circuit of a channel: after failures in a row it is held, probed, and resumed.
+
+Its state is in the channel's row, so it survives restarts: `tripped_at` (open since),
+`held_until`, `held_reason` (one sentence), `probes`. While it is open nothing is
+discarded and no attempt is spent; one push that works closes it, and so does a person.
+"""
+
+import random
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, RowMapping
+
+from adapters.base import Adapter
+from app.domain.budget import Budget
+from app.domain.errors import RetryLater
+from app.domain.instants import MINUTE, SECOND, Instant
+from app.domain.retry import Delay, Policy, hold
+from app.store import incidents
+from app.store.engine import writing
+from app.store.tables import channels
+
+SLOW: Final = 5 * MINUTE
+"""How long a channel that timed out is served by the slow lane."""
+
+CLOSED: Final[dict[str, Any]] = {
+    "failures": 0,
+    "last_error": None,
+    "held_until": None,
+    "held_reason": None,
+    "tripped_at": None,
+    "probes": 0,
+}
+"""What an answer makes of a channel's row."""
+
+
+def failed(
+    connection: Connection,
+    adapter: Adapter,
+    error: RetryLater,
+    policy: Policy,
+    now: Instant,
+) -> None:
+    """Count a call that did not work; hold the channel when there were too many."""
+    row = _row(connection, adapter.channel.id)
+    failures = row["failures"] + 1
+    values: dict[str, Any] = {"failures": failures, "last_error": str(error)}
+    if error.timed_out:
+        values["slow_until"] = now + SLOW
+    if row["tripped_at"] is not None or failures >= policy.trip:
+        values |= _held(row, failures, error, policy, now)
+        reason = values["held_reason"]
+        _tell(connection, adapter, f"{adapter.channel.key} is held: {reason}", now)
+    elif error.after is not None:
+        values["held_until"] = now + int(error.after * SECOND)
+        values["held_reason"] = f"it asked us to wait: {error}"
+    _write(connection, adapter, values)
+
+
+def _held(
+    row: RowMapping, failures: int, error: RetryLater, policy: Policy, now: Instant
+) -> dict[str, Any]:
+    is_open = row["tripped_at"] is not None
+    probes = row["probes"] + 1 if is_open else 0
+    chosen: Delay = hold(probes, error, policy, random.random)
+    return {
+        "tripped_at": row["tripped_at"] or now,
+        "probes": probes,
+        "held_until": chosen.after(now),
+        "held_reason": (
+            f"{failures} calls in a row failed; {chosen.reason}. The last: {error}"
+        ),
+    }
+
+
+def answered(
+    connection: Connection, adapter: Adapter, now: Instant, *, troubled: bool
+) -> None:
+    """The channel took a call: close the circuit, remember the budget it told."""
+    _write(connection, adapter, {**CLOSED, "answered_at": now})
+    if troubled:
+        incidents.close_incidents(connection, "channel", adapter.channel.key, now)
+
+
+def refused(connection: Connection, adapter: Adapter, error: Exception) -> None:
+    """The channel works, and took nothing of this call."""
+    _write(connection, adapter, {**CLOSED, "last_error": str(error)})
+
+
+def credentials_refused(
+    connection: Connection, adapter: Adapter, error: Exception, now: Instant
+) -> None:
+    """Pause the channel and tell somebody."""
+    key = adapter.channel.key
+    paused = {"paused_at": now, "paused_reason": "credentials refused"}
+    _write(connection, adapter, {**paused, "last_error": str(error)})
+    words = (
+        f"{adapter.title} refuses our credentials for {key}: put in new ones, "
+        f"then resume the channel. {error}"
+    )
+    _tell(connection, adapter, words, now)
+
+
+def save_up(
+    engine: Engine, adapter: Adapter, budget: Budget, wait: float, now: Instant
+) -> None:
+    """Hold a channel until its call budget is large enough for one more call."""
+    words = (
+        f"its call budget is used up: {budget.at(now):.0f} of {budget.size:.0f} left, "
+        f"enough for the next call in {wait:.0f} s"
+    )
+    values = {"held_until": now + int(wait * SECOND), "held_reason": words}
+    with writing(engine, durable=False) as connection:
+        _write(connection, adapter, values)
+
+
+# -- reading: a circuit of its own, so that a poisoned page holds up no publishing -----
+
+
+def unread(
+    connection: Connection,
+    adapter: Adapter,
+    error: RetryLater,
+    policy: Policy,
+    now: Instant,
+) -> Instant | None:
+    """Count a read that did not work; return until when reading is held for it."""
+    row = _row(connection, adapter.channel.id)
+    failures = row["reads_failed"] + 1
+    values: dict[str, Any] = {"reads_failed": failures}
+    if error.timed_out:
+        values["slow_until"] = now + SLOW
+    until: Instant | None = None
+    if failures >= policy.trip:
+        until = hold(failures - policy.trip, error, policy, random.random).after(now)
+        values["reads_held_until"] = until
+    elif error.after is not None:
+        values["reads_held_until"] = now + int(error.after * SECOND)
+    _write(connection, adapter, values)
+    return until
+
+
+def read_again(connection: Connection, adapter: Adapter) -> None:
+    """A read worked."""
+    _write(connection, adapter, {"reads_failed": 0, "reads_held_until": None})
+
+
+def _row(connection: Connection, channel_id: int) -> RowMapping:
+    found = connection.execute(sa.select(channels).where(channels.c.id == channel_id))
+    return found.mappings().one()
+
+
+def _write(connection: Connection, adapter: Adapter, values: dict[str, Any]) -> None:
+    budget = adapter.http.budget
+    told = {} if budget is None else {"budget": budget.written()}
+    connection.execute(
+        channels.update()
+        .where(channels.c.id == adapter.channel.id)
+        .values(**values, **told)
+    )
+
+
+def _tell(connection: Connection, adapter: Adapter, words: str, now: Instant) -> None:
+    channel = adapter.channel
+    incidents.open_incident(
+        connection, "channel", channel.key, words, now=now, channel_id=channel.id
+    )

@@ -1,0 +1,105 @@
+"""Publications that are tried again: by themselves, by a person, or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import Instant
+from app.store import bulk
+from app.store.publications import BULK_LANE, FIRST_LANE, MANY
+from app.store.tables import publications
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """When a row is tried again, and why then."""
+
+    publication_id: int
+    attempts: int
+    next_attempt_at: Instant
+    reason: str
+    is_dead: bool
+    """Past the limit: a dead letter, kept for a person."""
+
+
+def retry_later(
+    connection: Connection,
+    rows: Sequence[Again],
+    *,
+    unsure: bool,
+    error: str,
+    now: Instant,
+) -> None:
+    """Rows are tried again at a time; or, past the limit, are dead letters."""
+    shared = (unsure, "RetryLater", error)
+    bulk.change(
+        connection,
+        publications,
+        (
+            *("attempts", "next_attempt_at", "delay_reason", "failed_at"),
+            *("unsure", "error_class", "last_error"),
+        ),
+        [
+            (one.attempts, one.next_attempt_at, one.reason)
+            + (now if one.is_dead else None, *shared, one.publication_id)
+            for one in sorted(rows, key=lambda one: one.publication_id)
+        ],
+    )
+
+
+_ARM = """
+UPDATE publications SET attempts = 0, next_attempt_at = {lane}, failed_at = NULL,
+  delay_reason = NULL, discarded_at = NULL, misses = 0,
+  doubt_at = CASE WHEN error_class = 'Contradiction' THEN NULL ELSE doubt_at END,
+  believed = CASE WHEN error_class = 'Contradiction'
+    THEN coalesce(observed, believed) ELSE believed END,
+  wanted_version = CASE WHEN wanted_version = accepted_version
+    THEN wanted_version + 1 ELSE wanted_version END
+WHERE id {among} RETURNING channel_id
+"""
+
+
+def arm(connection: Connection, ids: Sequence[int]) -> set[str]:
+    """Make rows due at once; return the keys of their channels.
+
+    Many at once are bulk work. Who retries a contradiction has looked: ours counts.
+    """
+    lane = FIRST_LANE if len(ids) < MANY else BULK_LANE
+    statement = _ARM.replace("{lane}", str(lane))
+    marked = bulk.select(connection, statement, sorted(ids), "bigint")
+    found = bulk.select(
+        connection,
+        "SELECT key FROM channels WHERE id {among}",
+        sorted({row[0] for row in marked}),
+        "bigint",
+    )
+    return {row[0] for row in found}
+
+
+def hasten(connection: Connection, channel_id: int) -> None:
+    """Let what waits for its next try on a channel be tried now."""
+    connection.execute(
+        publications.update()
+        .where(
+            publications.c.channel_id == channel_id,
+            publications.c.wanted_version > publications.c.accepted_version,
+            publications.c.next_attempt_at > BULK_LANE,
+            publications.c.attempts > 0,
+            publications.c.failed_at.is_(None),
+        )
+        .values(next_attempt_at=BULK_LANE + 1, delay_reason=None)
+    )
+
+
+def discard(connection: Connection, ids: Sequence[int], now: Instant) -> int:
+    """Forget what is not delivered; the next change of stock is a new wish."""
+    changed = connection.execute(
+        publications.update()
+        .where(
+            publications.c.id.in_(list(ids)),
+            publications.c.wanted_version > publications.c.accepted_version,
+        )
+        .values(discarded_at=now, failed_at=None, next_attempt_at=0, attempts=0)
+    )
+    return int(changed.rowcount)

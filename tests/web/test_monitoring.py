@@ -1,0 +1,163 @@
+"""What is measured, and the dashboard and alert rules that are made of it."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from app.domain.budget import Budget
+from app.domain.instants import MINUTE, SECOND, now
+from app.pipeline.exposing import expose
+from app.pipeline.marking import mark_all
+from app.procfile import ROOT
+from app.store import incidents, tallies
+from app.store.engine import writing
+from app.store.tables import channels, publications
+from app.web.metrics import StoredNumbers
+from tests.builders import JACKET, sale
+
+MONITORING = ROOT / "docs" / "monitoring"
+pytestmark = pytest.mark.parametrize("backend", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
+def measured(engine):
+    def read() -> dict[str, float]:
+        return {
+            sample.name + "".join(f" {v}" for v in sample.labels.values()): sample.value
+            for family in StoredNumbers(engine).collect()
+            for sample in family.samples
+        }
+
+    return read
+
+
+def change(engine, table, **values):
+    with writing(engine) as connection:
+        connection.execute(table.update().values(**values))
+
+
+def shows_ten(engine):
+    """The store took 10 for downtown, and 0 for the harbour."""
+    taken = {"accepted_at": 1, "accepted_version": publications.c.wanted_version}
+    change(engine, publications, accepted=0, **taken)
+    with writing(engine) as connection:
+        downtown = publications.update().where(publications.c.place == "d")
+        connection.execute(downtown.values(accepted=10))
+
+
+def test_exposure_is_what_a_channel_shows_beyond_what_it_may(shop, engine, measured):
+    shows_ten(engine)
+    assert measured()["onecount_exposure_units web"] == 0
+
+    shop.tell("till", sale("T-1", JACKET, 3, at=now(), location="1"))
+    mark_all(engine, now())
+    expose(engine, now() + SECOND, now())
+
+    assert measured()["onecount_exposure_units web"] == 3
+    assert measured()["onecount_exposed_publications web"] == 1
+    assert measured()["onecount_exposure_units till"] == 0
+
+
+def test_a_dead_letter_is_still_a_risk(shop, engine, measured):
+    shows_ten(engine)
+    change(engine, publications, failed_at=now(), error_class="GiveUp")
+    shop.tell("till", sale("T-1", JACKET, 3, at=now(), location="1"))
+    mark_all(engine, now())
+    expose(engine, now() + SECOND, now())
+
+    assert measured()["onecount_exposure_units web"] == 3
+
+
+def test_a_held_channel_is_seen_to_be_held_and_behind(shop, engine, measured):
+    mark_all(engine, now())
+    change(engine, publications, wanted_at=now() - MINUTE)
+    change(
+        engine,
+        channels,
+        tripped_at=now(),
+        held_until=now() + MINUTE,
+        failures=5,
+        budget=Budget(25, 100, now(), resets_at=now() + MINUTE).written(),
+    )
+
+    told = measured()
+
+    assert told["onecount_publications web held"] == 2
+    assert told["onecount_channel_circuit_open web"] == 1
+    assert 50 < told["onecount_channel_held_seconds web"] <= 60
+    assert told["onecount_channel_failures web"] == 5
+    assert told["onecount_channel_call_budget_ratio web"] == 0.25
+    assert told["onecount_publications_oldest_overdue_seconds web"] == 0
+    assert told["onecount_publications_oldest_wanted_seconds web"] >= 60
+
+
+def test_tallies_are_counters_by_channel(shop, engine, measured):
+    with writing(engine) as connection:
+        for _ in range(2):
+            tallies.add(
+                connection,
+                1,
+                {"attempt:timed_out": 1, tallies.SUPERSEDED: 4, "milliseconds": 1500},
+            )
+
+    told = measured()
+
+    assert told["onecount_push_attempts_total web timed_out"] == 2
+    assert told["onecount_wishes_total web superseded"] == 8
+    assert told["onecount_push_seconds_total web"] == 3
+
+
+def test_open_incidents_are_counted_by_kind(shop, engine, measured):
+    with writing(engine) as connection:
+        incidents.open_incident(connection, "drift", "web:X", "differs", now=now())
+    assert measured()["onecount_incidents_open drift"] == 1
+
+
+def exported(client) -> set[str]:
+    text = client.get("/metrics").text
+    names = set(re.findall(r"^# TYPE (onecount_\w+)", text, re.MULTILINE))
+    return names | {re.sub(r"_created$", "", name) for name in names}
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"\bonecount_\w+", text))
+
+
+def test_the_dashboard_names_only_what_is_exported(client, shop, engine):
+    dashboard = json.loads((MONITORING / "grafana.json").read_text())
+    queries = [
+        target["expr"] for panel in dashboard["panels"] for target in panel["targets"]
+    ]
+
+    assert len(queries) >= 15
+    for query in queries:
+        assert named(query), query
+        assert named(query) <= exported(client), query
+    spots = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
+    assert len(set(spots)) == len(spots)
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(spots)
+
+
+def test_the_alerts_name_only_what_is_exported(client, shop, engine):
+    told = yaml.safe_load((MONITORING / "alerts.yml").read_text())
+    rules = [rule for group in told["groups"] for rule in group["rules"]]
+
+    assert len({rule["alert"] for rule in rules}) == len(rules) >= 8
+    for rule in rules:
+        assert named(rule["expr"]), rule["alert"]
+        assert named(rule["expr"]) <= exported(client), rule["alert"]
+        assert rule["labels"]["severity"] in ("page", "warn")
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["action"]
+
+
+def test_every_gauge_that_is_exported_is_on_the_dashboard_or_in_an_alert(
+    client, shop, engine
+):
+    text = "".join(path.read_text() for path in MONITORING.iterdir())
+    kept_for_queries = {"onecount_channel_last_answer_timestamp_seconds"}
+    kept_for_queries.add("onecount_exposed_publications")
+
+    assert exported(client) - named(text) - kept_for_queries == set()
