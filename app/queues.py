@@ -22,6 +22,7 @@ JOBS = {
     "inbound": "workers.inbound.drain",
     "outbound": "workers.outbound.drain",
     "fetch": "workers.outbound.fetch",
+    "compare": "workers.outbound.compare",
 }
 """The first word of a lane → the job that drains it."""
 

@@ -7,6 +7,7 @@ from functools import cache
 
 from sqlalchemy.engine import Engine
 
+from app.pipeline.comparing import Comparer
 from app.pipeline.fetching import Fetcher
 from app.pipeline.inbound import Inbound
 from app.pipeline.publish import Publisher
@@ -26,19 +27,22 @@ class Hands:
     inbound: Inbound
     publisher: Publisher
     fetcher: Fetcher
+    comparer: Comparer
 
 
 def make(settings: Settings) -> Hands:
     """Build them from settings; nothing connects yet."""
     engine = open_engine(settings.database_url, pool_size=2)
     vault = Vault(settings.secret_keys)
+    publisher = Publisher(engine, vault, settings)
     return Hands(
         settings,
         engine,
         Wakes(settings.redis_url),
         Inbound(engine, vault, settings.apply_batch),
-        Publisher(engine, vault, settings),
+        publisher,
         Fetcher(engine, vault, settings),
+        Comparer(engine, publisher, settings),
     )
 
 

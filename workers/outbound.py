@@ -48,6 +48,21 @@ def fetch(key: str, given: Hands | None = None) -> None:
     mine.fetcher.release(key)
 
 
+def compare(key: str, given: Hands | None = None) -> None:
+    """Hold a channel's numbers against ours, until something is to be pushed."""
+    mine = given or hands()
+    pushes = f"outbound:{key}"
+
+    def work() -> bool:
+        return not mine.wakes.flagged(pushes) and mine.comparer.step(key)
+
+    _drain(mine, f"compare:{key}", key, mine.publisher.lease, work)
+    mine.publisher.release(key)
+    # Whoever wanted the lane meanwhile did not get it.
+    mine.wakes.forget(pushes)
+    mine.wakes.wake(pushes)
+
+
 def _drain(
     mine: Hands,
     lane: str,

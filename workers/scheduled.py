@@ -5,10 +5,12 @@ Redis may lose everything it holds: a round later all of it is known again.
 
 import sqlalchemy as sa
 
-from app.domain.instants import DAY, SECOND, Instant, now
+from app.domain.instants import DAY, HOUR, SECOND, Instant, now
 from app.pipeline import claims, oversells
+from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
+from app.store import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
 from workers.hands import Hands
@@ -42,6 +44,12 @@ def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
         lanes += [
             (f"fetch:{row.key}", (row.slow_until or 0) > moment)
             for row in connection.execute(_fetches(moment))
+        ]
+        interval = int(mine.settings.compare_hours * HOUR)
+        lanes += [
+            (f"compare:{row['key']}", (row["slow_until"] or 0) > moment)
+            for row in channel_store.rows(connection)
+            if is_due(row, interval, moment)
         ]
         waiting = connection.execute(
             sa.select(inbox.c.id)

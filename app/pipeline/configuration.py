@@ -1,7 +1,6 @@
 """Configuration files: which locations and channels there are, read and checked.
 
-Everything that is wrong is told at once, each with its place; nothing is written here.
-`loading` writes it.
+Everything that is wrong is told at once, with its place; `loading` writes it.
 """
 
 import re
@@ -14,6 +13,7 @@ from typing import Any
 import adapters
 from adapters.addresses import address_problem
 from app.domain.channels import Channel
+from app.domain.drift import POLICIES
 from app.domain.errors import BadConfiguration
 from app.pipeline.toml import Problems, Table, line_of
 from app.pipeline.wanted import (
@@ -123,6 +123,7 @@ def _channel(table: Table, names: _Names) -> WantedChannel:
         ships_from=table.one_of("ships_from", names.locations, "location"),
         ignore=_ignore(table, provider),
         orders=_orders(table, provider),
+        drift=table.one_of("drift", POLICIES, "policy") or POLICIES[0],
     )
     table.refuse_others()
     if provider:

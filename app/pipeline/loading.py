@@ -97,6 +97,7 @@ def _write(
             ships_from=one.ships_from,
             ignore=one.ignore,
             orders=one.orders,
+            drift=one.drift,
             now=now,
         )
     channels.touch(connection, now)
@@ -139,6 +140,7 @@ def _differs(before: State, after: State, key: str) -> bool:
     names = (
         *_FOLLOWED,
         *("publish", "locations", "authority", "ships_from", "ignore", "orders"),
+        "drift",
     )
     return any(before[key][name] != after[key][name] for name in names)
 

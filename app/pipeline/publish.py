@@ -60,16 +60,16 @@ class Publisher:
         self._vault = vault
         self._settings = settings
         self._recorder = Recorder(engine, policy_of(settings))
-        self._keeper = HouseKeeper()
+        self.keeper = HouseKeeper()
         self._adapters: dict[str, tuple[Instant, Adapter]] = {}
-        self._readings = Readings(engine, vault)
-        self._turns = Turns(engine, self._keeper)
+        self.readings = Readings(engine, vault)
+        self._turns = Turns(engine, self.keeper)
         self.holder = str(uuid4())
 
     @property
     def woken(self) -> set[str]:
         """Lanes that got work by what was read from channels; the worker wakes them."""
-        return self._readings.inbound.woken
+        return self.readings.inbound.woken
 
     def lease(self, key: str) -> bool:
         """Take or renew the lease on a channel's lane: no lease, no send."""
@@ -94,7 +94,7 @@ class Publisher:
         if is_held(channel, now):
             return False
         with reading(self._engine) as connection:
-            adapter = self._adapter(connection, channel)
+            adapter = self.adapter(connection, channel)
         budget = newest(adapter.http.budget, Budget.of(channel["budget"]))
         turn = self._turns.next(channel["id"], adapter.batch_limit, budget, now)
         if not turn.rows or not self._may_spend(adapter, turn, budget, now):
@@ -108,7 +108,7 @@ class Publisher:
             if self._must_read(adapter, rows):
                 if not self.lease(key):
                     return False
-                rows = self._readings.look(adapter, rows, channel)
+                rows = self.readings.look(adapter, rows, channel)
             self._push(call, rows)
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(call, error)
@@ -129,7 +129,7 @@ class Publisher:
         time.sleep(turn.wait)
         return True
 
-    def _adapter(self, connection: Connection, channel: RowMapping) -> Adapter:
+    def adapter(self, connection: Connection, channel: RowMapping) -> Adapter:
         """The channel's adapter, made anew when its configuration changed."""
         key, changed_at = channel["key"], channel["changed_at"]
         known_at, known = self._adapters.get(key, (None, None))
@@ -178,7 +178,7 @@ class Publisher:
         """Versions were read with the rows; the levels are read now, after them."""
         now = clock()
         with reading(self._engine) as connection:
-            house = self._keeper.house(connection)
+            house = self.keeper.house(connection)
             numbers = desired.numbers(connection, rows, house, now)
             names = store.names(connection, [row["id"] for row in rows])
         correct: list[tuple[RowMapping, int]] = []

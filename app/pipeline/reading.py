@@ -47,7 +47,7 @@ class Readings:
         started = clock()
         with self._engine.connect() as connection:
             names = store.names(connection, [row["id"] for row in unclear])
-        wishes = [_question(row, names[row["id"]]) for row in unclear]
+        wishes = [question(row, names[row["id"]]) for row in unclear]
         readings = adapter.read(wishes)
         sent = self._sent(adapter, unclear, started)
         by_id = {row["id"]: row for row in unclear}
@@ -57,7 +57,7 @@ class Readings:
             if _is_doubted(adapter, by_id[reading.publication_id], reading, sent)
         ]
         if doubted or any(row["doubt_at"] is not None for row in unclear):
-            self._catch_up(adapter, channel, started)
+            self.catch_up(adapter, channel, started)
         now_known = {row["id"]: row for row in self._again(unclear)}
         with writing(self._engine) as connection:
             for reading in readings:
@@ -136,9 +136,7 @@ class Readings:
         with self._engine.connect() as connection:
             return connection.execute(query).mappings().all()
 
-    def _catch_up(
-        self, adapter: Adapter, channel: RowMapping, started: Instant
-    ) -> None:
+    def catch_up(self, adapter: Adapter, channel: RowMapping, started: Instant) -> None:
         """Take in the orders changed since the last look, and apply them."""
         since = (channel["orders_read_at"] or started - FIRST) - OVERLAP
         found = list(adapter.recent(since))
@@ -181,7 +179,7 @@ def _is_doubted(
     return reading.available not in (row["believed"], sent.get(row["id"]))
 
 
-def _question(row: RowMapping, names: store.Names) -> Wish:
+def question(row: RowMapping, names: store.Names) -> Wish:
     return Wish(
         publication_id=row["id"],
         sku=names.sku,

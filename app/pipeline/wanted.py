@@ -30,6 +30,7 @@ class WantedChannel:
     ships_from: str | None
     ignore: Mapping[str, Sequence[str]]
     orders: Mapping[str, int]
+    drift: str
 
 
 @dataclass(frozen=True, slots=True)

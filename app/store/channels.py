@@ -147,14 +147,13 @@ def save(
     publish: Mapping[str, Any] | None,
     authority: Mapping[str, str],
     ships_from: str | None,
+    drift: str = "override",
     now: Instant,
     ignore: Mapping[str, Sequence[str]] | None = None,
     orders: Mapping[str, int] | None = None,
 ) -> int:
-    """Insert or replace a channel's configuration; return its id.
-
-    `mapped` is our location code → the channel's own id, in order; codes must exist.
-    """
+    """Insert or replace a channel's configuration; return its id. `mapped`: our
+    location code → the channel's own id, in order; codes must exist."""
     values = {
         "provider": provider,
         "base_url": base_url,
@@ -165,6 +164,7 @@ def save(
         "ignore": json.dumps(dict(ignore or {})),
         "orders": json.dumps(dict(orders or {})),
         "ships_from": ships_from,
+        "drift": drift,
     }
     channel_id = _insert_or_change(connection, key, values, now)
     _map_locations(connection, channel_id, mapped)

@@ -16,6 +16,7 @@ from app.store.tables.configuration import (
 )
 from app.store.tables.people import api_tokens, audit_log, idempotency_keys, users
 from app.store.tables.publishing import (
+    drifts,
     incidents,
     leases,
     publications,
@@ -44,6 +45,7 @@ __all__ = [
     "channel_locations",
     "channels",
     "checkpoints",
+    "drifts",
     "hold_lines",
     "holds",
     "idempotency_keys",

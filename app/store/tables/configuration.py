@@ -35,6 +35,9 @@ channels = sa.Table(
     count("failures"),  # channel-level failures in a row
     Column("last_error", Text),
     Column("answered_at", Big),
+    text("drift", "override"),  # override · adopt · ask
+    Column("compared_at", Big),  # when all its numbers were last read and compared
+    count("compared_to"),  # the publication up to which they are; 0: none under way
     Column("orders_read_at", Big),  # cursor of `recent`
     count("marked_to"),  # the ledger entry up to which its publications are marked
     count("changed_at"),

@@ -61,6 +61,21 @@ Index(
     postgresql_where=sa.and_(_IS_WANTED, publications.c.exposure < 0),
 )
 
+drifts = sa.Table(  # differences found between a channel's numbers and ours
+    "drifts",
+    metadata,
+    id_(),
+    ref("channel_id", "channels"),
+    link("publication_id"),
+    Column("theirs", Big),
+    Column("ours", Big, nullable=False),
+    Column("believed", Big),
+    Column("cause", Text, nullable=False),
+    Column("done", Text, nullable=False),  # publish · take · wait · nothing
+    Column("found_at", Big, nullable=False),
+    Index(None, "channel_id", "id"),
+)
+
 push_attempts = sa.Table(
     "push_attempts",
     metadata,

@@ -1,0 +1,96 @@
+"""`onecount reconcile`: a table of what differs, and an exit status that is true."""
+
+import pytest
+
+from adapters.sandbox.shopify import ShopifySandbox
+from app.pipeline.listings import save_listing
+from app.pipeline.publish import Publisher
+from app.store.engine import writing
+from app.store.vault import Vault
+from config.settings import Settings
+from tests.adapters.sandboxes import control, serving
+from tests.builders import JACKET
+
+ITEM, PLACE = "808950810", "655441491"
+
+
+@pytest.fixture
+def store():
+    sandbox = ShopifySandbox(
+        {
+            "secret": "hush",
+            "token": "shpat_sandbox",
+            "shop": "blue-jacket.myshopify.com",
+            "items": [{"id": ITEM, "parent": "49148385", "sku": JACKET}],
+            "locations": [{"id": PLACE, "name": "Downtown"}],
+            "stock": {ITEM: {PLACE: 5}},
+        }
+    )
+    with serving(sandbox) as url:
+        yield url
+
+
+@pytest.fixture
+def shop(hub, environ, store):
+    """A store that shows the five jackets there are."""
+    hub.vault = Vault(["a secret key for tests"])
+    hub.locations("downtown")
+    hub.channel(
+        "web",
+        provider="shopify",
+        base_url=store,
+        mapped={"downtown": PLACE},
+        publish={},
+        settings={"shop": "blue-jacket.myshopify.com"},
+        secrets={"webhook": ["hush"], "access_token": ["shpat_sandbox"]},
+    )
+    hub.channel("till")
+    hub.sku(JACKET)
+    with writing(hub.engine) as connection:
+        save_listing(connection, "web", JACKET, ITEM, "49148385")
+    hub.listing("web", JACKET, ITEM)
+    with writing(hub.engine) as connection:
+        save_listing(connection, "web", JACKET, ITEM, "49148385")
+    hub.count(JACKET, "downtown", 5)
+    publisher = Publisher(hub.engine, hub.vault, Settings.from_env(environ))
+    while publisher.push_due("web"):
+        pass
+    return hub
+
+
+def test_what_differs_is_shown_and_put_right(onecount, shop, store, environ) -> None:
+    assert "web: 1 numbers compared, no difference." in onecount("reconcile").output
+    control(store, "edit", item=ITEM, place=PLACE, quantity=9)
+
+    looked = onecount("reconcile", "web", "--dry-run")
+    assert looked.exit_code == 0, looked.output
+    for words in (JACKET, "9", "5", "somebody changed", "ours would be published"):
+        assert words in looked.output
+    done = onecount("reconcile", "web")
+    assert "ours is published" in done.output
+
+    publisher = Publisher(shop.engine, shop.vault, Settings.from_env(environ))
+    while publisher.push_due("web"):
+        pass
+    assert "no difference" in onecount("reconcile", "web").output
+
+
+def test_one_of_the_two_can_be_taken(onecount, shop, store) -> None:
+    control(store, "edit", item=ITEM, place=PLACE, quantity=0)
+
+    assert "waits for you" in onecount("reconcile", "web").output
+    assert shop.level(JACKET) == {"available": 5}
+    taken = onecount("reconcile", "web", "--take", "theirs")
+
+    assert "theirs is taken" in taken.output
+    assert shop.level(JACKET) == {}
+
+
+def test_a_channel_that_cannot_be_read_fails_it(onecount, shop, store) -> None:
+    control(store, "weather", status=503)
+
+    said = onecount("reconcile")
+
+    assert said.exit_code == 1
+    assert "could not be compared: web" in said.output
+    assert "there is no channel 'nowhere'" in onecount("reconcile", "nowhere").output
