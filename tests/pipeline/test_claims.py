@@ -1,7 +1,5 @@
 """Units asked for through our own API: only these can be refused."""
 
-import threading
-
 import pytest
 import sqlalchemy as sa
 
@@ -11,7 +9,7 @@ from app.pipeline import claims, holding, transferring
 from app.pipeline.audit import differences
 from app.store import balances
 from app.store.tables import ledger
-from tests.builders import JACKET, Shop, order, sale
+from tests.builders import JACKET, Shop, order
 
 
 def hold(shop: Shop, quantity: int, **values):
@@ -153,34 +151,6 @@ def test_a_transfer_is_on_the_way_until_it_arrives(shop):
         now=now(),
     )
     assert shop.level(JACKET, "uptown") == {"available": 3, "incoming": 1}
-    assert is_right(shop)
-
-
-def test_two_hundred_buyers_get_exactly_the_fifty_there_are(shop):
-    shop.count(JACKET, "downtown", 50, at=now())
-    accepted, refused = [], []
-
-    def buy() -> None:
-        for _ in range(25):
-            try:
-                accepted.append(hold(shop, 1))
-            except ShortOfUnits:
-                refused.append(1)
-
-    buyers = [threading.Thread(target=buy) for _ in range(8)]
-    for buyer in buyers:
-        buyer.start()
-    for number in range(7):
-        shop.tell("till", sale(f"T-{number}", JACKET, 1, at=now()))
-    for buyer in buyers:
-        buyer.join()
-
-    taken = 7
-    level = shop.level(JACKET)
-    assert len(accepted) + len(refused) == 200
-    assert level.get("reserved", 0) == len(accepted)
-    assert 50 - taken <= len(accepted) <= 50
-    assert level.get("available", 0) == 50 - taken - len(accepted)
     assert is_right(shop)
 
 
