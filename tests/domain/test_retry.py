@@ -47,6 +47,23 @@ def test_never_before_the_time_the_channel_asked_for(after, attempts, chance):
     assert delay(attempts, error, POLICY, lambda: chance).seconds >= after
 
 
+def test_a_busy_channel_is_left_alone_for_one_to_two_times_the_floor():
+    busy = RetryLater("busy", status=429)
+    assert delay(1, busy, POLICY, soon).seconds == 1.5
+    assert delay(1, busy, POLICY, lambda: 0.5).seconds == 2.25
+    assert delay(1, busy, POLICY, late).seconds == 3
+
+
+def test_what_the_channel_asked_for_counts_even_when_it_is_just_our_own_wait():
+    asked = delay(1, RetryLater("later", after=2, status=500), POLICY, late)
+    assert asked == Delay(2.25, "the channel asked to wait")
+
+
+def test_the_longest_wait_stops_doubling():
+    patient = Policy(base=1, cap=1e30)
+    assert delay(400, DOWN, patient, late).seconds == 2**30
+
+
 def test_who_chose_the_time_is_said():
     asked = delay(1, RetryLater("later", after=30, status=429), POLICY, soon)
     assert asked.reason == "the channel asked to wait"
