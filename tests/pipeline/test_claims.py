@@ -7,6 +7,7 @@ from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
 from app.domain.instants import SECOND, now
 from app.pipeline import claims, holding, transferring
 from app.pipeline.audit import differences
+from app.pipeline.rehearsal import rehearse
 from app.store import balances
 from app.store.tables import ledger
 from tests.builders import JACKET, Shop, order
@@ -179,3 +180,30 @@ def test_a_hold_nobody_swept_up_in_time_ended_when_it_expired(shop):
             sa.select(ledger.c.occurred_at).where(ledger.c.from_state == "reserved")
         ).scalars()
         assert list(entries) == [began + 10 * SECOND]
+
+
+def test_two_holds_of_one_order_are_promised_together(shop):
+    first, second = hold(shop, 2), hold(shop, 3)
+    for held in (first, second):
+        holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+    assert shop.level(JACKET) == {"available": 5, "committed": 5}
+
+    shop.tell("web", order("1001", JACKET, 4, at=now()))
+
+    assert shop.level(JACKET) == {"available": 6, "committed": 4}
+    assert is_right(shop)
+
+
+def test_two_holds_of_one_order_at_two_places_are_promised_where_they_were(shop):
+    shop.locations("uptown")
+    shop.count(JACKET, "uptown", 10)
+    for place, units in (("downtown", 2), ("uptown", 3), ("uptown", 1)):
+        lines = [{"sku": JACKET, "quantity": units, "location": place}]
+        held = holding.hold(shop.engine, lines, 60, actor="test", now=now())
+        holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+
+    assert shop.level(JACKET, "downtown") == {"available": 8, "committed": 2}
+    assert shop.level(JACKET, "uptown") == {"available": 6, "committed": 4}
+    assert is_right(shop)
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now(), 1)) == []

@@ -64,12 +64,26 @@ class Book:
         if known is None or known.version < fact.version:
             self.facts[fact.key] = fact
 
+    def promise(self, fact: Fact) -> None:
+        """What holds promise an order counts in sum, until its channel speaks."""
+        known = self.facts.get(fact.key)
+        if known is not None and known.version < 0:
+            split = dict(known.split)
+            for place, units in fact.split:
+                split[place] = split.get(place, 0) + units
+            units = known.units + fact.units
+            version = known.version + 1
+            fact = known._replace(
+                units=units, version=version, split=tuple(split.items())
+            )
+        self.learn(fact)
+
     def counted(self) -> list[Fact]:
         """The facts that count as said, oldest first."""
         told = [
             fact
             for fact in self.facts.values()
-            if fact.version > self.mistaken.get(fact.key, -1)
+            if fact.key not in self.mistaken or fact.version > self.mistaken[fact.key]
         ]
         return sorted(told, key=lambda fact: (fact.at, fact.key))
 

@@ -314,19 +314,9 @@ class Story(RuleBasedStateMachine):
             if split:
                 total = sum(n for _, n in split)
                 key = f"web placed {order[1]} {sku}"
-                self.trade.book.learn(
-                    Fact(
-                        "placed",
-                        key,
-                        0,
-                        at,
-                        sku,
-                        split[0][0],
-                        total,
-                        order,
-                        None,
-                        split,
-                    )
+                place = split[0][0]
+                self.trade.book.promise(
+                    Fact("placed", key, -99, at, sku, place, total, order, None, split)
                 )
 
     @rule(hold=holds)
