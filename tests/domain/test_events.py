@@ -77,6 +77,7 @@ def test_a_colon_inside_an_id_never_makes_two_facts_one(a, b, c, d, e, f):
         ({}, "shipped:1001:s-1:1"),
         ({"order_channel": "web"}, "shipped:web:1001:s-1:1"),
         ({"order": "10:01"}, "shipped:10%3A01:s-1:1"),
+        ({"order": "1:0:1"}, "shipped:1%3A0%3A1:s-1:1"),
         ({"order": "10%3A01"}, "shipped:10%253A01:s-1:1"),
         ({"order": "10%"}, "shipped:10%25:s-1:1"),
         ({"line": None}, "shipped:1001:s-1:BLUE-JACKET-M"),

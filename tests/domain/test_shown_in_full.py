@@ -9,6 +9,7 @@ from app.domain.shown import (
     Policy,
     Promise,
     Reckoning,
+    allot,
     reckon,
     sellable,
     sentence,
@@ -26,6 +27,12 @@ def test_a_place_without_a_stock_level_has_nothing():
     assert sellable({1: 0}, [Promise(1, {1})], {1, NOWHERE}, 5) == 4
     assert sellable({1: 0}, [Promise(1, {NOWHERE})], {1, NOWHERE}, 5) == 4
     assert reckon({1: 2}, [], {1, NOWHERE}, Policy()).there == 2
+
+
+def test_one_unit_counts():
+    assert sellable({1: 0}, [], {1}, 1) == 1
+    assert allot({1: 1}, [Promise(1, {1})], {1}, 1) is None
+    assert allot({1: 2}, [Promise(1, {1})], {1}, 1) == {1: 1}
 
 
 def test_everything_is_shown_when_nothing_is_said():
@@ -99,6 +106,7 @@ def test_a_reason_names_what_made_a_difference_and_nothing_else(
         ({1: 1}, [(1, {1})], 0),
         ({1: 1}, [(3, {1})], 2),
         ({1: 1}, [(3, {NOWHERE})], 3),
+        ({1: 0}, [(1, {NOWHERE})], 1),
         ({1: -2, 2: 1}, [(3, {1, 2})], 4),
         ({1: 1, 2: 1}, [(1, {1, 2}), (1, {1})], 0),
         ({1: 1, 2: 0}, [(1, {1, 2}), (1, {1})], 1),
