@@ -7,7 +7,7 @@ from multiprocessing.queues import Queue
 from typing import Any
 
 processes = multiprocessing.get_context("spawn")
-HURRY = 120
+HURRY = 600
 """Seconds after which a process that still says nothing hangs."""
 
 
