@@ -23,6 +23,21 @@ from app.store.migrations import upgrade
 from config.settings import Settings
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--times",
+        type=int,
+        default=1,
+        help="Tell so many times as many stories, for the tests in tests/proof.",
+    )
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> int:
+    """How many times as thorough a test should be as it is every day."""
+    return int(request.config.getoption("--times"))
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def backend(request: pytest.FixtureRequest) -> str:
     return request.param

@@ -60,6 +60,12 @@ WHOLE: Final = "whole"
 
 NOT_PAID: Final = "not_paid"
 """Scope of an order that is not paid, where its channel tells that."""
+
+BY_HOLD: Final = -1_000_000
+"""The version of what a hold's commitment says of an order, one more for each further
+hold: before every version that a channel can give, so its own word wins, whenever it
+comes."""
+
 AT_ONCE: Final = "at_once"
 """Scope of a shipment that is a till's sale: it left where it was sold, so it needs a
 place."""
@@ -67,6 +73,11 @@ SELLABLE: Final = "sellable"
 INSPECT: Final = "inspect"
 DAMAGED: Final = "damaged"
 SCRAP: Final = "scrap"
+
+
+def is_by_hold(version: int) -> bool:
+    """Whether a hold said so, not the order's own channel."""
+    return version < 0
 
 
 @dataclass(frozen=True, slots=True)

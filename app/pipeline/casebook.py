@@ -18,7 +18,7 @@ from app.store import cases as store
 from app.store.cases import Case
 
 FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
-"""What a hold says, at version 0, of the order it is committed to."""
+"""What a hold says of the order it is committed to."""
 
 
 class Casebook:
@@ -248,12 +248,12 @@ class Casebook:
 def _is_provisional(case: Case, owner: str) -> bool:
     """Whether the order's own channel has said nothing of this line yet.
 
-    All it holds was reported by others, or promised by a hold (version 0).
+    All it holds was reported by others, or promised by a hold.
     """
     return all(
         name == kinds.IGNORED
         or (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
-        or (name.partition(":")[0] in FROM_HOLDS and target.version == 0)
+        or (name.partition(":")[0] in FROM_HOLDS and kinds.is_by_hold(target.version))
         for name, target in case.targets.items()
     )
 

@@ -135,7 +135,8 @@ class Decider:
         event = said.event
         if event.kind in FROM_HOLDS and self._is_past(said, found):
             said.verdict.verdict = SUPERSEDED
-            said.verdict.note = _COMMITTED_LATE if event.version == 0 else None
+            by_hold = kinds.is_by_hold(event.version)
+            said.verdict.note = _COMMITTED_LATE if by_hold else None
             return None
         extra, waits = self._detail(said)
         if waits is not None:
@@ -172,9 +173,9 @@ class Decider:
     def _is_past(self, said: Said, found: list[Case]) -> bool:
         """Whether the order's channel has since said more than this event knows."""
         event, channel = said.event, said.channel
-        if event.version == 0:
+        if kinds.is_by_hold(event.version):
             placed = [case.targets.get(kinds.PLACED) for case in found]
-            return any(p and (p.version or event.kind == kinds.PLACED) for p in placed)
+            return any(p and not kinds.is_by_hold(p.version) for p in placed)
         if channel is None or event.kind != kinds.PLACED:
             return False
         return self.book.lacks(channel, event)
@@ -186,7 +187,7 @@ class Decider:
             return
         if self._is_news(said, case.targets.get(name), target):
             case.targets[name] = target
-            if name == kinds.PLACED and target.version:
+            if name == kinds.PLACED and not kinds.is_by_hold(target.version):
                 case.forget_hold()
             self._change(said, case)
 

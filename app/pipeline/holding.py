@@ -5,8 +5,6 @@ as that order's own webhook.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +20,7 @@ from app.pipeline.claims import Lines, claim, give_back, give_back_expired
 from app.pipeline.facts import Waker, record_in, wake_all
 from app.pipeline.house import current
 from app.pipeline.listings import lanes
+from app.pipeline.promising import Promise
 from app.pipeline.told import Told, released
 from app.store import holds
 from app.store.engine import applying
@@ -144,55 +143,13 @@ def commit(
             answer["order"] = order or f"hold-{hold_id}"
             if not holds.end(connection, row["id"], holds.COMMITTED, now, answer):
                 raise HoldEnded("the hold was released")
-            events = _placed(rows, channel, answer["order"], lines or (), now)
-            told = [*released(rows, now), *events]
+            promise = Promise(channel, answer["order"], lines or (), now)
+            told = [*released(rows, now), *promise.of(connection, house, rows)]
             _, woken = record_in(connection, told, actor=actor, now=now)
     wake_all(wakes, woken)
     if answer is None:
         raise HoldEnded("the hold has expired; claim the units again")
     return answer
-
-
-def _placed(
-    rows: Sequence[Any],
-    channel: str | None,
-    order: str,
-    lines: Lines,
-    now: Instant,
-) -> list[StockEvent]:
-    """The order's promise, at version 0: its own webhook, whenever it comes, wins."""
-    ids = {str(line["sku"]): str(line["id"]) for line in lines if line.get("id")}
-    units: dict[tuple[str, str], int] = defaultdict(int)
-    for row in rows:
-        units[row.sku, row.location] += row.quantity
-    totals: dict[str, int] = defaultdict(int)
-    first: dict[str, str] = {}
-    for (sku, place), quantity in units.items():
-        first.setdefault(sku, place)
-        totals[sku] += quantity
-
-    def promise(kind: str, sku: str, place: str, quantity: int) -> StockEvent:
-        return StockEvent(
-            kind,
-            quantity,
-            now,
-            0,
-            sku=sku,
-            place=place,
-            order=order,
-            order_channel=channel,
-            line=ids.get(sku),
-            fact=f"hold-{place}" if kind == kinds.ROUTED else None,
-        )
-
-    placed = [
-        promise(kinds.PLACED, s, first[s], units_) for s, units_ in totals.items()
-    ]
-    return placed + [
-        promise(kinds.ROUTED, sku, place, quantity)
-        for (sku, place), quantity in units.items()
-        if place != first[sku]
-    ]
 
 
 def _answer(hold_id: str, state: str, expires_at: Instant) -> dict[str, Any]:

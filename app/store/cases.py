@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.events import ROUTED
+from app.domain.events import ROUTED, is_by_hold
 from app.domain.states import Movement
 from app.domain.targets import Movements, Target
 from app.store import bulk
@@ -37,7 +37,7 @@ class Case:
 
     def forget_hold(self) -> None:
         """The order's channel has spoken: where its hold was no longer matters."""
-        for name in [n for n, t in self.targets.items() if not t.version]:
+        for name in [n for n, t in self.targets.items() if is_by_hold(t.version)]:
             if name.startswith(f"{ROUTED}:"):
                 del self.targets[name]
 

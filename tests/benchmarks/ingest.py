@@ -106,16 +106,17 @@ def up(engine: sa.Engine, folder: Path) -> Iterator[Ingest]:
             log_level="WARNING",
         )
         hello = replace(settings, data_dir=folder / "hello", port=servers.free_port())
-        with _gunicorn(settings, OURS), _gunicorn(hello, HELLO):
+        with gunicorn(settings, OURS), gunicorn(hello, HELLO):
             servers.until_answers(settings.port, "/healthz")
             servers.until_answers(hello.port, "/")
             yield Ingest(hello.port, settings.port, engine, redis)
 
 
 @contextmanager
-def _gunicorn(settings: Settings, what: str) -> Iterator[None]:
+def gunicorn(settings: Settings, what: str) -> Iterator[None]:
+    """Serve an application as in production."""
     settings.data_dir.mkdir(exist_ok=True)
-    gunicorn = (sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py")
+    command = (sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py")
     env = {**os.environ, **settings.to_env()}
-    with servers.running([(*gunicorn, what)], env):
+    with servers.running([(*command, what)], env):
         yield

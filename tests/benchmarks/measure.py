@@ -13,14 +13,17 @@ class Target:
 
     name: str
     must: float
-    measured: float
+    measured: float | None
+    """None: there was nothing to measure against; `detail` says why."""
     detail: str
     at_most: bool = False
     """A limit from above; otherwise more is better."""
 
     @property
     def met(self) -> bool:
-        """Whether it is as it must be."""
+        """Whether it is as it must be, as far as it was measured."""
+        if self.measured is None:
+            return True
         if self.at_most:
             return self.measured <= self.must
         return self.measured >= self.must

@@ -29,6 +29,8 @@ def show(targets: Sequence[Target], run: str) -> None:
     for one in targets:
         colour = "green" if one.met else "red"
         word = "met" if one.met else "missed"
+        if one.measured is None:
+            colour, word = "yellow", "not measured"
         table.add_row(
             one.name,
             _must(one),
@@ -41,6 +43,7 @@ def show(targets: Sequence[Target], run: str) -> None:
 
 def draw(targets: Sequence[Target], run: str, path: Path = PICTURE) -> None:
     """Draw each target as a share of what it must be: past the line is met."""
+    targets = [one for one in targets if one.measured is not None]
     style = Style(
         background="#ffffff",
         plot_background="#ffffff",
@@ -97,9 +100,10 @@ def _processor() -> str:
 
 
 def _share(target: Target) -> float:
+    measured = target.measured or 0.0
     if target.at_most:
-        return target.must / target.measured
-    return target.measured / target.must
+        return target.must / measured
+    return measured / target.must
 
 
 def _bar(target: Target) -> dict[str, object]:
@@ -115,5 +119,7 @@ def _must(target: Target) -> str:
     return f"{'at most' if target.at_most else 'at least'} {target.must:g}"
 
 
-def _figure(measured: float) -> str:
+def _figure(measured: float | None) -> str:
+    if measured is None:
+        return "–"
     return f"{measured:.1f}" if measured >= 1 else f"{measured:.3f}"

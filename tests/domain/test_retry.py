@@ -99,6 +99,11 @@ def test_the_reason_is_a_sentence_a_person_understands(attempts, error, random, 
     assert delay(attempts, error, POLICY, random).reason == reason
 
 
+def test_the_longest_wait_stops_doubling():
+    patient = Policy(base=1, cap=1e30)
+    assert delay(400, DOWN, patient, late).seconds == 2**30
+
+
 def test_a_delay_becomes_a_time():
     assert Delay(1.5, "so").after(10 * SECOND) == 11_500_000
 

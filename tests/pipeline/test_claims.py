@@ -1,7 +1,5 @@
 """Units asked for through our own API: only these can be refused."""
 
-import threading
-
 import pytest
 import sqlalchemy as sa
 
@@ -9,9 +7,10 @@ from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
 from app.domain.instants import SECOND, now
 from app.pipeline import claims, holding, transferring
 from app.pipeline.audit import differences
+from app.pipeline.rehearsal import rehearse
 from app.store import balances
 from app.store.tables import ledger
-from tests.builders import JACKET, Shop, order, sale
+from tests.builders import JACKET, Shop, order
 
 
 def hold(shop: Shop, quantity: int, **values):
@@ -156,34 +155,6 @@ def test_a_transfer_is_on_the_way_until_it_arrives(shop):
     assert is_right(shop)
 
 
-def test_two_hundred_buyers_get_exactly_the_fifty_there_are(shop):
-    shop.count(JACKET, "downtown", 50, at=now())
-    accepted, refused = [], []
-
-    def buy() -> None:
-        for _ in range(25):
-            try:
-                accepted.append(hold(shop, 1))
-            except ShortOfUnits:
-                refused.append(1)
-
-    buyers = [threading.Thread(target=buy) for _ in range(8)]
-    for buyer in buyers:
-        buyer.start()
-    for number in range(7):
-        shop.tell("till", sale(f"T-{number}", JACKET, 1, at=now()))
-    for buyer in buyers:
-        buyer.join()
-
-    taken = 7
-    level = shop.level(JACKET)
-    assert len(accepted) + len(refused) == 200
-    assert level.get("reserved", 0) == len(accepted)
-    assert 50 - taken <= len(accepted) <= 50
-    assert level.get("available", 0) == 50 - taken - len(accepted)
-    assert is_right(shop)
-
-
 def test_a_hold_that_has_ended_was_still_there_before(shop):
     began = now() - 60 * SECOND
     held = hold(shop, 2, at=began)
@@ -209,3 +180,30 @@ def test_a_hold_nobody_swept_up_in_time_ended_when_it_expired(shop):
             sa.select(ledger.c.occurred_at).where(ledger.c.from_state == "reserved")
         ).scalars()
         assert list(entries) == [began + 10 * SECOND]
+
+
+def test_two_holds_of_one_order_are_promised_together(shop):
+    first, second = hold(shop, 2), hold(shop, 3)
+    for held in (first, second):
+        holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+    assert shop.level(JACKET) == {"available": 5, "committed": 5}
+
+    shop.tell("web", order("1001", JACKET, 4, at=now()))
+
+    assert shop.level(JACKET) == {"available": 6, "committed": 4}
+    assert is_right(shop)
+
+
+def test_two_holds_of_one_order_at_two_places_are_promised_where_they_were(shop):
+    shop.locations("uptown")
+    shop.count(JACKET, "uptown", 10)
+    for place, units in (("downtown", 2), ("uptown", 3), ("uptown", 1)):
+        lines = [{"sku": JACKET, "quantity": units, "location": place}]
+        held = holding.hold(shop.engine, lines, 60, actor="test", now=now())
+        holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+
+    assert shop.level(JACKET, "downtown") == {"available": 8, "committed": 2}
+    assert shop.level(JACKET, "uptown") == {"available": 6, "committed": 4}
+    assert is_right(shop)
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now(), 1)) == []

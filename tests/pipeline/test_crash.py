@@ -19,7 +19,8 @@ from app.store.tables import publications, push_attempts
 from tests.builders import JACKET, Shop, cancellation, order, returned, sale, shipment
 from tests.listening import listening
 
-processes = multiprocessing.get_context("spawn")
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.builders"])
 
 
 class Killed(BaseException):
@@ -220,39 +221,57 @@ def test_an_attempt_is_written_down_before_the_call(empty_shop, settings):
         assert seen[1]
 
 
-def _apply_and_die(url, statement):
-    """In a process of its own: die for real before a statement."""
+def _apply_and_die(url, at):
+    """In a process of its own: die for real before a statement or a commit."""
     engine = open_engine(url)
-    shop = Shop(engine)
-
-    def die(*_):
-        os.kill(os.getpid(), signal.SIGKILL)
-
+    inbound = Inbound(engine, Shop(engine).vault)
     seen = []
-    sa.event.listen(
-        engine,
-        "before_cursor_execute",
-        lambda *_: seen.append(1) if len(seen) + 1 < statement else die(),
-    )
-    while shop.inbound.run(now()):
+
+    def count(*_):
+        seen.append(1)
+        if len(seen) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sa.event.listen(engine, "before_cursor_execute", count)
+    sa.event.listen(engine, "commit", lambda _: count())
+    while inbound.run(now()):
         pass
 
 
-@pytest.mark.parametrize("statement", [6, 9])
-def test_a_process_that_is_killed_leaves_its_messages_to_the_next(
-    shop, database_url, statement
-):
-    for body in story("1"):
-        shop.receive("web", body)
-    worker = processes.Process(target=_apply_and_die, args=(database_url, statement))
+def dies(url, at):
+    """Whether a process of its own is killed there, or ends before it gets so far."""
+    worker = processes.Process(target=_apply_and_die, args=(url, at))
     worker.start()
-    worker.join(30)
-    assert worker.exitcode == -signal.SIGKILL
-    assert shop.level(JACKET) == {"available": 10}
-    assert is_right(shop)
+    worker.join(60)
+    assert worker.exitcode in (0, -signal.SIGKILL)
+    return worker.exitcode != 0
 
-    shop.apply()
 
-    assert shop.level(JACKET) == {"available": 8}
+def test_what_a_killed_process_leaves_is_applied_once_wherever_it_was_killed(
+    shop, database_url
+):
+    shop.count(JACKET, "downtown", 1000, at=now() - 3600 * SECOND)
+    effect = applied_once(shop, "whole")
+    done, at, died = 0, 0, True
+    while died:
+        at += 1
+        for body in story(at):
+            shop.receive("web", body)
+        before = available(shop), count(shop, "ledger"), count(shop, "stock_events")
+
+        died = dies(database_url, at)
+
+        there = available(shop), count(shop, "ledger"), count(shop, "stock_events")
+        assert is_right(shop), f"half written when killed before {at}"
+        whole = tuple(b - a for a, b in zip(before, there, strict=True))
+        assert whole in ((0, 0, 0), effect), f"half applied when killed before {at}"
+        done += whole == effect
+        shop.apply()
+        after = available(shop), count(shop, "ledger"), count(shop, "stock_events")
+        change = tuple(b - a for a, b in zip(before, after, strict=True))
+        assert change == effect, f"killed before {at}"
+        assert is_right(shop)
+    # It looks once more when it has applied everything.
+    assert at > 15
+    assert done < 5
     assert {state for state, _ in shop.messages()} == {"applied"}
-    assert is_right(shop)

@@ -1,0 +1,210 @@
+"""Claims on one hot SKU beside the stock function of a shop system many use.
+
+Ours are whole claims: refused when short, written into the ledger, with their cause.
+Beside the speed of both stands how many of their units were right: a fast wrong answer
+is none.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+from itertools import count
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from app.domain.errors import ShortOfUnits
+from app.domain.instants import now
+from app.pipeline import holding
+from app.store import people
+from app.store.engine import writing
+from app.store.vault import Vault
+from config.settings import Settings
+from tests.benchmarks import house as homes, ingest, servers
+from tests.benchmarks.measure import (
+    Target,
+    interleaved,
+    median,
+    median_ratio,
+    stopwatch,
+)
+from tests.benchmarks.medusa import Medusa, NotHere, medusa
+
+CLIENTS = (1, 8)
+SECONDS = 2.0
+BUYERS, UNITS = 200, 50
+MUST = 3
+HOT = homes.sku_name(1)
+_fresh = count(2)
+"""Numbers of SKUs that nobody has claimed yet."""
+PEER = "Medusa's adjustInventory"
+Claim = Callable[[str], bool]
+"""Claim one unit of a SKU; whether it was granted."""
+
+
+class Ours:
+    """Claims by one of our two ways in, by so many clients."""
+
+    def __init__(self, engine: sa.Engine, way: Callable[[], Claim]) -> None:
+        self._engine = engine
+        self._way = way
+        self.granted = self.lost = 0
+        """Claims granted so far, and units of them that are not reserved."""
+
+    def measure(self, clients: int) -> float:
+        """Claims granted per second."""
+        before = self._reserved(HOT)
+        with ThreadPoolExecutor(clients) as pool, stopwatch() as seconds:
+
+            def client(_: int) -> int:
+                claim, done = self._way(), 0
+                while seconds() < SECONDS:
+                    done += claim(HOT)
+                return done
+
+            done = sum(pool.map(client, range(clients)))
+            took = seconds()
+        self.granted += done
+        self.lost += done - (self._reserved(HOT) - before)
+        return done / took
+
+    def accepts(self) -> int:
+        """How many of 200 buyers get one of the 50 units there are."""
+        sku = homes.sku_name(next(_fresh))
+        lines = [{"sku": sku, "quantity": homes.IN_STOCK - UNITS}]
+        holding.hold(self._engine, lines, 90_000, actor="bench", now=now())
+        with ThreadPoolExecutor(8) as pool:
+            return sum(pool.map(lambda _: self._way()(sku), range(BUYERS)))
+
+    def _reserved(self, sku: str) -> int:
+        query = sa.text(
+            "SELECT sum(reserved) FROM stock_levels l JOIN skus s ON s.id = l.sku_id "
+            "WHERE s.sku = :sku"
+        )
+        with self._engine.connect() as connection:
+            return int(connection.execute(query, {"sku": sku}).scalar_one())
+
+
+def by_function(engine: sa.Engine) -> Claim:
+    """The function that claims, called in this process."""
+
+    def claim(sku: str) -> bool:
+        lines = [{"sku": sku, "quantity": 1}]
+        try:
+            holding.hold(engine, lines, 90_000, actor="bench", now=now())
+        except ShortOfUnits:
+            return False
+        return True
+
+    return claim
+
+
+def by_http(port: int, token: str) -> Claim:
+    """One HTTP call per claim, on a connection that stays open."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def claim(sku: str) -> bool:
+        body = json.dumps(
+            {"lines": [{"sku": sku, "quantity": 1}], "expires_in": 90_000}
+        )
+        connection.request("POST", "/api/v1/holds", body, headers)
+        answer = connection.getresponse()
+        told = answer.read()
+        assert answer.status in (201, 409), told
+        return answer.status == 201
+
+    return claim
+
+
+def run(kind: str, rounds: int) -> list[Target]:
+    """Compare on one kind of database; Medusa's is PostgreSQL in any case."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(servers.folder())
+        engine = stack.enter_context(servers.database(kind))
+        _stock(engine)
+        port, token = stack.enter_context(_served(engine, folder))
+        function = Ours(engine, lambda: by_function(engine))
+        http = Ours(engine, lambda: by_http(port, token))
+        try:
+            peer = stack.enter_context(medusa(stack.enter_context(servers.postgres())))
+        except NotHere as missing:
+            return [_missing(kind, str(missing))]
+        return [
+            target
+            for clients in CLIENTS
+            for target in _compared(kind, clients, rounds, function, http, peer)
+        ]
+
+
+def _stock(engine: sa.Engine) -> None:
+    """A million units of the hot SKU; a thousand of all others."""
+    homes.Build(engine, Vault([homes.SECRET_KEY])).furnish()
+    with writing(engine) as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE stock_levels SET available = 1000000, supplier = -1000000 "
+                "WHERE sku_id = (SELECT id FROM skus WHERE sku = :hot) "
+                "AND available > 0"
+            ),
+            {"hot": HOT},
+        )
+
+
+@contextmanager
+def _served(engine: sa.Engine, folder: Path) -> Iterator[tuple[int, str]]:
+    """Our web server on this database; its port, and a token that may claim."""
+    with writing(engine) as connection:
+        token = people.create_token(connection, "bench", people.OPERATOR)
+    with servers.valkey() as redis_url:
+        settings = Settings(
+            database_url=engine.url.render_as_string(hide_password=False),
+            redis_url=redis_url,
+            data_dir=folder / "ours",
+            secret_key=homes.SECRET_KEY,
+            port=servers.free_port(),
+            log_level="WARNING",
+        )
+        with ingest.gunicorn(settings, ingest.OURS):
+            servers.until_answers(settings.port, "/healthz")
+            yield settings.port, token
+
+
+def _compared(
+    kind: str, clients: int, rounds: int, function: Ours, http: Ours, peer: Medusa
+) -> list[Target]:
+    sides = (
+        lambda: function.measure(clients),
+        lambda: http.measure(clients),
+        lambda: peer.adjust(clients, SECONDS),
+    )
+    for side in sides:
+        side()
+    peer.done = peer.lost = function.granted = function.lost = 0
+    http.granted = http.lost = 0
+    called, asked, theirs = interleaved(rounds, *sides)
+    beside = (
+        f"{PEER}: {median(theirs):,.0f}/s, {peer.lost} of {peer.done} lost; "
+        f"of {BUYERS} buyers for {UNITS} units it accepts "
+        f"{peer.accepts(BUYERS, UNITS)}"
+    )
+    return [
+        Target(
+            f"{what}, {clients} at a time / {PEER}, {servers.TITLES[kind]}",
+            MUST,
+            median_ratio(figures, theirs),
+            f"{median(figures):,.0f}/s, {ours.lost} of {ours.granted} lost, "
+            f"{ours.accepts()} accepted. {beside}",
+        )
+        for what, ours, figures in (
+            ("Claims by function", function, called),
+            ("Holds by HTTP", http, asked),
+        )
+    ]
+
+
+def _missing(kind: str, reason: str) -> Target:
+    name = f"Claims and holds / {PEER}, {servers.TITLES[kind]}"
+    return Target(name, MUST, None, f"not measured: {reason}")
