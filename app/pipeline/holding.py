@@ -6,7 +6,7 @@ as that order's own webhook.
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -18,12 +18,13 @@ from app.domain.errors import HoldEnded, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, Instant, iso
 from app.pipeline.apply import apply
-from app.pipeline.claims import Lines, claim, give_back, give_back_expired
+from app.pipeline.claims import Lines, Taken, claim, give_back, give_back_expired
 from app.pipeline.facts import Waker, record_in, wake_all
 from app.pipeline.house import current
 from app.pipeline.listings import lanes
 from app.pipeline.told import Told, released
 from app.store import holds
+from app.store.aliases import sku_ids
 from app.store.engine import applying
 
 
@@ -53,14 +54,24 @@ def hold(
         claimed = claim(connection, house, lines, now)
         row = holds.make(connection, hold_id, reference, actor, now, expires_at)
         events = []
-        for sku, sku_id, location, quantity in claimed:
-            line = holds.add_line(connection, row, sku_id, location, quantity)
-            place = house.names[location]
-            events.append(_held(hold_id, line, sku, place, quantity, now))
+        for one in claimed:
+            line = _add_line(connection, row, one)
+            place = house.names[one.location_id]
+            events.append(_held(hold_id, line, one.sku, place, one.quantity, now))
         applied = apply(connection, house, [Told(None, events, now, actor=actor)], now)
         woken = lanes(house, applied.wake)
     wake_all(wakes, woken)
     return {"id": hold_id, "state": holds.ACTIVE, "expires_at": iso(expires_at)}
+
+
+def _add_line(connection: Connection, row: int, one: Taken) -> int:
+    """A kit's line stands beside what it holds of every component."""
+    place = one.location_id
+    line = holds.add_line(connection, row, one.sku_id, place, one.quantity)
+    for sku_id, units in one.parts.items():
+        held = units * one.quantity
+        holds.add_line(connection, row, sku_id, place, held, part_of=line)
+    return line
 
 
 def _held(
@@ -124,8 +135,7 @@ def commit(
 ) -> dict[str, Any]:
     """Turn a hold into an order's promise; the same answer again when repeated.
 
-    `lines` may name the order's own lines: {"id","sku"}. Raises HoldEnded after expiry
-    or release, UnknownName.
+    `lines` may name the order's own: {"id","sku"}. Raises HoldEnded, UnknownName.
     """
     with applying(engine) as connection:
         row = _open(connection, hold_id)
@@ -144,7 +154,8 @@ def commit(
             answer["order"] = order or f"hold-{hold_id}"
             if not holds.end(connection, row["id"], holds.COMMITTED, now, answer):
                 raise HoldEnded("the hold was released")
-            events = _placed(rows, channel, answer["order"], lines or (), now)
+            named = _named(connection, rows, lines or ())
+            events = _placed(rows, channel, answer["order"], named, now)
             told = [*released(rows, now), *events]
             _, woken = record_in(connection, told, actor=actor, now=now)
     wake_all(wakes, woken)
@@ -153,15 +164,21 @@ def commit(
     return answer
 
 
+def _named(connection: Connection, rows: Sequence[Any], lines: Lines) -> dict[str, str]:
+    """The order's own line ids by our SKU's code, whatever text named it."""
+    known = sku_ids(connection, [str(line["sku"]) for line in lines])
+    ids = {known.get(str(line["sku"])): line.get("id") for line in lines}
+    return {row.sku: str(ids[row.sku_id]) for row in rows if ids.get(row.sku_id)}
+
+
 def _placed(
     rows: Sequence[Any],
     channel: str | None,
     order: str,
-    lines: Lines,
+    ids: Mapping[str, str],
     now: Instant,
 ) -> list[StockEvent]:
     """The order's promise, at version 0: its own webhook, whenever it comes, wins."""
-    ids = {str(line["sku"]): str(line["id"]) for line in lines if line.get("id")}
     units: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         units[row.sku, row.location] += row.quantity
