@@ -1,4 +1,4 @@
-"""`onecount import skus|listings|counts FILE.csv`: what there is, from a spreadsheet."""
+"""`onecount import skus|recipes|listings|counts FILE.csv`: what there is, from a spreadsheet."""
 
 import sys
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ csv_file = click.argument(
 
 @click.group()
 def command() -> None:
-    """Take SKUs, listings or counts from a CSV file in UTF-8.
+    """Take SKUs, recipes, listings or counts from a CSV file in UTF-8.
 
     The first line names the columns. A bad line is named with its number, and the
     rest still loads; the exit status is 0 only when every line was good.
@@ -45,6 +45,21 @@ def skus(settings: Settings, file: Path) -> None:
     with _work(settings, sheet) as work:
         imported = importing.import_skus(work, sheet)
     _report(imported, "SKUs")
+
+
+@command.command()
+@csv_file
+@click.pass_obj
+def recipes(settings: Settings, file: Path) -> None:
+    """Take what kits are made of: columns kit, component, quantity.
+
+    All lines of a kit together are its recipe, from now on; a kit that nobody knew is
+    made. A pack of six has one component, six times.
+    """
+    sheet = _read(file, importing.RECIPES, importing.RECIPES)
+    with _work(settings, sheet) as work:
+        imported = importing.import_recipes(work, sheet)
+    _report(imported, "kits")
 
 
 @command.command()

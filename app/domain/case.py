@@ -9,19 +9,25 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from app.domain import events, order_line, states
+from app.domain.kits import NO_PARTS, Parts, of_parts
 from app.domain.states import Movement
 from app.domain.targets import DISPOSITIONS, Movements, Rules, Target, Targets
 
 
-def movements(sku_id: int, targets: Targets, rules: Rules) -> Movements:
-    """All movements that these targets call for, together; quantities are > 0."""
+def movements(
+    sku_id: int, targets: Targets, rules: Rules, parts: Parts = NO_PARTS
+) -> Movements:
+    """All movements that these targets call for, together; quantities are > 0.
+
+    A kit has `parts`: these move instead.
+    """
     if events.IGNORED in targets:
         return {}
     wanted: Movements = {}
     for movement, quantity in _calls(sku_id, targets, rules):
         if quantity:
             wanted[movement] = wanted.get(movement, 0) + quantity
-    return wanted
+    return of_parts(wanted, parts) if parts else wanted
 
 
 def difference(wanted: Movements, posted: Movements) -> Movements:

@@ -102,7 +102,7 @@ def sellable(
     """
     left = {place: max(0, units) for place, units in available.items()}
     if preorder > 0:
-        promises = _reaching(available, promises, {*draws_from, *counted_at})
+        promises = reaching(available, promises, {*draws_from, *counted_at})
         left[BEYOND] = preorder
         draws_from = {*draws_from, BEYOND}
     owed = [promise for promise in promises if promise.units > 0]
@@ -114,7 +114,7 @@ def sellable(
     return flow.serve(sum(left.values()), frozenset(draws_from))
 
 
-def _reaching(
+def reaching(
     available: Mapping[int, int], promises: Sequence[Promise], over: set[int]
 ) -> list[Promise]:
     """The promises when units beyond what is there may serve those made at `over`.

@@ -29,7 +29,7 @@ from app.pipeline.deciding import Decider
 from app.pipeline.hearing import Said, hear
 from app.pipeline.house import House
 from app.pipeline.names import look_up
-from app.pipeline.posting import Entry, post
+from app.pipeline.posting import Entry, OfKit, of_kit, post
 from app.pipeline.told import Applied, Told, event_of, released
 from app.store import cases, history, holds
 
@@ -101,10 +101,10 @@ def _tell_waiting(
     book, has_told = decider.book, False
     for case, other in book.waited_for():
         channel = house.channels[case.channel_id or 0].key
-        sku, rows = waiting.told(connection, other)
+        words, rows = waiting.told(connection, other)
         other.targets = {}
         book.touch(other)
-        decider.names.skus[sku] = other.sku_id or 0
+        decider.names.skus |= dict.fromkeys(words, other.sku_id or 0)
         for row in rows:
             event = replace(event_of(row), order_channel=channel)
             again = Told(None, [event], now, actor=row.actor)
@@ -116,7 +116,7 @@ def _tell_waiting(
     return has_told
 
 
-Change: TypeAlias = tuple[Movement, int, Said]
+Change: TypeAlias = tuple[Movement, int, Said, OfKit | None]
 
 
 def _changes(house: House, decider: Decider) -> list[Change]:
@@ -127,10 +127,13 @@ def _changes(house: House, decider: Decider) -> list[Change]:
         said = decider.causes.get(id(case))
         if case.sku_id is None or said is None:
             continue
-        wanted = movements(case.sku_id, case.targets, house.rules_of(case.channel_id))
+        parts = house.parts_of(case.sku_id, case.targets)
+        rules = house.rules_of(case.channel_id)
+        wanted = movements(case.sku_id, case.targets, rules, parts)
         change = difference(wanted, case.posted)
         case.posted = wanted
-        changes += [(movement, units, said) for movement, units in change.items()]
+        kit = of_kit(case.sku_id, parts) if parts else None
+        changes += [(movement, units, said, kit) for movement, units in change.items()]
     return changes
 
 
@@ -145,8 +148,9 @@ def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
             said.told.actor,
             said.event.reason,
             _undone(connection, said.event).get(movement),
+            kit=kit,
         )
-        for movement, quantity, said in changes
+        for movement, quantity, said, kit in changes
     ]
 
 

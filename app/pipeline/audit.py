@@ -70,12 +70,18 @@ def _held(connection: Connection) -> Sums:
             sa.func.sum(hold_lines.c.quantity),
         )
         .join(holds, holds.c.id == hold_lines.c.hold)
-        .where(holds.c.state == ACTIVE)
+        .where(holds.c.state == ACTIVE, hold_lines.c.id.not_in(_kits()))
         .group_by(hold_lines.c.sku_id, hold_lines.c.location_id)
     )
     for sku, place, quantity in found:
         units[sku, place, RESERVED] = int(quantity)
     return units
+
+
+def _kits() -> sa.Select[tuple[int]]:
+    """The lines of holds for which their components' lines stand."""
+    of = hold_lines.alias("of")
+    return sa.select(of.c.part_of).where(of.c.part_of.is_not(None))
 
 
 def _without_cause(connection: Connection) -> list[str]:

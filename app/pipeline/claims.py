@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection, Engine
 
+from app.domain.building import build
 from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.instants import Instant
+from app.domain.kits import NO_PARTS, Parts
 from app.domain.shown import allot, sellable
 from app.pipeline import desired, paying
 from app.pipeline.apply import apply
-from app.pipeline.facts import sku_ids
 from app.pipeline.house import House, current
 from app.pipeline.listings import lanes
 from app.pipeline.told import Told, released
 from app.store import holds
+from app.store.aliases import sku_ids
 from app.store.engine import applying
 
 Lines = Sequence[Mapping[str, Any]]
@@ -33,6 +35,8 @@ class Taken(NamedTuple):
     sku_id: int
     location_id: int
     quantity: int
+    parts: Parts = NO_PARTS
+    """What a kit's units are made of."""
 
 
 def claim(
@@ -45,37 +49,61 @@ def claim(
     known = sku_ids(connection, [str(line["sku"]) for line in lines])
     for number, line in enumerate(lines):
         _check_line(house, known, number, line)
-    over = holds.overdue(connection, now, known.values())
+    kits = desired.kits_among(house, set(known.values()), now)
+    ids = set(known.values()).union(*kits.values())
+    over = holds.overdue(connection, now, ids)
     give_back_expired(connection, house, over, now)
-    free = desired.available(connection, known.values(), now)
+    free = desired.available(connection, ids, now)
     claimed: list[Taken] = []
     short: dict[str, dict[str, Any]] = {}
     for line in lines:
         sku, quantity = str(line["sku"]), int(line["quantity"])
-        here = free[known[sku]]
-        places = _places(house, line)
-        physical = {spot: here.get(spot, 0) for spot in house.physical}
-        owed = desired.promises(house, here)
-        taken = allot(physical, owed, places, quantity)
+        sku_id, places = known[sku], _places(house, line)
+        parts = kits.get(sku_id, NO_PARTS)
+        taken, most = _allotted(house, free, sku_id, parts, places, quantity)
         if taken is None:
-            before = sum(one.quantity for one in claimed if one.sku == sku)
+            before = sum(one.quantity for one in claimed if one.sku_id == sku_id)
             short[sku] = {
                 "sku": sku,
-                "requested": _asked(lines, sku),
-                "available": before + sellable(physical, owed, places),
+                "requested": _asked(lines, known, sku_id),
+                "available": before + most,
             }
             continue
         for spot, units in taken.items():
-            here[spot] -= units
-            claimed.append(Taken(sku, known[sku], spot, units))
+            claimed.append(Taken(sku, sku_id, spot, units, parts))
+            for one, each in (parts or {sku_id: 1}).items():
+                free[one][spot] -= units * each
     if short:
         raise ShortOfUnits(list(short.values()))
     return claimed
 
 
-def _asked(lines: Lines, sku: str) -> int:
+def _allotted(
+    house: House,
+    free: Mapping[int, Mapping[int, int]],
+    sku_id: int,
+    parts: Parts,
+    places: Sequence[int],
+    quantity: int,
+) -> tuple[Mapping[int, int] | None, int]:
+    """Where to take units of one line from, or None; and the most there are."""
+    if parts:
+        kit = desired.supply(house, parts, free)
+        built = build(kit, places)
+        taken = allot(built, kit.promises, places, quantity)
+        return taken, kit.left(built, places)
+    here = free[sku_id]
+    physical = {spot: here.get(spot, 0) for spot in house.physical}
+    owed = desired.promises(house, here)
+    allotted = allot(physical, owed, places, quantity)
+    return allotted, 0 if allotted is not None else sellable(physical, owed, places)
+
+
+def _asked(lines: Lines, known: Mapping[str, int], sku_id: int) -> int:
     """Two lines for one SKU count as their sum."""
-    return sum(int(line["quantity"]) for line in lines if line["sku"] == sku)
+    return sum(
+        int(line["quantity"]) for line in lines if known[str(line["sku"])] == sku_id
+    )
 
 
 def _check_line(

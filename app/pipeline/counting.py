@@ -16,10 +16,11 @@ from app.domain.errors import BadConfiguration
 from app.domain.events import COUNTED, StockEvent
 from app.domain.instants import MINUTE, Instant, iso
 from app.domain.states import ON_HAND
-from app.pipeline.facts import record_in, sku_ids
+from app.pipeline.facts import record_in
 from app.pipeline.house import House, read_house
 from app.pipeline.importing import Imported, Work, Written, in_transactions, portions
 from app.pipeline.sheet import Problem, Row, Sheet
+from app.store.aliases import sku_ids
 from app.store.tables import checkpoints, ledger, stock_levels
 
 COUNTS = ("sku", "location", "quantity", "counted_at")
@@ -192,6 +193,8 @@ def _write(work: Work, connection: Connection, counts: Sequence[Count]) -> Writt
 def _unknown(count: Count, ids: Mapping[str, int], house: House) -> str | None:
     if count.sku not in ids:
         return f"there is no SKU {count.sku!r}; import it first"
+    if house.recipes.components(ids[count.sku], count.counted_at):
+        return f"{count.sku} is a kit: count its components"
     if count.location not in house.codes:
         known = ", ".join(sorted(house.codes)) or "none yet"
         return f"there is no location {count.location!r}; known: {known}"

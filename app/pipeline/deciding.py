@@ -108,17 +108,17 @@ class Decider:
     ) -> str | None:
         """Decide an event whose SKU and place are known."""
         event = said.event
-        if event.kind == kinds.COUNTED and location is not None:
-            self.counts.append(
-                checkpoints.Count(
-                    sku_id,
-                    location,
-                    event,
-                    said.verdict,
-                    said.told.channel_id,
-                    said.told.actor,
-                )
+        if event.kind == kinds.COUNTED and self._house.is_kit(
+            sku_id, event.occurred_at
+        ):
+            flagging.counted_kit(
+                self._connection, said.verdict, said.told.channel_id, self._now
             )
+            return None
+        if event.kind == kinds.COUNTED and location is not None:
+            who = said.told.channel_id, said.told.actor
+            count = checkpoints.Count(sku_id, location, event, said.verdict, *who)
+            self.counts.append(count)
             return None
         return self._target(said, found, sku_id, location)
 

@@ -5,12 +5,14 @@ have expired count as ended even when nobody has swept them up yet.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection, RowMapping
 
+from app.domain.building import Kit, Part, reckon_kit
 from app.domain.instants import Instant, now as clock
+from app.domain.kits import Parts
 from app.domain.shown import Policy, Promise, Reckoning, reckon
 from app.pipeline.house import House, Place, read_house
 from app.pipeline.ruling import At, Ruling, ruling
@@ -31,9 +33,10 @@ def numbers(
     if not wanted:
         return {}
     house = house or read_house(connection)
-    levels = available(
-        connection, {row["sku_id"] for row in wanted}, clock() if now is None else now
-    )
+    moment = clock() if now is None else now
+    kits = kits_among(house, {row["sku_id"] for row in wanted}, moment)
+    ids = {row["sku_id"] for row in wanted}.union(*kits.values())
+    levels = available(connection, ids, moment)
     own = policies.of_listings(connection, {row["listing_id"] for row in wanted})
     plain = {
         id_: ruling(house, house.channels[id_])
@@ -45,9 +48,52 @@ def numbers(
         rules = plain[channel_id]
         if listing_id in own:
             rules = ruling(house, house.channels[channel_id], own[listing_id])
-        here = levels.get(row["sku_id"], {})
-        found[row["id"]] = reckoned(house, rules, row["place"], here).shown
+        sku_id, place = row["sku_id"], row["place"]
+        if sku_id in kits:
+            kit = supply(house, kits[sku_id], levels)
+            found[row["id"]] = reckoned_kit(rules, place, kit).shown
+        else:
+            here = levels.get(sku_id, {})
+            found[row["id"]] = reckoned(house, rules, place, here).shown
     return found
+
+
+def kits_among(house: House, sku_ids: Collection[int], at: Instant) -> dict[int, Parts]:
+    """Those of these SKUs that are kits at a time, and what they are made of."""
+    made = {
+        sku: house.recipes.parts(sku, at) for sku in sku_ids if sku in house.recipes
+    }
+    return {sku: parts for sku, parts in made.items() if parts}
+
+
+def supply(house: House, parts: Parts, levels: Levels) -> Kit:
+    """A kit's components, with what is available of each, and who was promised what.
+
+    Levels do not say whether a component was promised by itself or in a kit. What may
+    have been this kit counts as one: then it must be there at one place, too.
+    """
+    nothing: Mapping[int, int] = {}
+    here = {sku: levels.get(sku, nothing) for sku in parts}
+    kits: list[Promise] = []
+    loose: dict[int, list[Promise]] = {sku: [] for sku in parts}
+    for spot, channel_id in house.unassigned.items():
+        owed = {sku: max(0, -here[sku].get(spot, 0)) for sku in parts}
+        whole = min(owed[sku] // parts[sku] for sku in parts)
+        draws_from = draws(house.channels[channel_id])
+        kits.append(Promise(whole, draws_from))
+        for sku, units in owed.items():
+            loose[sku].append(Promise(units - whole * parts[sku], draws_from))
+    return Kit(
+        [
+            Part(
+                quantity,
+                {spot: here[sku].get(spot, 0) for spot in house.physical},
+                loose[sku],
+            )
+            for sku, quantity in parts.items()
+        ],
+        kits,
+    )
 
 
 _NOWHERE = At((), Policy(), ())
@@ -68,6 +114,12 @@ def reckoned(
         at.policy,
         at.counted_at,
     )
+
+
+def reckoned_kit(rules: Ruling, place: str, kit: Kit) -> Reckoning:
+    """The same as `reckoned`, of a kit."""
+    at = rules.at(place) or _NOWHERE
+    return reckon_kit(kit, at.draws_from, at.policy, at.counted_at)
 
 
 def promises(house: House, here: Mapping[int, int]) -> list[Promise]:

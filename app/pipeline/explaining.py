@@ -5,47 +5,24 @@ one that publishes (`desired`), so the answer cannot differ from what was sent.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.errors import UnknownName
 from app.domain.instants import Instant, iso
 from app.domain.shown import Reckoning, sentence
 from app.domain.states import AVAILABLE
 from app.pipeline import desired
-from app.pipeline.house import House, Place, read_house
 from app.pipeline.ruling import At, Ruling, ruling
-from app.store import attempts, balances, history, holds, policies
-from app.store.balances import Quantities, When
+from app.pipeline.scene import Scene, seen
+from app.store import aliases, attempts, history, holds, policies, recipes
 from app.store.policies import Version
 from app.store.tables import listings, publications
 
 MOST_ENTRIES = 10
 MOST_HOLDS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What was so at a moment."""
-
-    connection: Connection
-    house: House
-    channel: Place
-    moment: Instant
-    is_past: bool
-    sku: str
-    sku_id: int
-    spots: Mapping[int, Quantities]
-
-    @property
-    def here(self) -> dict[int, int]:
-        return {place: found[AVAILABLE] for place, found in self.spots.items()}
-
-    def codes(self, places: Sequence[int]) -> list[str]:
-        return [self.house.names[place] for place in places]
 
 
 def explain(
@@ -60,15 +37,14 @@ def explain(
 
     Raises UnknownName for a channel that is not there.
     """
-    sku_id = history.sku_id_of(connection, sku)
+    sku_id = aliases.sku_id(connection, sku)
     if sku_id is None:
         return None
-    scene = _scene(connection, sku, sku_id, channel_key, at, now)
+    scene = seen(connection, sku_id, channel_key, at, now)
     version = policies.of_channels_at(connection, scene.moment).get(scene.channel.id)
     numbers = list(_numbers(scene, version))
-    period = history.Period(at=at)
     return {
-        "sku": sku,
+        "sku": scene.sku,
         "channel": channel_key,
         "at": scene.moment,
         "is_listed": bool(numbers) or _is_listed(scene),
@@ -81,36 +57,25 @@ def explain(
             for code in scene.codes([place])
         ],
         "promises": list(_promises(scene)),
+        "components": recipes.named(scene.parts, scene.names),
         "holds": _holds(scene),
-        "ledger": history.page(connection, sku_id, limit=MOST_ENTRIES, period=period),
+        "ledger": _ledger(scene, history.Period(at=at)),
     }
 
 
-def _scene(
-    connection: Connection,
-    sku: str,
-    sku_id: int,
-    channel_key: str,
-    at: Instant | None,
-    now: Instant,
-) -> _Scene:
-    house = read_house(connection, at=at)
-    channel = house.named(channel_key)
-    if channel is None:
-        raise UnknownName(f"there is no channel {channel_key!r}", "channel")
-    return _Scene(
-        connection,
-        house,
-        channel,
-        now if at is None else at,
-        at is not None,
-        sku,
-        sku_id,
-        balances.spots_of(connection, sku_id, When(now, at)),
-    )
+def _ledger(scene: Scene, period: history.Period) -> list[sa.RowMapping]:
+    found = [
+        row
+        for sku_id in scene.names
+        for row in history.page(
+            scene.connection, sku_id, limit=MOST_ENTRIES, period=period
+        )
+    ]
+    found.sort(key=lambda row: (row["occurred_at"], row["id"]), reverse=True)
+    return found[:MOST_ENTRIES]
 
 
-def _listings(scene: _Scene) -> Sequence[Any]:
+def _listings(scene: Scene) -> Sequence[Any]:
     return scene.connection.execute(
         sa.select(listings.c.id, listings.c.external_id)
         .where(
@@ -122,11 +87,11 @@ def _listings(scene: _Scene) -> Sequence[Any]:
     ).all()
 
 
-def _is_listed(scene: _Scene) -> bool:
+def _is_listed(scene: Scene) -> bool:
     return bool(_listings(scene))
 
 
-def _numbers(scene: _Scene, version: Version | None) -> Iterator[dict[str, Any]]:
+def _numbers(scene: Scene, version: Version | None) -> Iterator[dict[str, Any]]:
     """One number per listing and place of the channel's own."""
     for listing in _listings(scene):
         own = policies.of_listing_at(
@@ -138,13 +103,13 @@ def _numbers(scene: _Scene, version: Version | None) -> Iterator[dict[str, Any]]
 
 
 def _number(
-    scene: _Scene,
+    scene: Scene,
     listing: Any,
     place: str,
     rules: Ruling,
     versions: tuple[Version | None, Version | None],
 ) -> dict[str, Any]:
-    found = desired.reckoned(scene.house, rules, place, scene.here)
+    found = scene.reckoned(rules, place)
     at = rules.at(place)
     assert at is not None  # noqa: S101 - it is one of these rules' places
     codes = scene.codes(at.draws_from)
@@ -163,7 +128,7 @@ def _number(
     }
 
 
-def _last(scene: _Scene, listing_id: int, place: str) -> dict[str, Any]:
+def _last(scene: Scene, listing_id: int, place: str) -> dict[str, Any]:
     """What was last sent, what was taken of that, and what the channel then showed."""
     row = scene.connection.execute(
         sa.select(
@@ -220,21 +185,31 @@ def _version(version: Version) -> dict[str, Any]:
     }
 
 
-def _promises(scene: _Scene) -> Iterator[dict[str, Any]]:
+def _promises(scene: Scene) -> Iterator[dict[str, Any]]:
     """Those that name no location: they are served before anything is shown."""
-    for spot, channel_id in scene.house.unassigned.items():
-        units = -scene.here.get(spot, 0)
-        if units > 0:
-            channel = scene.house.channels[channel_id]
-            draws = desired.draws(channel)
-            yield {"channel": channel.key, "units": units, "from": scene.codes(draws)}
+    for sku_id, name in scene.names.items():
+        here = scene.here(sku_id)
+        for spot, channel_id in scene.house.unassigned.items():
+            if here.get(spot, 0) < 0:
+                channel = scene.house.channels[channel_id]
+                yield {
+                    "sku": name,
+                    "channel": channel.key,
+                    "units": -here[spot],
+                    "from": scene.codes(desired.draws(channel)),
+                }
 
 
-def _holds(scene: _Scene) -> list[dict[str, Any]]:
-    rows = holds.standing(scene.connection, scene.sku_id, scene.moment, MOST_HOLDS)
+def _holds(scene: Scene) -> list[dict[str, Any]]:
+    rows = [
+        row
+        for sku_id in scene.names
+        for row in holds.standing(scene.connection, sku_id, scene.moment, MOST_HOLDS)
+    ]
     return [
         {
             "id": row["hold_id"],
+            "sku": row["sku"],
             "reference": row["reference"],
             "location": row["location"],
             "quantity": row["quantity"],
@@ -249,14 +224,14 @@ def _holds(scene: _Scene) -> list[dict[str, Any]]:
 
 
 def _sentence(
-    scene: _Scene,
+    scene: Scene,
     place: str,
     found: Reckoning,
     codes: list[str],
     last: Mapping[str, Any],
 ) -> str:
     who = f"{scene.channel.key} at its place {place}" if place else scene.channel.key
-    words = sentence(found, who, codes).removesuffix(".")
+    words = sentence(found, who, codes).removesuffix(".") + _made_of(scene)
     taken = last["acknowledged"]
     if taken is None:
         return f"{words}; it has not taken a number from here yet."
@@ -267,7 +242,13 @@ def _sentence(
     )
 
 
-def _summed_up(scene: _Scene, numbers: Sequence[Mapping[str, Any]]) -> str:
+def _made_of(scene: Scene) -> str:
+    parts = recipes.named(scene.parts, scene.names)
+    told = " and ".join(f"{part['quantity']} of {part['sku']}" for part in parts)
+    return f"; each is made of {told}" if told else ""
+
+
+def _summed_up(scene: Scene, numbers: Sequence[Mapping[str, Any]]) -> str:
     key, sku = scene.channel.key, scene.sku
     when = f"At {iso(scene.moment)}: " if scene.is_past else ""
     if numbers:

@@ -4,14 +4,15 @@ Facts are never refused for lack of units: refusing to write down what happened 
 hides it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.domain.errors import UnknownName
+from app.domain import events as kinds
+from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.pipeline.apply import apply
@@ -19,7 +20,7 @@ from app.pipeline.house import House, current
 from app.pipeline.listings import lanes
 from app.pipeline.told import PARKED, Applied, Told, Verdict
 from app.pipeline.whose import with_channels
-from app.store import bulk
+from app.store.aliases import sku_ids
 from app.store.engine import applying
 from app.store.tables import ledger
 
@@ -81,6 +82,7 @@ def check_names(
     """Raise UnknownName for the first SKU, location or channel that does not exist."""
     known = sku_ids(connection, [event.sku or "" for event in events])
     for number, event in enumerate(events):
+        _refuse_kit(house, known, number, event)
         if event.sku not in known:
             raise UnknownName(
                 f"there is no SKU {event.sku!r}; import it first",
@@ -96,12 +98,20 @@ def check_names(
             raise UnknownName(f"there is no channel {event.order_channel!r}", "channel")
 
 
-def sku_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """Our SKUs by name; unknown ones are left out."""
-    found = bulk.select(
-        connection, "SELECT sku, id FROM skus WHERE sku {among}", sorted(set(names))
-    )
-    return {row[0]: row[1] for row in found}
+_KIT_HAS_NONE = {
+    kinds.COUNTED: "is a kit: it has no stock of its own to count; count its components",
+    kinds.INSPECTED: "is a kit: what came back of it are components; judge these",
+}
+
+
+def _refuse_kit(
+    house: House, known: Mapping[str, int], number: int, event: StockEvent
+) -> None:
+    """Raise BadConfiguration for what is only known of units that are really there."""
+    sku_id = known.get(event.sku or "")
+    why = _KIT_HAS_NONE.get(event.kind)
+    if why and sku_id and house.recipes.components(sku_id, event.occurred_at):
+        raise BadConfiguration(f"{event.sku} {why}", f"lines[{number}].sku")
 
 
 def entries_of(

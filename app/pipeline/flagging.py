@@ -18,6 +18,7 @@ from app.store import bulk, incidents
 from app.store.cases import Case
 
 CONTRADICTION: Final = "contradiction"
+COUNTED_KIT: Final = "counted_kit"
 UNLINKED_RETURN: Final = "unlinked_return"
 SURPLUS_RETURN: Final = "surplus_return"
 ASSUMED_LOCATION: Final = "assumed_location"
@@ -77,6 +78,22 @@ def settle(connection: Connection, keys: Iterable[str], now: Instant) -> None:
     if asked:
         for subject in incidents.open_among(connection, CONTRADICTION, asked):
             incidents.close_incidents(connection, CONTRADICTION, subject, now, SETTLED)
+
+
+def counted_kit(
+    connection: Connection, verdict: Verdict, channel_id: int | None, now: Instant
+) -> None:
+    """A kit has no stock of its own: nobody can say which parts a count of it saw."""
+    verdict.verdict = QUARANTINED
+    verdict.note = "counts a kit, which has no stock of its own; count its components"
+    incidents.open_incident(
+        connection,
+        COUNTED_KIT,
+        verdict.key,
+        f"{verdict.key} {verdict.note}",
+        channel_id=channel_id,
+        now=now,
+    )
 
 
 def flag_cases(

@@ -16,7 +16,7 @@ from app.domain.errors import HoldEnded, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, Instant, iso
 from app.pipeline.apply import apply
-from app.pipeline.claims import Lines, claim, give_back, give_back_expired
+from app.pipeline.claims import Lines, Taken, claim, give_back, give_back_expired
 from app.pipeline.facts import Waker, record_in, wake_all
 from app.pipeline.house import current
 from app.pipeline.listings import lanes
@@ -52,14 +52,24 @@ def hold(
         claimed = claim(connection, house, lines, now)
         row = holds.make(connection, hold_id, reference, actor, now, expires_at)
         events = []
-        for sku, sku_id, location, quantity in claimed:
-            line = holds.add_line(connection, row, sku_id, location, quantity)
-            place = house.names[location]
-            events.append(_held(hold_id, line, sku, place, quantity, now))
+        for one in claimed:
+            line = _add_line(connection, row, one)
+            place = house.names[one.location_id]
+            events.append(_held(hold_id, line, one.sku, place, one.quantity, now))
         applied = apply(connection, house, [Told(None, events, now, actor=actor)], now)
         woken = lanes(house, applied.wake)
     wake_all(wakes, woken)
     return {"id": hold_id, "state": holds.ACTIVE, "expires_at": iso(expires_at)}
+
+
+def _add_line(connection: Connection, row: int, one: Taken) -> int:
+    """A kit's line stands beside what it holds of every component."""
+    place = one.location_id
+    line = holds.add_line(connection, row, one.sku_id, place, one.quantity)
+    for sku_id, units in one.parts.items():
+        held = units * one.quantity
+        holds.add_line(connection, row, sku_id, place, held, part_of=line)
+    return line
 
 
 def _held(
@@ -123,8 +133,7 @@ def commit(
 ) -> dict[str, Any]:
     """Turn a hold into an order's promise; the same answer again when repeated.
 
-    `lines` may name the order's own lines: {"id","sku"}. Raises HoldEnded after expiry
-    or release, UnknownName.
+    `lines` may name the order's own: {"id","sku"}. Raises HoldEnded, UnknownName.
     """
     with applying(engine) as connection:
         row = _open(connection, hold_id)

@@ -11,8 +11,9 @@ from sqlalchemy.engine import Connection, Engine
 
 import adapters
 from app.domain.instants import Instant
-from app.domain.targets import Rules
-from app.store import channels as store, policies
+from app.domain.kits import NO_PARTS, Parts, Recipes, ordered_at
+from app.domain.targets import Rules, Targets
+from app.store import channels as store, policies, recipes
 from app.store.tables import channel_locations, channels, locations
 
 API = "api"
@@ -57,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Every channel and location."""
+    """Every channel, location and recipe."""
 
     channels: Mapping[int, Place]
     by_key: Mapping[str, int]
@@ -69,7 +70,8 @@ class House:
     """Virtual location id → the channel whose promises sit there."""
     publishing: frozenset[int] = frozenset()
     """Ids of the channels that are told of every change."""
-    mark: store.Mark = field(default=(0, 0, 0))
+    recipes: Recipes = field(default_factory=Recipes)
+    mark: store.Mark = field(default=(0, 0, 0, 0))
 
     @property
     def waits_for_payment(self) -> bool:
@@ -85,6 +87,16 @@ class House:
         """The rules by which the channel's cases are judged."""
         owner = self.channels.get(channel_id or 0)
         return owner.rules if owner is not None else Rules()
+
+    def is_kit(self, sku_id: int, at: Instant) -> bool:
+        """Whether a SKU was a kit at a time."""
+        return sku_id in self.recipes and bool(self.recipes.components(sku_id, at))
+
+    def parts_of(self, sku_id: int, targets: Targets) -> Parts:
+        """What a case moves when its SKU was a kit at the time it was ordered."""
+        if sku_id not in self.recipes:
+            return NO_PARTS
+        return self.recipes.parts(sku_id, ordered_at(targets))
 
     def source_of(self, channel_id: int | None) -> str:
         """How a case names who reported something."""
@@ -107,18 +119,16 @@ class HouseKeeper:
 
 def read_house(
     connection: Connection,
-    mark: store.Mark = (0, 0, 0),
+    mark: store.Mark = (0, 0, 0, 0),
     at: Instant | None = None,
 ) -> House:
-    """Read every channel and location; `at` asks for what was published then."""
+    """Read everything; `at` asks for what was published then."""
     places = connection.execute(sa.select(locations).order_by(locations.c.id)).all()
     codes = {row.code: row.id for row in places if row.unassigned_of is None}
     unassigned = {row.unassigned_of: row.id for row in places if row.unassigned_of}
     listed = _listed(connection)
     by_key = {row["key"]: row["id"] for row in listed}
-    custodians = {
-        row.id: str(by_key[row.custodian]) for row in places if row.custodian in by_key
-    }
+    custodians = _custodians(places, by_key)
     mapped, physical = _mapped(connection), tuple(codes.values())
     if at is not None:
         _put_back(connection, at, listed, mapped, codes)
@@ -143,8 +153,16 @@ def read_house(
         physical=physical,
         unassigned={place: channel for channel, place in unassigned.items()},
         publishing=frozenset(c.id for c in found.values() if c.publish is not None),
+        recipes=recipes.all_of_them(connection),
         mark=mark,
     )
+
+
+def _custodians(places: Sequence[Any], by_key: Mapping[str, int]) -> dict[int, str]:
+    """Location id → the only source whose returns count there."""
+    return {
+        row.id: str(by_key[row.custodian]) for row in places if row.custodian in by_key
+    }
 
 
 def _shippers(listed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -14,9 +14,16 @@ from app.domain import events as kinds
 from app.domain.errors import ShortOfUnits
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
-from app.pipeline.facts import Recorded, Waker, record_in, sku_ids, wake_all
+from app.pipeline.facts import (
+    Recorded,
+    Waker,
+    check_names,
+    record_in,
+    wake_all,
+)
 from app.pipeline.house import API, current
 from app.store import cases
+from app.store.aliases import sku_ids
 from app.store.engine import applying
 from app.store.tables import stock_levels
 
@@ -54,6 +61,7 @@ def inspect(
         for number, line in enumerate(lines, 1)
     ]
     with applying(engine) as connection:
+        check_names(connection, current(connection), events)
         if not cases.load(connection, [f"{API}/{kinds.INSPECTED}/{fact_id}"]):
             _refuse_more_than_waits(connection, location, lines)
         recorded, woken = record_in(connection, events, actor=actor, now=now)
@@ -74,17 +82,18 @@ def _refuse_more_than_waits(
         )
     )
     waiting = {row.sku_id: row.inspection for row in rows}
-    asked: dict[str, int] = defaultdict(int)
+    asked: dict[int, int] = defaultdict(int)
     short: dict[str, dict[str, object]] = {}
     for number, line in enumerate(lines):
         sku = str(line["sku"])
-        asked[sku] += int(line["quantity"])
-        there = waiting.get(known.get(sku, 0), 0)
-        if asked[sku] > there:
+        sku_id = known.get(sku, 0)
+        asked[sku_id] += int(line["quantity"])
+        there = waiting.get(sku_id, 0)
+        if asked[sku_id] > there:
             first = short.get(sku, {}).get("line", number)
             short[sku] = {
                 "sku": sku,
-                "requested": asked[sku],
+                "requested": asked[sku_id],
                 "available": there,
                 "line": first,
             }

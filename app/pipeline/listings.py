@@ -18,7 +18,7 @@ from app.pipeline.apply import apply
 from app.pipeline.house import House, read_house
 from app.pipeline.ruling import ruling
 from app.pipeline.told import PARKED, QUARANTINED, Told, event_of
-from app.store import bulk, channels as channel_store
+from app.store import aliases, bulk, channels as channel_store
 from app.store.engine import applying
 from app.store.tables import inbox, listings, publications, skus, stock_events
 
@@ -26,8 +26,11 @@ from app.store.tables import inbox, listings, publications, skus, stock_events
 def add_sku(
     connection: Connection, sku: str, name: str = "", barcode: str | None = None
 ) -> int:
-    """Insert a SKU, or change the name and barcode of a known one; return its id."""
-    known = connection.execute(sa.select(skus.c.id).where(skus.c.sku == sku)).scalar()
+    """Insert a SKU, or change the name and barcode of a known one; return its id.
+
+    A text that is an alias names the SKU it is an alias of: an old export stays right.
+    """
+    known = aliases.sku_id(connection, sku)
     if known is None:
         return bulk.insert_one(connection, skus, sku=sku, name=name, barcode=barcode)
     values = {key: v for key, v in (("name", name), ("barcode", barcode)) if v}
@@ -73,7 +76,7 @@ def save_listing(
 ) -> dict[str, Any]:
     """Insert or change one listing. Raises UnknownName and BadConfiguration."""
     channel_id = channel_store.row(connection, channel_key)["id"]
-    sku_id = connection.execute(sa.select(skus.c.id).where(skus.c.sku == sku)).scalar()
+    sku_id = aliases.sku_id(connection, sku)
     if sku_id is None:
         raise UnknownName(f"there is no SKU {sku!r}; import it first", "sku")
     if not external_id:

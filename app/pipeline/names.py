@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from app.domain.events import StockEvent
 from app.pipeline.hearing import Said
 from app.pipeline.house import House, Place
-from app.store import bulk
+from app.store import aliases, bulk
 
 
 @dataclass(slots=True)
@@ -51,7 +51,10 @@ def missing_location(channel: Place | None, place: str | None) -> str:
 
 
 def look_up(connection: Connection, house: House, heard: Sequence[Said]) -> Names:
-    """Find every SKU that these events may mean, in at most three queries."""
+    """Find every SKU that these events may mean, in at most three queries.
+
+    A fourth asks for aliases, only when a text is neither listed nor a SKU's code.
+    """
     names = Names(house)
     senders: set[int] = set()
     external: set[str] = set()
@@ -70,10 +73,9 @@ def look_up(connection: Connection, house: House, heard: Sequence[Said]) -> Name
             words.add(event.sku)
     names.listed = _listed(connection, senders, "external_id", external | words)
     names.parents = _listed(connection, senders, "external_parent_id", parents)
-    known = bulk.select(
-        connection, "SELECT sku, id FROM skus WHERE sku {among}", sorted(words)
-    )
-    names.skus = dict(known)
+    names.skus = aliases.codes(connection, words)
+    unknown = words - names.skus.keys() - {word for _, word in names.listed}
+    names.skus |= aliases.of_aliases(connection, unknown)
     return names
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
+from app.domain.kits import Parts
 from app.domain.states import (
     AVAILABLE,
     DAMAGED,
@@ -37,6 +38,23 @@ def scope_states(scope: str) -> tuple[str, ...]:
     return _SCOPES[scope]
 
 
+class OfKit(NamedTuple):
+    """The kit whose movement an entry is a part of: it is counted once, by one of its
+    components."""
+
+    sku_id: int
+    by: int
+    """The component that it is counted by."""
+    units: int
+    """How many of that one kit takes."""
+
+
+def of_kit(sku_id: int, parts: Parts) -> OfKit:
+    """What the entries of a kit's movements must remember of it."""
+    by = min(parts)
+    return OfKit(sku_id, by, parts[by])
+
+
 class Entry(NamedTuple):
     """A movement to be written down, and why."""
 
@@ -50,6 +68,7 @@ class Entry(NamedTuple):
     reverses: int | None = None
     checkpoint: Instant | None = None
     """Set on a count's own variance: the next count, not this one, absorbs it."""
+    kit: OfKit | None = None
 
 
 def post(
@@ -172,11 +191,20 @@ def write(connection: Connection, entries: Sequence[Entry], now: Instant) -> Non
         ledger,
         _COLUMNS,
         [
-            # All of an entry but its last field, which only `_absorbed` needs.
-            (*entry.movement, *entry[1:-1], now)
+            # All of an entry but its last fields, which only posting needs.
+            (*entry.movement, *entry[1:-2], now)
             for entry in entries
         ],
     )
+
+
+def _shown(entry: Entry, change: int) -> tuple[int, int]:
+    """Whose number the channel itself changed by that: the kit's, not its parts'."""
+    sku, kit = entry.movement.sku_id, entry.kit
+    if kit is None:
+        return sku, change
+    # Towards zero, for a movement and its reversal to be alike.
+    return kit.sku_id, int(change / kit.units) if sku == kit.by else 0
 
 
 def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> None:
@@ -190,7 +218,9 @@ def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> N
         movement = entry.movement
         for spot in _spots(movement):
             change = _effect(entry, spot[1], (AVAILABLE,))
+            sku, change = _shown(entry, change)
             if change:
-                effects.append((channel.id, *spot, movement.occurred_at, change))
+                at = movement.occurred_at
+                effects.append((channel.id, sku, spot[1], at, change))
     if effects:
         observing.follow(connection, house, effects)

@@ -19,6 +19,7 @@ from app.pipeline.claims import Lines
 from app.pipeline.hearing import order_key
 from app.pipeline.house import API, House
 from app.store import cases
+from app.store.aliases import sku_ids
 from app.store.cases import Case
 
 _AT = "hold-"
@@ -44,16 +45,20 @@ class Promise:
         for row in rows:
             units[row.sku_id, row.sku][row.location] += row.quantity
         known = cases.load(connection, [order_key(self.channel or API, self.order)])
-        ids = {
-            str(line["sku"]): str(line["id"]) for line in self.lines if line.get("id")
-        }
+        ids = self._named(connection)
         return [
             event
             for (sku_id, sku), held in units.items()
             for event in self._line(
-                house, sku, ids.get(sku), held, _same(known, sku_id, ids.get(sku))
+                house, sku, ids.get(sku_id), held, _same(known, sku_id, ids.get(sku_id))
             )
         ]
+
+    def _named(self, connection: Connection) -> dict[int, str]:
+        """The order's own line ids by our SKU, whatever text named it."""
+        named = {str(one["sku"]): one["id"] for one in self.lines if one.get("id")}
+        known = sku_ids(connection, named)
+        return {known[sku]: str(id_) for sku, id_ in named.items() if sku in known}
 
     def _line(
         self,

@@ -26,12 +26,22 @@ from app.store.tables import (
     listings,
     locations,
     metadata,
+    recipes,
+    sku_aliases,
     skus,
     stock_events,
 )
 
 BATCH = 100
-_CONFIGURATION = (channels, locations, channel_locations, skus, listings)
+_CONFIGURATION = (
+    channels,
+    locations,
+    channel_locations,
+    skus,
+    sku_aliases,
+    recipes,
+    listings,
+)
 
 Progress = Callable[[int, int], None]
 """How many events are told, of how many."""

@@ -14,9 +14,9 @@ from app.domain.instants import Instant
 from app.pipeline.house import House, read_house
 from app.pipeline.listings import lanes, publish_listings, save_listing, unpark
 from app.pipeline.ruling import changed, check_own, ruling
-from app.store import policies, publications as store, retries
+from app.store import aliases, policies, publications as store, retries
 from app.store.engine import applying
-from app.store.tables import channels, listings, publications, skus, stock_levels
+from app.store.tables import channels, listings, publications, stock_levels
 
 Told = Mapping[str, Any]
 """A listing as told: `channel`, `sku`, `external_id`; what else is missing stays."""
@@ -29,7 +29,8 @@ def is_mapped(connection: Connection, told: Told) -> bool:
     return (
         known is not None
         and known.gone_at is None
-        and (known.sku, known.external_parent_id) == (told["sku"], parent)
+        and known.sku_id == aliases.sku_id(connection, told["sku"])
+        and known.external_parent_id == parent
     )
 
 
@@ -56,9 +57,8 @@ def relist(
 
 def _known(connection: Connection, told: Told) -> Any:
     return connection.execute(
-        sa.select(listings.c.external_parent_id, listings.c.gone_at, skus.c.sku)
+        sa.select(listings.c.external_parent_id, listings.c.gone_at, listings.c.sku_id)
         .join(channels, channels.c.id == listings.c.channel_id)
-        .join(skus, skus.c.id == listings.c.sku_id)
         .where(
             channels.c.key == told["channel"],
             listings.c.external_id == told["external_id"],

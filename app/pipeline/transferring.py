@@ -11,9 +11,10 @@ from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.pipeline.claims import Lines, claim
-from app.pipeline.facts import Waker, record_in, sku_ids, wake_all
+from app.pipeline.facts import Waker, record_in, wake_all
 from app.pipeline.house import current
 from app.store import cases
+from app.store.aliases import sku_ids
 from app.store.engine import applying
 
 
@@ -126,20 +127,25 @@ class _Way:
 
     def take_in(self, connection: Connection, lines: Lines) -> None:
         """Take lines off; two lines for one SKU count as their sum."""
-        asked: dict[str, int] = defaultdict(int)
+        known = sku_ids(connection, [str(line["sku"]) for line in lines])
+        asked: dict[int, int] = defaultdict(int)
+        names: dict[int, str] = {}
         for line in lines:
-            asked[str(line["sku"])] += int(line["quantity"])
-        known = sku_ids(connection, asked)
+            sku = str(line["sku"])
+            if sku not in known:
+                raise UnknownName(f"there is no SKU {sku!r}", "lines")
+            names.setdefault(known[sku], sku)
+            asked[known[sku]] += int(line["quantity"])
         short = [
             {
-                "sku": sku,
+                "sku": names[sku_id],
                 "requested": units,
-                "available": self.units.get(known.get(sku, 0), 0),
+                "available": self.units.get(sku_id, 0),
             }
-            for sku, units in asked.items()
-            if units > self.units.get(known.get(sku, 0), 0)
+            for sku_id, units in asked.items()
+            if units > self.units.get(sku_id, 0)
         ]
         if short:
             raise ShortOfUnits(short)
-        for sku, units in asked.items():
-            self.units[known[sku]] -= units
+        for sku_id, units in asked.items():
+            self.units[sku_id] -= units

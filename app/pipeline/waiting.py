@@ -15,8 +15,9 @@ from app.domain.events import StockEvent, key_of
 from app.pipeline.hearing import BY_SKU, order_key
 from app.pipeline.house import API
 from app.pipeline.told import POSTED, SUPERSEDED
+from app.store import aliases
 from app.store.cases import Case
-from app.store.tables import skus, stock_events
+from app.store.tables import stock_events
 
 
 def tells_of_order(case: Case) -> bool:
@@ -40,15 +41,15 @@ def only_waits(case: Case) -> bool:
     )
 
 
-def told(connection: Connection, case: Case) -> tuple[str, Sequence[sa.Row[Any]]]:
-    """The SKU of what waits in a case, and the stock events that told of it."""
-    query = sa.select(skus.c.sku).where(skus.c.id == case.sku_id)
-    sku = str(connection.execute(query).scalar_one())
+def told(connection: Connection, case: Case) -> tuple[list[str], Sequence[sa.Row[Any]]]:
+    """What the SKU of what waits in a case is called, and the events that told of it."""
+    words = aliases.words_of(connection, case.sku_id or 0)
     order = case.case_key.split("/", 2)[2]
     facts = {name.split(":", 2)[2].partition(BY_SKU)[0] for name in case.targets}
     events = [
         StockEvent(kinds.RETURNED, 0, 0, 0, sku=sku, order=order, fact=fact)
         for fact in facts
+        for sku in words
     ]
     keys = [f"{API}:{key_of(event)}" for event in events]
     rows = connection.execute(
@@ -56,7 +57,7 @@ def told(connection: Connection, case: Case) -> tuple[str, Sequence[sa.Row[Any]]
         .where(stock_events.c.key.in_(keys), stock_events.c.verdict == POSTED)
         .order_by(stock_events.c.id)
     )
-    return sku, rows.all()
+    return words, rows.all()
 
 
 def found(connection: Connection, row_id: int, channel: str) -> None:

@@ -5,7 +5,7 @@ what had happened by then, `known_at` what had been written down by then.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from app.domain.states import (
     ON_HAND,
     RESERVED,
 )
+from app.store import aliases
 from app.store.tables import hold_lines, holds, ledger, locations, skus, stock_levels
 
 SHOWN = (AVAILABLE, RESERVED, COMMITTED, INSPECTION, DAMAGED, INCOMING)
@@ -47,8 +48,8 @@ class When:
 
 
 def stock_of(connection: Connection, sku: str, when: When) -> dict[str, Any] | None:
-    """One SKU's stock, or None when nobody has told us of it."""
-    found = connection.execute(_skus().where(skus.c.sku == sku)).all()
+    """One SKU's stock, by its code or an alias; None when nobody has told us of it."""
+    found = connection.execute(_skus().where(aliases.names(sku))).all()
     return _balances(connection, found, when)[0] if found else None
 
 
@@ -63,7 +64,7 @@ def page(
     """The stock of up to `limit` SKUs, in the order of their names.
 
     `after` is the last SKU of the page before; `search` is part of a SKU, name or
-    barcode.
+    alias, or a barcode.
     """
     query = _skus().order_by(skus.c.sku).limit(limit)
     if after is not None:
@@ -74,6 +75,7 @@ def page(
                 skus.c.sku.icontains(search, autoescape=True),
                 skus.c.name.icontains(search, autoescape=True),
                 skus.c.barcode == search,
+                skus.c.id.in_(aliases.like(search)),
             )
         )
     return _balances(connection, connection.execute(query).all(), when)
@@ -105,7 +107,7 @@ def in_inspection(
     if after is not None:
         query = query.where(stock_levels.c.id > after)
     if sku is not None:
-        query = query.where(skus.c.sku == sku)
+        query = query.where(aliases.names(sku))
     if location is not None:
         query = query.where(locations.c.code == location)
     return connection.execute(query).mappings().all()
@@ -117,10 +119,20 @@ def _skus() -> sa.Select[Any]:
 
 def spots_of(connection: Connection, sku_id: int, when: When) -> dict[int, Quantities]:
     """One SKU's quantities per location id, the places of unassigned promises too."""
-    ids = [sku_id]
+    return spots_of_all(connection, [sku_id], when).get(sku_id, {})
+
+
+def spots_of_all(
+    connection: Connection, sku_ids: Collection[int], when: When
+) -> dict[int, dict[int, Quantities]]:
+    """The same for several: SKU id → location id → quantities."""
+    ids = list(sku_ids)
     spots = _past(connection, ids, when) if when.is_past else _now(connection, ids)
     _end_holds(connection, spots, ids, when)
-    return {place: _with_on_hand(found) for (_, place), found in spots.items()}
+    found: dict[int, dict[int, Quantities]] = defaultdict(dict)
+    for (sku_id, place), quantities in spots.items():
+        found[sku_id][place] = _with_on_hand(quantities)
+    return found
 
 
 def _balances(
@@ -147,6 +159,7 @@ def _balance(row: sa.Row[Any], spots: list[tuple[Any, Quantities]]) -> dict[str,
     }
     virtual = [held for place, held in spots if place.unassigned_of is not None]
     return {
+        "id": row.id,
         "sku": row.sku,
         "name": row.name,
         "barcode": row.barcode,

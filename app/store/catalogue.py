@@ -5,14 +5,14 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.store.tables import locations, skus
+from app.store.aliases import sku_ids
+from app.store.tables import locations
 
 
 def unknown_skus(connection: Connection, words: Iterable[str]) -> set[str]:
-    """Those of these words that are no SKU here."""
+    """Those of these words that are no SKU here, by code or alias."""
     asked = set(words)
-    found = connection.execute(sa.select(skus.c.sku).where(skus.c.sku.in_(asked)))
-    return asked - set(found.scalars())
+    return asked - sku_ids(connection, asked).keys()
 
 
 def unknown_locations(connection: Connection, words: Iterable[str]) -> set[str]:

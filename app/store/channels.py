@@ -16,7 +16,7 @@ from app.store.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
 
-Mark = tuple[int, int, int]
+Mark = tuple[int, int, int, int]
 
 
 def rows(connection: Connection) -> Sequence[RowMapping]:
@@ -73,9 +73,10 @@ def changed_at(connection: Connection) -> Mark:
     """A mark that differs after any change of configuration."""
     found = connection.exec_driver_sql(
         "SELECT coalesce(max(changed_at), 0), count(*), "
-        "(SELECT count(*) FROM locations) FROM channels"
+        "(SELECT count(*) FROM locations), "
+        "(SELECT coalesce(max(id), 0) FROM recipes) FROM channels"
     ).one()
-    return found[0], found[1], found[2]
+    return found[0], found[1], found[2], found[3]
 
 
 def touch(connection: Connection, now: Instant) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
+from app.store import aliases
 from app.store.marks import is_behind
 from app.store.tables import (
     channel_locations,
@@ -163,7 +164,7 @@ def _filtered(query: sa.Select[Any], wanted: Filter, now: Instant) -> sa.Select[
     if wanted.channel is not None:
         query = query.where(channels.c.key == wanted.channel)
     if wanted.sku is not None:
-        query = query.where(skus.c.sku == wanted.sku)
+        query = query.where(aliases.names(wanted.sku))
     if wanted.ids is not None:
         query = query.where(publications.c.id.in_(wanted.ids))
     return query

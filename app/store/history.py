@@ -23,13 +23,6 @@ class Period:
     known_at: Instant | None = None
 
 
-def sku_id_of(connection: Connection, sku: str) -> int | None:
-    """Our id of a SKU, or None."""
-    return connection.execute(
-        sa.select(skus.c.id).where(skus.c.sku == sku)
-    ).scalar_one_or_none()
-
-
 def page(
     connection: Connection,
     sku_id: int,

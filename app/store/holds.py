@@ -43,6 +43,11 @@ def _lines() -> sa.Select[Any]:
     )
 
 
+def _own_lines() -> sa.Select[Any]:
+    """Lines as they were claimed: a kit is one, whatever it is made of."""
+    return _lines().where(hold_lines.c.part_of.is_(None))
+
+
 def _grouped(rows: Sequence[Any]) -> dict[int, list[Any]]:
     return {key: list(found) for key, found in groupby(rows, key=lambda row: row.id)}
 
@@ -55,7 +60,7 @@ def find(connection: Connection, hold_id: str) -> sa.RowMapping | None:
 
 def lines(connection: Connection, hold: int) -> list[Any]:
     """What a hold holds."""
-    return list(connection.execute(_lines().where(holds.c.id == hold)))
+    return list(connection.execute(_own_lines().where(holds.c.id == hold)))
 
 
 def standing(
@@ -81,7 +86,7 @@ def referring(
     if not references:
         return {}
     rows = connection.execute(
-        _lines().where(
+        _own_lines().where(
             holds.c.reference.in_(list(references)),
             holds.c.line_key.is_(None),
             holds.c.state == ACTIVE,
@@ -102,7 +107,7 @@ def overdue(
         over = over.join(hold_lines, hold_lines.c.hold == holds.c.id).where(
             hold_lines.c.sku_id.in_(list(sku_ids))
         )
-    return _grouped(connection.execute(_lines().where(holds.c.id.in_(over))).all())
+    return _grouped(connection.execute(_own_lines().where(holds.c.id.in_(over))).all())
 
 
 def make(
@@ -127,9 +132,14 @@ def make(
 
 
 def add_line(
-    connection: Connection, hold: int, sku_id: int, location_id: int, quantity: int
+    connection: Connection,
+    hold: int,
+    sku_id: int,
+    location_id: int,
+    quantity: int,
+    part_of: int | None = None,
 ) -> int:
-    """Insert one line; return its id."""
+    """Insert one line, or what a kit's line holds of a component; return its id."""
     return bulk.insert_one(
         connection,
         hold_lines,
@@ -137,6 +147,7 @@ def add_line(
         sku_id=sku_id,
         location_id=location_id,
         quantity=quantity,
+        part_of=part_of,
     )
 
 

@@ -10,12 +10,15 @@ from app.domain.instants import Instant
 from app.domain.states import AVAILABLE
 from app.store.engine import is_sqlite
 from app.store.publications import MARK_SOLD
-from app.store.tables import channels, ledger, publications
+from app.store.tables import channels, kit_parts, ledger, publications
 
+_MOVED = f"""
+SELECT sku_id FROM ledger WHERE id > :after AND id <= :upto
+AND (from_state = '{AVAILABLE}' OR to_state = '{AVAILABLE}')
+"""
 _CHANGED = f"""
 SELECT id FROM publications WHERE channel_id = :channel AND sku_id IN (
-  SELECT sku_id FROM ledger WHERE id > :after AND id <= :upto
-  AND (from_state = '{AVAILABLE}' OR to_state = '{AVAILABLE}'))
+  {_MOVED} UNION SELECT kit_id FROM kit_parts WHERE sku_id IN ({_MOVED}))
 """
 _MARK_THEN = MARK_SOLD.replace("{given}", ":now")
 _MARK_CHANGED = sa.text(_MARK_THEN.replace("{these}", f"id IN ({_CHANGED})"))
@@ -50,17 +53,25 @@ def move_mark(connection: Connection, channel_id: int, after: int, upto: int) ->
 
 
 def is_behind() -> sa.ColumnElement[bool]:
-    """Whether an entry changed this row's SKU that its channel has not marked yet.
+    """Whether an entry changed this row's SKU, or a component of it, that its channel
+    has not marked yet.
 
     The few entries since are read once, not for every row.
     """
     behind = channels.alias("behind")
-    changed = (
+    moved = (
         sa.select(behind.c.id, ledger.c.sku_id)
         .join(ledger, ledger.c.id > behind.c.marked_to)
         .where(
             behind.c.publish.is_not(None),
             sa.or_(ledger.c.from_state == AVAILABLE, ledger.c.to_state == AVAILABLE),
         )
+        .cte()
+    )
+    changed = sa.union(
+        sa.select(moved.c.id, moved.c.sku_id),
+        sa.select(moved.c.id, kit_parts.c.kit_id).join(
+            kit_parts, kit_parts.c.sku_id == moved.c.sku_id
+        ),
     )
     return sa.tuple_(publications.c.channel_id, publications.c.sku_id).in_(changed)

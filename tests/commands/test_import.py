@@ -239,3 +239,56 @@ def test_a_long_file_is_loaded_in_pieces(counted, shop, ask) -> None:
     assert "line 252: there is no SKU 'NOPE'" in answer.output
     assert "250 counts loaded." in answer.output
     assert ask("SELECT sum(available) FROM stock_levels") == [(250,)]
+
+
+def test_recipes_come_in_by_kit_whatever_the_order_of_lines(
+    onecount, write, ask, shop
+) -> None:
+    shop.sku("A", "B")
+    text = "kit,component,quantity\nGIFT,SIX,2\nSIX,A,6\nGIFT,B,1\n"
+
+    answer = onecount("import", "recipes", write("kits.csv", text))
+    again = onecount("import", "recipes", write("kits.csv", text))
+
+    assert (answer.exit_code, again.exit_code) == (0, 0), answer.output
+    assert "2 kits loaded." in answer.output
+    assert "2 kits loaded (2 known already)." in again.output
+    assert ask(
+        "SELECT k.sku, c.sku, p.quantity FROM kit_parts p JOIN skus k ON k.id = p.kit_id "
+        "JOIN skus c ON c.id = p.sku_id ORDER BY k.sku, c.sku"
+    ) == [("GIFT", "A", 12), ("GIFT", "B", 1), ("SIX", "A", 6)]
+
+
+def test_a_bad_line_of_a_recipe_spoils_its_kit_and_no_other(
+    onecount, write, ask, shop
+) -> None:
+    shop.sku("A", "B")
+    lines = ["GOOD,A,1", "BAD,A,1", "BAD,B,1.5", "LOST,NO-SUCH,1", "SELF,SELF,1"]
+    text = "\n".join(["kit,component,quantity", *lines, "TWICE,A,1", "TWICE,A,2"])
+
+    answer = onecount("import", "recipes", write("kits.csv", text))
+
+    assert answer.exit_code == 1
+    assert "1 kits loaded." in answer.output
+    for words in (
+        "line 3: its kit is left out for another bad line",
+        "line 4: quantity '1.5' is not a whole number, 1 or more",
+        "line 5: there is no SKU 'NO-SUCH'",
+        "line 6: there is no SKU 'SELF'",
+        "line 8: A is named twice for TWICE",
+    ):
+        assert words in answer.output
+    assert ask("SELECT count(*) FROM recipes") == [(1,)]
+
+
+def test_counts_of_kits_are_refused_by_line(onecount, counted, write, shop) -> None:
+    shop.sku("A")
+    onecount(
+        "import", "recipes", write("kits.csv", "kit,component,quantity\nSIX,A,6\n")
+    )
+
+    answer = counted("SIX,depot,3,", "A,depot,7,")
+
+    assert answer.exit_code == 1
+    assert "line 2: SIX is a kit: count its components" in answer.output
+    assert shop.level("A") == {"available": 7}

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from app.domain.instants import HOUR, MINUTE, now
 from app.domain.states import ON_HAND, STATES
-from app.store import balances, deliveries, history
+from app.store import aliases, balances, deliveries, history
 from app.store.balances import When
 from app.store.engine import writing
 from app.store.tables import (
@@ -96,7 +96,7 @@ def test_entries_of_one_instant_are_paged_without_loss(shop, engine):
     shop.locations("downtown")
     shop.sku(JACKET)
     with writing(engine) as connection:
-        sku_id = history.sku_id_of(connection, JACKET)
+        sku_id = aliases.sku_id(connection, JACKET)
         place = connection.execute(sa.select(locations.c.id)).scalar_one()
         for number in range(5):
             connection.execute(

@@ -25,6 +25,8 @@ WRITES = {
     "/inspections": "operator",
     "/incidents/x/resolve": "operator",
     "/ledger/x/reverse": "operator",
+    "/skus/X/aliases": "admin",
+    "/skus/X/rename": "admin",
 }
 READS = (
     "/stock",
@@ -37,11 +39,13 @@ READS = (
     "/incidents",
     "/inspections",
     "/channels",
+    "/skus/X",
 )
 MATRIX = [
     *(("GET", path, "viewer") for path in READS),
     *(("POST", path, role) for path, role in WRITES.items()),
     ("DELETE", "/holds/x", "operator"),
+    ("PUT", "/skus/X/recipe", "admin"),
 ]
 IDS = {
     "holds": "hold_id",
@@ -60,7 +64,7 @@ pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_each_role_may_do_exactly_what_it_should(client, token, method, path, needed):
     for role in ROLES:
         headers = {"Authorization": f"Bearer {token(role)}"} if role else {}
-        body = {} if method == "POST" else None
+        body = {} if method in ("POST", "PUT") else None
 
         response = client.open(
             f"/api/v1{path}", method=method, json=body, headers=headers

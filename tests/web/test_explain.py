@@ -46,7 +46,7 @@ def test_every_part_of_a_number_is_told(api, shop):
     [downtown] = told["locations"]
     assert (downtown["on_hand"], downtown["reserved"]) == (10, 1)
     assert told["promises"] == [
-        {"channel": "web", "units": 2, "from": ["downtown", "harbour"]}
+        {"sku": JACKET, "channel": "web", "units": 2, "from": ["downtown", "harbour"]}
     ]
     [hold] = told["holds"]
     assert (hold["reference"], hold["quantity"], hold["is_counted"]) == ("Q-7", 1, True)

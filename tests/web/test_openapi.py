@@ -47,7 +47,7 @@ def test_every_operation_says_which_role_it_needs(client):
     document = client.get("/api/v1/openapi.json").json
 
     for path, item in document["paths"].items():
-        for method in {"get", "post", "delete"} & item.keys():
+        for method in {"get", "post", "put", "delete"} & item.keys():
             operation = item[method]
             assert operation["security"] == [{"token": []}], path
             assert operation["x-role"] in ("viewer", "operator", "admin")

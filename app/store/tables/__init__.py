@@ -9,9 +9,12 @@ from app.store.tables.columns import metadata
 from app.store.tables.configuration import (
     channel_locations,
     channels,
+    kit_parts,
     listings,
     locations,
     policies,
+    recipes,
+    sku_aliases,
     skus,
 )
 from app.store.tables.people import api_tokens, audit_log, idempotency_keys, users
@@ -51,6 +54,7 @@ __all__ = [
     "idempotency_keys",
     "inbox",
     "incidents",
+    "kit_parts",
     "leases",
     "ledger",
     "ledger_readers",
@@ -64,8 +68,10 @@ __all__ = [
     "push_attempt_items",
     "push_attempts",
     "push_tallies",
+    "recipes",
     "refused",
     "refused_samples",
+    "sku_aliases",
     "skus",
     "stock_events",
     "stock_levels",

@@ -74,6 +74,49 @@ skus = sa.Table(
     Column("barcode", Text),
 )
 
+sku_aliases = sa.Table(  # other texts for a SKU; an ended one is kept as history
+    "sku_aliases",
+    metadata,
+    id_(),
+    Column("alias", Text, nullable=False),
+    ref("sku_id", "skus"),
+    Column("kind", Text, nullable=False),  # alias · renamed (it was the SKU's code)
+    Column("made_at", Big, nullable=False),
+    Column("ended_at", Big),  # it is the SKU's code again
+    Column("actor", Text),
+    Index(
+        None,
+        "alias",
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+    Index(None, "sku_id"),
+)
+
+recipes = sa.Table(  # every recipe there ever was; rows are only added
+    "recipes",
+    metadata,
+    id_(),
+    ref("sku_id", "skus"),
+    Column("valid_from", Big, nullable=False),
+    text("components", "{}"),  # JSON: SKU id → quantity; {}: no kit from then on
+    Column("recorded_at", Big, nullable=False),
+    Column("actor", Text),
+    Index(None, "sku_id"),
+)
+
+kit_parts = sa.Table(  # what kits are made of now, nested ones taken apart
+    "kit_parts",
+    metadata,
+    id_(),
+    ref("kit_id", "skus"),
+    ref("sku_id", "skus"),
+    Column("quantity", Big, nullable=False),
+    UniqueConstraint("kit_id", "sku_id"),
+    Index(None, "sku_id"),
+)
+
 listings = sa.Table(
     "listings",
     metadata,

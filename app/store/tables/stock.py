@@ -161,6 +161,7 @@ hold_lines = sa.Table(
     ref("sku_id", "skus"),
     ref("location_id", "locations"),
     Column("quantity", Big, nullable=False),
+    link("part_of", nullable=True),  # a component's: the line of the kit that is held
     Index(None, "hold"),
     Index(None, "sku_id"),
 )

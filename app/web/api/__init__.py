@@ -14,6 +14,7 @@ from app.web.api import (
     listings,
     publications,
     reversals,
+    skus,
     stock,
 )
 from app.web.api.spec import make_api
@@ -33,6 +34,7 @@ RESOURCES = (
     incidents,
     channels,
     listings,
+    skus,
 )
 
 

@@ -9,7 +9,15 @@ from app.domain import instants
 from app.pipeline import explaining
 from app.web.api.fields import Moment, Word, number, storable
 from app.web.api.resource import Resource
-from app.web.api.stock import AtLocation, Balance, Entry, balance_of, entry, no_sku
+from app.web.api.stock import (
+    AtLocation,
+    Balance,
+    Component,
+    Entry,
+    balance_of,
+    entry,
+    no_sku,
+)
 from app.web.auth import VIEWER, needs
 from app.web.hub import hub
 from app.web.problems import Problem, refused_field
@@ -90,6 +98,7 @@ class ShownNumber(Schema):
 class Promised(Schema):
     """Units promised by a channel without naming a location: served first."""
 
+    sku = fields.String()
     channel = fields.String()
     units = number()
     from_ = fields.List(fields.String(), data_key="from", attribute="from")
@@ -99,6 +108,7 @@ class StandingHold(Schema):
     """A line of a hold that nothing has ended."""
 
     id = fields.String()
+    sku = fields.String()
     reference = fields.String(allow_none=True)
     location = fields.String()
     quantity = number()
@@ -117,6 +127,13 @@ class Explanation(Schema):
     numbers = fields.List(fields.Nested(ShownNumber))
     locations = fields.List(fields.Nested(AtLocation))
     promises = fields.List(fields.Nested(Promised))
+    components = fields.List(
+        fields.Nested(Component),
+        metadata={
+            "description": "Of a kit: what one is made of, nested kits taken apart. "
+            "Promises, holds and the ledger are those of its components."
+        },
+    )
     holds = fields.List(fields.Nested(StandingHold))
     ledger = fields.List(
         fields.Nested(Entry), metadata={"description": "The last entries by then."}

@@ -56,6 +56,11 @@ class Resource(Blueprint):  # type: ignore[misc]
         wrap: Wrap = self.route(rule, methods=["POST"])
         return wrap
 
+    def put(self, rule: str) -> Wrap:
+        """Answer PUT."""
+        wrap: Wrap = self.route(rule, methods=["PUT"])
+        return wrap
+
     def delete(self, rule: str) -> Wrap:
         """Answer DELETE."""
         wrap: Wrap = self.route(rule, methods=["DELETE"])

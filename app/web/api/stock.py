@@ -6,7 +6,8 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from app.domain import instants
-from app.store import balances, history
+from app.pipeline import assembling
+from app.store import aliases, balances, history
 from app.store.balances import When
 from app.store.history import Period
 from app.web.api.fields import Moment, number, storable
@@ -44,8 +45,20 @@ class AtLocation(Quantities):
     location = fields.String()
 
 
+class Component(Schema):
+    """What a kit is made of."""
+
+    sku = fields.String()
+    quantity = number(metadata={"description": "How many of it one kit takes."})
+
+
 class Balance(Quantities):
-    """One SKU: totals are the locations together with what is unassigned."""
+    """One SKU: totals are the locations together with what is unassigned.
+
+    A kit has no stock of its own: `available` is how many can be put together at each
+    location of the components that are available there, and the other states are 0. In
+    total it is as many as all promises leave, those too that name no location yet.
+    """
 
     sku = fields.String()
     name = fields.String()
@@ -53,6 +66,10 @@ class Balance(Quantities):
         metadata={"description": "Promised to orders that name no location yet."}
     )
     locations = fields.List(fields.Nested(AtLocation))
+    components = fields.List(
+        fields.Nested(Component),
+        metadata={"description": "Of a kit only, nested kits taken apart."},
+    )
 
 
 class Side(Schema):
@@ -136,6 +153,7 @@ def list_stock(query: dict[str, Any]) -> dict[str, Any]:
             after=word_cursor(query),
             search=search,
         )
+        rows = assembling.with_kits(connection, rows, _when(query))
     return page_of(rows, query["limit"], lambda row: row["sku"])
 
 
@@ -158,7 +176,7 @@ def show_stock(query: dict[str, Any], sku: str) -> dict[str, Any]:
 def list_ledger(query: dict[str, Any], sku: str) -> Any:
     """List what happened to a SKU, newest first."""
     with hub().engine.connect() as connection:
-        sku_id = history.sku_id_of(connection, sku) if storable(sku) else None
+        sku_id = aliases.sku_id(connection, sku) if storable(sku) else None
         if sku_id is None:
             return _named_ledger(sku, query)
         rows = history.page(
@@ -185,7 +203,7 @@ def balance_of(sku: str, query: dict[str, Any]) -> dict[str, Any] | None:
     if not storable(sku):
         return None
     with hub().engine.connect() as connection:
-        return balances.stock_of(connection, sku, _when(query))
+        return assembling.stock_of(connection, sku, _when(query))
 
 
 def _when(query: dict[str, Any]) -> When:

@@ -263,6 +263,7 @@ INCIDENTS: Final[Mapping[str, str]] = {
     "contradiction": "Two reports contradict each other",
     "drift": "A channel shows another number than ours",
     "oversell": "More was sold than there was",
+    "counted_kit": "A kit was counted",
     "surplus_return": "More came back than was shipped",
     "unlinked_return": "Units came back without an order",
     "twin": "The same sale was told by two channels",

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.instants import Instant
-from app.store import balances, history, overview as store
+from app.pipeline import assembling
+from app.store import aliases, balances, history, overview as store
 from app.store.balances import When
 from app.store.history import Position
 from app.web.hub import hub
@@ -30,6 +31,7 @@ def search() -> ResponseReturnValue:
         found = balances.page(
             connection, when, limit=PAGE + 1, after=after, search=text or None
         )
+        found = assembling.with_kits(connection, found, when)
     more = found[PAGE - 1]["sku"] if len(found) > PAGE else None
     return render_template(
         "stock_search.html", found=found[:PAGE], q=text, after=after, more=more
@@ -42,11 +44,13 @@ def stock(sku: str) -> ResponseReturnValue:
     now = instants.now()
     before = _position(request.args.get("before"))
     with hub().engine.connect() as connection:
-        balance = balances.stock_of(connection, sku, When(now))
-        sku_id = history.sku_id_of(connection, sku)
+        balance = assembling.stock_of(connection, sku, When(now))
+        sku_id = aliases.sku_id(connection, sku)
         if balance is None or sku_id is None:
             abort(404)
-        shown = rows.read(connection, store.of_sku(connection, sku, now), now)
+        shown = rows.read(
+            connection, store.of_sku(connection, balance["sku"], now), now
+        )
         found = history.page(connection, sku_id, limit=PAGE + 1, before=before)
         entries = _entries(connection, found[:PAGE])
     last = found[PAGE - 1] if len(found) > PAGE else None

@@ -1,0 +1,110 @@
+"""Kits: SKUs that are made of others, by a recipe, and have no stock of their own.
+
+A pack of six is a kit of one component, six times. What moves a kit moves its
+components. Recipes have a history: a line keeps the recipe in force when it was ordered.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from app.domain import events
+from app.domain.instants import Instant
+from app.domain.targets import Movements, Targets
+
+Parts: TypeAlias = Mapping[int, int]
+"""SKU id → how many of it one kit takes; every SKU in it is one with stock."""
+
+NO_PARTS: Final[Parts] = {}
+
+
+class Recipe(NamedTuple):
+    """What a SKU is made of from a time on; no components: it is no kit any more."""
+
+    valid_from: Instant
+    components: Mapping[int, int]
+    """Component → quantity; a component may be a kit itself."""
+
+
+class Recipes:
+    """Every recipe there ever was. A SKU is `in` it when it ever was a kit."""
+
+    def __init__(self, versions: Mapping[int, Sequence[Recipe]] | None = None) -> None:
+        self.versions = {
+            sku: sorted(told, key=lambda one: one.valid_from)
+            for sku, told in (versions or {}).items()
+        }
+
+    def __contains__(self, sku_id: object) -> bool:
+        return sku_id in self.versions
+
+    def components(self, sku_id: int, at: Instant) -> Mapping[int, int]:
+        """What the recipe in force at a time names; empty when it was no kit then."""
+        found: Mapping[int, int] = NO_PARTS
+        for recipe in self.versions.get(sku_id, ()):
+            if recipe.valid_from > at:
+                break
+            found = recipe.components
+        return found
+
+    def parts(self, sku_id: int, at: Instant) -> Parts:
+        """The same down to the SKUs that have stock."""
+        found: dict[int, int] = {}
+        for sku, quantity in self.components(sku_id, at).items():
+            inner = self.parts(sku, at) or {sku: 1}
+            for part, units in inner.items():
+                found[part] = found.get(part, 0) + units * quantity
+        return found
+
+    def holding(self, sku_id: int) -> set[int]:
+        """Every kit that has, or ever had, a SKU in it, however deep."""
+        found: set[int] = set()
+        waiting = [sku_id]
+        while waiting:
+            one = waiting.pop()
+            for kit, told in self.versions.items():
+                if kit not in found and any(one in each.components for each in told):
+                    found.add(kit)
+                    waiting.append(kit)
+        return found
+
+    def adding(self, sku_id: int, recipe: Recipe) -> "Recipes":
+        """These recipes and one more."""
+        told = [*self.versions.get(sku_id, ()), recipe]
+        return Recipes({**self.versions, sku_id: told})
+
+    def cycle(self, sku_id: int, since: Instant) -> list[int] | None:
+        """A kit that would hold itself at some time from `since` on: from it to it."""
+        times = {since} | {
+            recipe.valid_from
+            for told in self.versions.values()
+            for recipe in told
+            if recipe.valid_from > since
+        }
+        for at in sorted(times):
+            for found in self._ways(sku_id, at, [sku_id]):
+                return found
+        return None
+
+    def _ways(self, sku_id: int, at: Instant, way: list[int]) -> Iterator[list[int]]:
+        for sku in sorted(self.components(sku_id, at)):
+            if sku == way[0]:
+                yield [*way, sku]
+            elif sku not in way:
+                yield from self._ways(sku, at, [*way, sku])
+
+
+def ordered_at(targets: Targets) -> Instant:
+    """The time whose recipe a case keeps: when it was ordered, else its oldest word."""
+    placed = targets.get(events.PLACED)
+    if placed is not None:
+        return placed.occurred_at
+    return min((target.occurred_at for target in targets.values()), default=0)
+
+
+def of_parts(wanted: Movements, parts: Parts) -> Movements:
+    """What movements of a kit are: each of them by every component of it."""
+    return {
+        movement._replace(sku_id=sku): quantity * units
+        for movement, quantity in wanted.items()
+        for sku, units in parts.items()
+    }

@@ -1,0 +1,157 @@
+"""Recipes: nested, with a history, never in a circle; kits conserve units."""
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, strategies as st
+
+from app.domain import events as kinds
+from app.domain.case import difference, movements
+from app.domain.kits import Recipe, Recipes, ordered_at
+from app.domain.targets import Rules, Target
+
+JACKET, SCARF, BOX, GIFT, PALLET = range(1, 6)
+RULES = Rules(unassigned=99, ships_from=11)
+
+
+def recipes(**told):
+    named = {"box": BOX, "gift": GIFT, "pallet": PALLET}
+    return Recipes({named[kit]: [Recipe(0, parts)] for kit, parts in told.items()})
+
+
+def target(quantity, at=10, place=11, version=1, extra=None):
+    return Target(quantity, version, place, at, extra)
+
+
+def test_nested_kits_are_taken_apart_down_to_what_has_stock():
+    found = recipes(
+        box={JACKET: 6}, gift={BOX: 1, SCARF: 2, JACKET: 1}, pallet={GIFT: 10}
+    )
+
+    assert found.parts(GIFT, 5) == {JACKET: 7, SCARF: 2}
+    assert found.parts(PALLET, 5) == {JACKET: 70, SCARF: 20}
+    assert found.parts(JACKET, 5) == {}
+    assert found.holding(JACKET) == {BOX, GIFT, PALLET}
+    assert found.holding(SCARF) == {GIFT, PALLET}
+
+
+def test_every_time_has_its_own_recipe_also_of_what_is_nested():
+    found = Recipes(
+        {
+            BOX: [Recipe(20, {JACKET: 4}), Recipe(0, {JACKET: 6}), Recipe(40, {})],
+            GIFT: [Recipe(10, {BOX: 1})],
+        }
+    )
+
+    assert [found.parts(GIFT, at) for at in (9, 10, 19, 20, 39)] == [
+        {},
+        {JACKET: 6},
+        {JACKET: 6},
+        {JACKET: 4},
+        {JACKET: 4},
+    ]
+    assert found.parts(GIFT, 40) == {BOX: 1}, "a box is then an item like any other"
+
+
+@pytest.mark.parametrize(
+    ("told", "since", "cycle"),
+    [
+        ({BOX: [Recipe(0, {BOX: 1})]}, 0, [BOX, BOX]),
+        (
+            {
+                BOX: [Recipe(0, {GIFT: 1})],
+                GIFT: [Recipe(0, {PALLET: 1})],
+                PALLET: [Recipe(0, {JACKET: 1, BOX: 1})],
+            },
+            0,
+            [BOX, GIFT, PALLET, BOX],
+        ),
+        ({BOX: [Recipe(0, {GIFT: 1})], GIFT: [Recipe(0, {JACKET: 1})]}, 0, None),
+        # Only later would they hold each other.
+        (
+            {BOX: [Recipe(0, {GIFT: 1})], GIFT: [Recipe(0, {}), Recipe(9, {BOX: 1})]},
+            0,
+            [BOX, GIFT, BOX],
+        ),
+        # They once did, before the new recipe begins.
+        (
+            {BOX: [Recipe(5, {GIFT: 1})], GIFT: [Recipe(0, {BOX: 1}), Recipe(5, {})]},
+            5,
+            None,
+        ),
+    ],
+)
+def test_a_kit_that_would_hold_itself_is_found(told, since, cycle):
+    assert Recipes(told).cycle(BOX, since) == cycle
+
+
+def test_a_line_has_the_recipe_of_when_it_was_ordered():
+    shipped = {"shipped:1:s": target(1, at=30)}
+
+    assert ordered_at({kinds.PLACED: target(1, at=20)} | shipped) == 20
+    assert ordered_at(shipped | {"returned:1:r": target(1, at=40)}) == 30
+
+
+# -- laws ------------------------------------------------------------------------
+
+quantities = st.integers(0, 5)
+times = st.integers(1, 9)
+places = st.sampled_from([11, 12])
+told = st.builds(target, quantities, times, places)
+targets = st.fixed_dictionaries(
+    {},
+    optional={
+        kinds.PLACED: told,
+        kinds.RELEASED: told,
+        "routed:f": told,
+        "shipped:1:a": told,
+        "shipped:2:b": told,
+        "returned:1:c": told,
+        kinds.RECEIVED: told,
+        kinds.ADJUSTED: st.builds(target, st.integers(-5, 5), times, places),
+    },
+)
+made_of = st.dictionaries(
+    st.sampled_from([JACKET, SCARF]), st.integers(1, 6), min_size=1
+)
+
+
+def levels(moves):
+    found = defaultdict(int)
+    for move, quantity in moves.items():
+        found[move.sku_id, move.from_state, move.from_location] -= quantity
+        found[move.sku_id, move.to_state, move.to_location] += quantity
+    return {spot: units for spot, units in found.items() if units}
+
+
+@given(targets, made_of)
+def test_kits_conserve_the_units_of_every_component(line, parts):
+    sums = defaultdict(int)
+    for (sku, _, _), units in levels(movements(BOX, line, RULES, parts)).items():
+        sums[sku] += units
+
+    assert set(sums) <= set(parts)
+    assert not any(sums.values())
+
+
+@given(targets, made_of)
+def test_a_kit_moves_so_many_of_each_component_as_it_takes(line, parts):
+    whole = levels(movements(BOX, line, RULES))
+
+    assert levels(movements(BOX, line, RULES, parts)) == {
+        (sku, state, place): units * each
+        for (_, state, place), units in whole.items()
+        for sku, each in parts.items()
+    }
+
+
+@given(st.lists(st.tuples(targets, made_of), min_size=1, max_size=4))
+def test_what_is_posted_step_by_step_is_what_is_called_for_in_the_end(steps):
+    posted, total = {}, defaultdict(int)
+    for line, parts in steps:
+        wanted = movements(BOX, line, RULES, parts)
+        for spot, units in levels(difference(wanted, posted)).items():
+            total[spot] += units
+        posted = wanted
+
+    assert {spot: units for spot, units in total.items() if units} == levels(posted)
