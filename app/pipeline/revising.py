@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from app.domain.errors import UnknownName
 from app.domain.instants import Instant
 from app.pipeline.house import House, read_house
 from app.pipeline.listings import lanes, publish_listings, save_listing, unpark
@@ -52,6 +53,39 @@ def relist(
         woken |= wish_again(connection, revised, now)
         woken |= unpark(connection, house, now)
     return listing, lanes(house, woken)
+
+
+def keep_at_most(
+    engine: Engine,
+    listing_id: int,
+    cap: int | None,
+    *,
+    now: Instant,
+    actor: str | None = None,
+) -> tuple[dict[str, Any], set[str]]:
+    """Never show more than `cap` of one listing; None: as its channel again.
+
+    The rest of its policy stays. Raises UnknownName when there is no such listing.
+    """
+    with engine.connect() as connection:
+        row = connection.execute(
+            sa.select(
+                channels.c.key, skus.c.sku, listings.c.external_id, listings.c.policy
+            )
+            .join(channels, channels.c.id == listings.c.channel_id)
+            .join(skus, skus.c.id == listings.c.sku_id)
+            .where(listings.c.id == listing_id)
+        ).first()
+    if row is None:
+        raise UnknownName(f"there is no listing {listing_id}", "id")
+    own = {k: v for k, v in json.loads(row.policy or "{}").items() if k != "cap"}
+    told = {
+        "channel": row.key,
+        "sku": row.sku,
+        "external_id": row.external_id,
+        "policy": own if cap is None else {**own, "cap": cap},
+    }
+    return relist(engine, told, now=now, actor=actor)
 
 
 def _known(connection: Connection, told: Told) -> Any:

@@ -61,7 +61,7 @@ def prepare(app: Flask) -> None:
     manager = LoginManager()
     manager.user_loader(_load)
     manager.init_app(app)
-    app.jinja_env.globals["OPERATOR"] = people.OPERATOR
+    app.jinja_env.globals.update(OPERATOR=people.OPERATOR, ADMIN=people.ADMIN)
 
 
 def _load(written: str) -> Person | None:

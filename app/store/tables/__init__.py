@@ -14,7 +14,13 @@ from app.store.tables.configuration import (
     policies,
     skus,
 )
-from app.store.tables.people import api_tokens, audit_log, idempotency_keys, users
+from app.store.tables.people import (
+    api_tokens,
+    audit_log,
+    idempotency_keys,
+    sessions,
+    users,
+)
 from app.store.tables.publishing import (
     incidents,
     leases,
@@ -64,6 +70,7 @@ __all__ = [
     "push_tallies",
     "refused",
     "refused_samples",
+    "sessions",
     "skus",
     "stock_events",
     "stock_levels",

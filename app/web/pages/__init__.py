@@ -12,6 +12,7 @@ from app.web.pages import (
     deliveries,
     frame,
     inbox,
+    incidents,
     overview,
     session,
     stock,
@@ -19,7 +20,7 @@ from app.web.pages import (
 
 __all__ = ["register"]
 
-PAGES = (session, overview, deliveries, channels, stock, inbox)
+PAGES = (session, overview, incidents, deliveries, channels, stock, inbox)
 """Each of them adds its addresses to `frame.pages` when it is imported."""
 
 
