@@ -42,16 +42,23 @@ def relist(
     Raises UnknownName and BadConfiguration, naming the field.
     """
     with applying(engine) as connection:
-        known = _known(connection, told)
-        parent = told.get("external_parent_id", known and known.external_parent_id)
-        listing = save_listing(
-            connection, told["channel"], told["sku"], told["external_id"], parent
-        )
-        house = read_house(connection)
-        revised = _revise(connection, house, listing, told, now, actor)
-        woken = publish_listings(connection, house, now, [listing["id"]])
-        woken |= wish_again(connection, revised, now)
-        woken |= unpark(connection, house, now)
+        return relist_in(connection, told, now=now, actor=actor)
+
+
+def relist_in(
+    connection: Connection, told: Told, *, now: Instant, actor: str | None = None
+) -> tuple[dict[str, Any], set[str]]:
+    """The same inside a caller's `applying` transaction."""
+    known = _known(connection, told)
+    parent = told.get("external_parent_id", known and known.external_parent_id)
+    listing = save_listing(
+        connection, told["channel"], told["sku"], told["external_id"], parent
+    )
+    house = read_house(connection)
+    revised = _revise(connection, house, listing, told, now, actor)
+    woken = publish_listings(connection, house, now, [listing["id"]])
+    woken |= wish_again(connection, revised, now)
+    woken |= unpark(connection, house, now)
     return listing, lanes(house, woken)
 
 

@@ -8,11 +8,14 @@ from flask import Flask
 
 from app.web import login
 from app.web.pages import (
+    changing,
     channels,
+    counting,
     deliveries,
     frame,
     inbox,
     incidents,
+    inspections,
     overview,
     session,
     stock,
@@ -20,7 +23,18 @@ from app.web.pages import (
 
 __all__ = ["register"]
 
-PAGES = (session, overview, incidents, deliveries, channels, stock, inbox)
+PAGES = (
+    session,
+    overview,
+    incidents,
+    deliveries,
+    stock,
+    changing,
+    inspections,
+    counting,
+    channels,
+    inbox,
+)
 """Each of them adds its addresses to `frame.pages` when it is imported."""
 
 
