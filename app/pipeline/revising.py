@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.domain.errors import UnknownName
+from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
 from app.pipeline.house import House, read_house
 from app.pipeline.listings import lanes, publish_listings, save_listing, unpark
 from app.pipeline.ruling import changed, check_own, ruling
-from app.store import policies, publications as store, retries
+from app.store import channels as channel_store, policies, publications as store, retries
 from app.store.engine import applying
 from app.store.tables import channels, listings, publications, skus, stock_levels
 
@@ -60,6 +60,35 @@ def relist_in(
     woken |= wish_again(connection, revised, now)
     woken |= unpark(connection, house, now)
     return listing, lanes(house, woken)
+
+
+def republish_in(
+    connection: Connection,
+    key: str,
+    publish: Mapping[str, Any],
+    *,
+    now: Instant,
+    actor: str | None = None,
+) -> set[str]:
+    """Give a channel another policy inside a caller's `applying` transaction.
+
+    Returns the lanes to wake. Raises UnknownName, and BadConfiguration for a channel
+    that only listens or a `from` that it does not map.
+    """
+    before = read_house(connection)
+    channel = before.named(key)
+    if channel is None:
+        raise UnknownName(f"there is no channel {key!r}", "channel")
+    if channel.publish is None:
+        raise BadConfiguration(f"{key} only listens; load a file to publish to it")
+    check_own(before, channel, publish)
+    mapped = {before.names[ours]: external for ours, external in channel.links}
+    channel_store.republish(connection, channel.id, publish, mapped, now, actor)
+    after = read_house(connection)
+    again = ruled_anew(connection, before, after)
+    woken = publish_listings(connection, after, now)
+    woken |= wish_again(connection, again, now)
+    return lanes(after, woken)
 
 
 def keep_at_most(

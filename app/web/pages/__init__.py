@@ -8,6 +8,8 @@ from flask import Flask
 
 from app.web import login
 from app.web.pages import (
+    account,
+    audit,
     changing,
     channels,
     counting,
@@ -17,6 +19,8 @@ from app.web.pages import (
     incidents,
     inspections,
     overview,
+    people,
+    policies,
     session,
     stock,
 )
@@ -33,7 +37,11 @@ PAGES = (
     inspections,
     counting,
     channels,
+    policies,
     inbox,
+    people,
+    account,
+    audit,
 )
 """Each of them adds its addresses to `frame.pages` when it is imported."""
 

@@ -48,8 +48,13 @@ def check(deed: Deed, form: Form) -> tuple[dict[str, Any], list[str]]:
     try:
         loaded: dict[str, Any] = deed.body().load(deed.read(form))
     except ValidationError as error:
-        return {}, sorted(set(_sentences(error.messages)))
+        return {}, sentences(error.messages)
     return loaded, []
+
+
+def sentences(told: Any) -> list[str]:
+    """A schema's complaints, one sentence each."""
+    return sorted(set(_sentences(told)))
 
 
 def _sentences(told: Any, name: str = "") -> list[str]:

@@ -48,7 +48,8 @@ def test_resolving_keeps_the_note_with_the_name(anna, shop):
     told = anna.words(f"/incidents/{number}")
     assert "Dealt with by operator@blue-jacket.example" in told
     with shop.engine.connect() as connection:
-        deed = connection.execute(sa.select(audit_log)).one()
+        pressed = sa.select(audit_log).where(audit_log.c.action != "log in")
+        deed = connection.execute(pressed).one()
     assert (deed.actor, deed.action) == (anna.email, "resolve")
 
 

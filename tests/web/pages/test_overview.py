@@ -82,7 +82,8 @@ def test_every_press_is_written_down_with_the_name(anna, engine, deliveries):
     anna.press("/deliveries/retry", {"one": row_id})
 
     with engine.connect() as connection:
-        deed = connection.execute(sa.select(audit_log)).one()
+        pressed = sa.select(audit_log).where(audit_log.c.action != "log in")
+        deed = connection.execute(pressed).one()
     assert (deed.actor, deed.action) == (anna.email, "retry")
     assert str(row_id) in deed.details
 
