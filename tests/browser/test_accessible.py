@@ -5,9 +5,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import now
-from app.store import publications
+from app.store import people, publications
 from app.store.engine import writing
-from app.store.tables import publications as table
+from app.store.tables import publications as table, users
 from tests.browser.axe import violations
 from tests.builders import JACKET, order, returned
 
@@ -35,6 +35,11 @@ PATHS = (
     "/counting",
     "/counting?location=downtown",
     "/channels",
+    "/channels/market/policy",
+    "/listings/1/policy",
+    "/people",
+    "/account",
+    "/audit",
     "/inbox?state=parked",
     "/inbox?state=buried",
     "/nowhere",
@@ -60,6 +65,8 @@ def troubled(shop, endpoint):
     shop.tell("till", returned("9", JACKET, 1, at=at, location="1", to="inspect"))
     shop.tell("market", b"{nonsense")
     with writing(shop.engine) as connection:
+        connection.execute(users.update().values(role="admin"))
+        people.create_token(connection, "till", "viewer")
         connection.execute(table.update().values(accepted=9, accepted_at=at))
         [row_id] = connection.execute(sa.select(table.c.id)).scalars()
         publications.fail(connection, row_id, "GiveUp", "no such item", at)

@@ -117,7 +117,7 @@ def _strip(
     }
     twice = sum(int(row["units"]) for row in seen.oversold)
     return Strip(
-        at_risk=rows.excess(seen.urgent) + twice,
+        at_risk=rows.excess(risks.exposed(seen.urgent, seen.now)) + twice,
         is_at_least=len(seen.urgent) == LOOKED_AT or len(seen.oversold) == WORST,
         incidents=incidents.count_awake(connection, seen.now),
         failed=by_state[deliveries.FAILED],

@@ -8,6 +8,8 @@ from sqlalchemy.engine import Connection
 from app.domain import pace
 from app.domain.instants import Instant
 from app.store import sales
+from app.store.deliveries import WAITING
+from app.web.pages.issues import FRESH
 from app.web.pages.rows import Delivery
 
 
@@ -31,11 +33,20 @@ class Risk:
         return f"{self.per_day:,.0f}" if self.per_day >= 10 else f"{self.per_day:.1f}"
 
 
+def exposed(urgent: Sequence[Delivery], now: Instant) -> list[Delivery]:
+    """Numbers that are too high and will stay so: not those on their way just now."""
+    return [
+        one
+        for one in urgent
+        if one.excess and (one.state != WAITING or one.wanted_at < now - FRESH)
+    ]
+
+
 def find(
     connection: Connection, urgent: Sequence[Delivery], now: Instant
 ) -> list[Risk]:
     """Those of the undelivered numbers that are too high."""
-    risky = [one for one in urgent if one.excess]
+    risky = exposed(urgent, now)
     if not risky:
         return []
     skus = {one.sku_id for one in risky}

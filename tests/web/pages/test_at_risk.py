@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.domain.instants import DAY, now
+from app.domain.instants import DAY, MINUTE, now
 from app.pipeline.explaining import explain
 from tests.builders import JACKET, order, sale
 from tests.web.pages.conftest import text_of
@@ -26,13 +26,24 @@ def test_a_number_that_is_too_high_stands_first_with_its_exposure(
 ):
     sell(shop, 8)
     row_id = deliveries.id(JACKET, place="d")
-    deliveries.fail(row_id) if state == "failed" else deliveries.want(row_id)
+    late = now() - MINUTE
+    deliveries.fail(row_id) if state == "failed" else deliveries.want(row_id, late)
 
     told = at_risk(anna.read("/"))
 
     assert "BLUE-JACKET-M web downtown shows 10 → and should show 2 8 too many" in told
     assert "none this week not soon" in told
     assert "Push now" in told
+
+
+def test_a_number_on_its_way_just_now_is_no_risk_yet(anna, shop, deliveries):
+    sell(shop, 8)
+    deliveries.want(deliveries.id(JACKET, place="d"))
+
+    page = anna.read("/")
+
+    assert 'id="at-risk"' not in page
+    assert "Units at risk 0" in text_of(page)
 
 
 def test_the_pace_of_a_channel_says_when_it_sells_one_too_many(anna, shop, deliveries):
