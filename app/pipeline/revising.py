@@ -15,7 +15,12 @@ from app.domain.instants import Instant
 from app.pipeline.house import House, read_house
 from app.pipeline.listings import lanes, publish_listings, save_listing, unpark
 from app.pipeline.ruling import changed, check_own, ruling
-from app.store import channels as channel_store, policies, publications as store, retries
+from app.store import (
+    channels as channel_store,
+    policies,
+    publications as store,
+    retries,
+)
 from app.store.engine import applying
 from app.store.tables import channels, listings, publications, skus, stock_levels
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy.engine import RowMapping
-
 from app.domain.instants import Instant
 from app.web.pages import words
 
@@ -59,6 +57,11 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "Two channels took the same units at the same place at about the same time.",
         "If it was one sale, cancel it on one of the two; if it was two, close this.",
     ),
+    "assumed_location": Saying(
+        "Where a shipment left from is only assumed",
+        "Its channel named no location, so units were taken where it usually ships.",
+        "Look where it really left from; transfer the units if it was elsewhere.",
+    ),
     "channel": Saying(
         "A channel refuses our credentials",
         "Nothing is sent to it until it has new ones; its numbers wait.",
@@ -74,13 +77,13 @@ def saying(kind: str) -> Saying:
     return SAYINGS.get(kind, Saying(named, "It does not add up.", "Look at it."))
 
 
-def details(row: RowMapping) -> dict[str, Any]:
+def details(row: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of an incident, for programs."""
     found = json.loads(row["details"])
     return found if isinstance(found, dict) else {}
 
 
-def skus(row: RowMapping) -> list[str]:
+def skus(row: Mapping[str, Any]) -> list[str]:
     """The SKUs an incident is about."""
     told = details(row)
     named = [told.get("sku"), *(part.get("sku") for part in told.get("parts", ()))]
@@ -89,7 +92,7 @@ def skus(row: RowMapping) -> list[str]:
     return sorted({one for one in named if one})
 
 
-def units(row: RowMapping) -> int:
+def units(row: Mapping[str, Any]) -> int:
     """How many units it is about; 0 where that is not known."""
     told = details(row)
     if row["units"] is not None:
@@ -99,7 +102,7 @@ def units(row: RowMapping) -> int:
     return sum(part.get("quantity", 0) for part in told.get("parts", ()))
 
 
-def state(row: RowMapping, now: Instant) -> words.Word:
+def state(row: Mapping[str, Any], now: Instant) -> words.Word:
     """How far it has got."""
     if row["resolved_at"] is not None:
         return words.Word("Dealt with", "ok", "A person has dealt with it.")
@@ -110,7 +113,7 @@ def state(row: RowMapping, now: Instant) -> words.Word:
     return words.Word("Open", saying(row["kind"]).tone, "It waits for a person.")
 
 
-def ways_out(row: RowMapping) -> Iterator[str]:
+def ways_out(row: Mapping[str, Any]) -> Iterator[str]:
     """What could be done about an oversell, in sentences."""
     for way in details(row).get("ways_out", ()):
         some = words.units(way["units"])

@@ -3,9 +3,9 @@
 Beside the incidents proper: numbers that channels refused, and items nobody has named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +14,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.domain import instants
 from app.domain.instants import DAY, HOUR, Instant
+from app.pipeline import oversells
 from app.store import deeds, incidents as store, messages, overview, traces
 from app.store.engine import writing
 from app.store.people import OPERATOR
@@ -46,7 +47,7 @@ class Group:
     kind: str
     channel: str | None
     saying: Saying
-    rows: Sequence[RowMapping]
+    rows: Sequence[Mapping[str, Any]]
 
     @property
     def first_at(self) -> Instant:
@@ -76,9 +77,10 @@ def incidents() -> ResponseReturnValue:
     state = request.args.get("state", "")
     state = state if state in STATES else "open"
     with hub().engine.connect() as connection:
-        found = store.listed(
+        rows = store.listed(
             connection, state, now, limit=LISTED + 1, before=positive("before")
         )
+        found = oversells.up_to_date(connection, rows, now)
         failures = overview.failures(connection, now) if state == "open" else ()
         unnamed = naming.unnamed(connection) if state == "open" else ()
     more = found[LISTED - 1]["id"] if len(found) > LISTED else None
@@ -95,8 +97,8 @@ def incidents() -> ResponseReturnValue:
     )
 
 
-def _groups(rows: Sequence[RowMapping]) -> list[Group]:
-    by: dict[tuple[str, str | None], list[RowMapping]] = {}
+def _groups(rows: Sequence[Mapping[str, Any]]) -> list[Group]:
+    by: dict[tuple[str, str | None], list[Mapping[str, Any]]] = {}
     for row in rows:
         by.setdefault((row["kind"], row["channel"]), []).append(row)
     found = [
@@ -122,7 +124,7 @@ def incident(incident_id: int) -> ResponseReturnValue:
         found = messages.incidents_page(connection, limit=1, before=incident_id + 1)
         if not found or found[0]["id"] != incident_id:
             abort(404)
-        row = found[0]
+        [row] = oversells.up_to_date(connection, found, now)
         both: Sequence[RowMapping] = ()
         if row["kind"] == "contradiction":
             both = traces.reports_of(connection, row["subject"])

@@ -84,7 +84,6 @@ def _state(
     counts = store.counts(connection, now)
     listed = channel_store.rows(connection)
     oversold = store.oversold(connection, limit=WORST)
-    open_ones = messages.incidents_page(connection, limit=20, is_open=True)
     seen = issues.Seen(
         urgent=urgent,
         oversold=oversold,
