@@ -68,7 +68,7 @@ MAY_IMPORT = {
         "sqlalchemy",
     },
     "app/queues.py": {"app.domain", "redis", "rq", "structlog"},
-    "app/telling.py": {"apprise"},
+    "app/messenger.py": {"apprise"},
     "app/pipeline": {
         "adapters",
         "app.domain",
@@ -85,7 +85,7 @@ MAY_IMPORT = {
         "app.pipeline",
         "app.queues",
         "app.store",
-        "app.telling",
+        "app.messenger",
         "config",
         "prometheus_client",
         "redis",

@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from app.domain.instants import SECOND, now
+from app.messenger import by_apprise
 from app.pipeline.alerting import Tell, watch
-from app.telling import by_apprise
 from config.settings import Settings
 
 LOOK_SECONDS = 5.0

@@ -2,7 +2,7 @@
 
 import click
 
-from app.telling import by_apprise
+from app.messenger import by_apprise
 from config.settings import Settings
 
 

@@ -42,24 +42,47 @@ def hold(
     A `hold_id` of the caller's own makes a repeat the same hold. Raises ShortOfUnits or
     UnknownName; then nothing is held.
     """
-    hold_id = hold_id or str(uuid4())
-    expires_at = now + expires_in * SECOND
     with applying(engine) as connection:
-        known = holds.find(connection, hold_id)
-        if known is not None:
-            return _answer(hold_id, known["state"], known["expires_at"])
-        house = current(connection)
-        claimed = claim(connection, house, lines, now)
-        row = holds.make(connection, hold_id, reference, actor, now, expires_at)
-        events = []
-        for one in claimed:
-            line = _add_line(connection, row, one)
-            place = house.names[one.location_id]
-            events.append(_held(hold_id, line, one.sku, place, one.quantity, now))
-        applied = apply(connection, house, [Told(None, events, now, actor=actor)], now)
-        woken = lanes(house, applied.wake)
+        made, woken = hold_in(
+            connection,
+            lines,
+            expires_in,
+            reference,
+            actor=actor,
+            now=now,
+            hold_id=hold_id or str(uuid4()),
+        )
     wake_all(wakes, woken)
-    return {"id": hold_id, "state": holds.ACTIVE, "expires_at": iso(expires_at)}
+    return made
+
+
+def hold_in(
+    connection: Connection,
+    lines: Lines,
+    expires_in: int,
+    reference: str | None,
+    *,
+    actor: str,
+    now: Instant,
+    hold_id: str,
+) -> tuple[dict[str, Any], set[str]]:
+    """The same inside a caller's `applying` transaction; also the lanes to wake."""
+    expires_at = now + expires_in * SECOND
+    known = holds.find(connection, hold_id)
+    if known is not None:
+        return _answer(hold_id, known["state"], known["expires_at"]), set()
+    house = current(connection)
+    claimed = claim(connection, house, lines, now)
+    row = holds.make(connection, hold_id, reference, actor, now, expires_at)
+    events = []
+    for one in claimed:
+        line = _add_line(connection, row, one)
+        place = house.names[one.location_id]
+        events.append(_held(hold_id, line, one.sku, place, one.quantity, now))
+    applied = apply(connection, house, [Told(None, events, now, actor=actor)], now)
+    woken = lanes(house, applied.wake)
+    made = {"id": hold_id, "state": holds.ACTIVE, "expires_at": iso(expires_at)}
+    return made, woken
 
 
 def _add_line(connection: Connection, row: int, one: Taken) -> int:

@@ -46,6 +46,31 @@ def inspect(
 
     A repeat with the same `fact_id` and `now` is the same inspection.
     """
+    with applying(engine) as connection:
+        recorded, woken = inspect_in(
+            connection,
+            location,
+            lines,
+            actor=actor,
+            now=now,
+            occurred_at=occurred_at,
+            fact_id=fact_id,
+        )
+    wake_all(wakes, woken)
+    return recorded
+
+
+def inspect_in(
+    connection: Connection,
+    location: str,
+    lines: Lines,
+    *,
+    actor: str,
+    now: Instant,
+    occurred_at: Instant,
+    fact_id: str,
+) -> tuple[Recorded, set[str]]:
+    """The same inside a caller's `applying` transaction; also the lanes to wake."""
     events = [
         StockEvent(
             kinds.INSPECTED,
@@ -60,13 +85,10 @@ def inspect(
         )
         for number, line in enumerate(lines, 1)
     ]
-    with applying(engine) as connection:
-        check_names(connection, current(connection), events)
-        if not cases.load(connection, [f"{API}/{kinds.INSPECTED}/{fact_id}"]):
-            _refuse_more_than_waits(connection, location, lines)
-        recorded, woken = record_in(connection, events, actor=actor, now=now)
-    wake_all(wakes, woken)
-    return recorded
+    check_names(connection, current(connection), events)
+    if not cases.load(connection, [f"{API}/{kinds.INSPECTED}/{fact_id}"]):
+        _refuse_more_than_waits(connection, location, lines)
+    return record_in(connection, events, actor=actor, now=now)
 
 
 def _refuse_more_than_waits(

@@ -10,13 +10,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
 from app.pipeline.house import House, read_house
 from app.pipeline.listings import lanes, publish_listings, save_listing, unpark
 from app.pipeline.ruling import changed, check_own, ruling
-from app.store import aliases, policies, publications as store, retries
+from app.store import (
+    aliases,
+    channels as channel_store,
+    policies,
+    publications as store,
+    retries,
+)
 from app.store.engine import applying
-from app.store.tables import channels, listings, publications, stock_levels
+from app.store.tables import channels, listings, publications, skus, stock_levels
 
 Told = Mapping[str, Any]
 """A listing as told: `channel`, `sku`, `external_id`; what else is missing stays."""
@@ -42,17 +49,86 @@ def relist(
     Raises UnknownName and BadConfiguration, naming the field.
     """
     with applying(engine) as connection:
-        known = _known(connection, told)
-        parent = told.get("external_parent_id", known and known.external_parent_id)
-        listing = save_listing(
-            connection, told["channel"], told["sku"], told["external_id"], parent
-        )
-        house = read_house(connection)
-        revised = _revise(connection, house, listing, told, now, actor)
-        woken = publish_listings(connection, house, now, [listing["id"]])
-        woken |= wish_again(connection, revised, now)
-        woken |= unpark(connection, house, now)
+        return relist_in(connection, told, now=now, actor=actor)
+
+
+def relist_in(
+    connection: Connection, told: Told, *, now: Instant, actor: str | None = None
+) -> tuple[dict[str, Any], set[str]]:
+    """The same inside a caller's `applying` transaction."""
+    known = _known(connection, told)
+    parent = told.get("external_parent_id", known and known.external_parent_id)
+    listing = save_listing(
+        connection, told["channel"], told["sku"], told["external_id"], parent
+    )
+    house = read_house(connection)
+    revised = _revise(connection, house, listing, told, now, actor)
+    woken = publish_listings(connection, house, now, [listing["id"]])
+    woken |= wish_again(connection, revised, now)
+    woken |= unpark(connection, house, now)
     return listing, lanes(house, woken)
+
+
+def republish_in(
+    connection: Connection,
+    key: str,
+    publish: Mapping[str, Any],
+    *,
+    now: Instant,
+    actor: str | None = None,
+) -> set[str]:
+    """Give a channel another policy inside a caller's `applying` transaction.
+
+    Returns the lanes to wake. Raises UnknownName, and BadConfiguration for a channel
+    that only listens or a `from` that it does not map.
+    """
+    before = read_house(connection)
+    channel = before.named(key)
+    if channel is None:
+        raise UnknownName(f"there is no channel {key!r}", "channel")
+    if channel.publish is None:
+        raise BadConfiguration(f"{key} only listens; load a file to publish to it")
+    check_own(before, channel, publish)
+    mapped = {before.names[ours]: external for ours, external in channel.links}
+    channel_store.republish(connection, channel.id, publish, mapped, now, actor)
+    after = read_house(connection)
+    again = ruled_anew(connection, before, after)
+    woken = publish_listings(connection, after, now)
+    woken |= wish_again(connection, again, now)
+    return lanes(after, woken)
+
+
+def keep_at_most(
+    engine: Engine,
+    listing_id: int,
+    cap: int | None,
+    *,
+    now: Instant,
+    actor: str | None = None,
+) -> tuple[dict[str, Any], set[str]]:
+    """Never show more than `cap` of one listing; None: as its channel again.
+
+    The rest of its policy stays. Raises UnknownName when there is no such listing.
+    """
+    with engine.connect() as connection:
+        row = connection.execute(
+            sa.select(
+                channels.c.key, skus.c.sku, listings.c.external_id, listings.c.policy
+            )
+            .join(channels, channels.c.id == listings.c.channel_id)
+            .join(skus, skus.c.id == listings.c.sku_id)
+            .where(listings.c.id == listing_id)
+        ).first()
+    if row is None:
+        raise UnknownName(f"there is no listing {listing_id}", "id")
+    own = {k: v for k, v in json.loads(row.policy or "{}").items() if k != "cap"}
+    told = {
+        "channel": row.key,
+        "sku": row.sku,
+        "external_id": row.external_id,
+        "policy": own if cap is None else {**own, "cap": cap},
+    }
+    return relist(engine, told, now=now, actor=actor)
 
 
 def _known(connection: Connection, told: Told) -> Any:

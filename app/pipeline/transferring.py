@@ -34,30 +34,52 @@ def transfer(
     A `transfer_id` of the caller's own, with the same `now`, makes a repeat the same
     transfer.
     """
-    transfer_id = transfer_id or str(uuid4())
     with applying(engine) as connection:
-        house = current(connection)
-        asked = [{**line, "location": from_} for line in lines]
-        if not cases.load(connection, [_sent_key(transfer_id)]):
-            claim(connection, house, asked, now)
-        events = [
-            StockEvent(
-                kinds.TRANSFERRED,
-                int(line["quantity"]),
-                now,
-                now,
-                sku=str(line["sku"]),
-                place=from_,
-                to_place=to,
-                fact=transfer_id,
-                line=str(number),
-            )
-            for number, line in enumerate(lines, 1)
-        ]
-        recorded, woken = record_in(connection, events, actor=actor, now=now)
+        sent, woken = transfer_in(
+            connection,
+            from_,
+            to,
+            lines,
+            actor=actor,
+            now=now,
+            transfer_id=transfer_id or str(uuid4()),
+        )
     wake_all(wakes, woken)
+    return sent
+
+
+def transfer_in(
+    connection: Connection,
+    from_: str,
+    to: str,
+    lines: Lines,
+    *,
+    actor: str,
+    now: Instant,
+    transfer_id: str,
+) -> tuple[dict[str, Any], set[str]]:
+    """The same inside a caller's `applying` transaction; also the lanes to wake."""
+    house = current(connection)
+    asked = [{**line, "location": from_} for line in lines]
+    if not cases.load(connection, [_sent_key(transfer_id)]):
+        claim(connection, house, asked, now)
+    events = [
+        StockEvent(
+            kinds.TRANSFERRED,
+            int(line["quantity"]),
+            now,
+            now,
+            sku=str(line["sku"]),
+            place=from_,
+            to_place=to,
+            fact=transfer_id,
+            line=str(number),
+        )
+        for number, line in enumerate(lines, 1)
+    ]
+    recorded, woken = record_in(connection, events, actor=actor, now=now)
     keys = [verdict.key for verdict in recorded.events]
-    return {"id": transfer_id, "state": "sent", "events": keys}
+    return {"id": transfer_id, "state": "sent", "events": keys}, woken
 
 
 def receive_transfer(

@@ -1,12 +1,12 @@
-"""Which names exist: SKUs, and locations that hold stock."""
+"""Which names exist: SKUs, and locations that hold stock; what a scanned code means."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from app.store.aliases import sku_ids
-from app.store.tables import locations
+from app.store.tables import locations, skus
 
 
 def unknown_skus(connection: Connection, words: Iterable[str]) -> set[str]:
@@ -24,3 +24,51 @@ def unknown_locations(connection: Connection, words: Iterable[str]) -> set[str]:
         )
     )
     return asked - set(found.scalars())
+
+
+def codes(connection: Connection) -> list[str]:
+    """Every location that holds stock."""
+    found = connection.execute(
+        sa.select(locations.c.code)
+        .where(locations.c.unassigned_of.is_(None))
+        .order_by(locations.c.code)
+    )
+    return list(found.scalars())
+
+
+def scanned(connection: Connection, code: str) -> RowMapping | None:
+    """The SKU with this very code or barcode (sku, name, barcode), or None.
+
+    A SKU's own code goes before another's barcode.
+    """
+    found = connection.execute(
+        sa.select(skus.c.sku, skus.c.name, skus.c.barcode)
+        .where(sa.or_(skus.c.sku == code, skus.c.barcode == code))
+        .order_by(sa.case((skus.c.sku == code, 0), else_=1), skus.c.id)
+        .limit(1)
+    )
+    return found.mappings().first()
+
+
+def resembling(
+    connection: Connection, words: Sequence[str], parts: Sequence[str], limit: int
+) -> Sequence[RowMapping]:
+    """SKUs with one of these codes or barcodes, then some that hold one of the parts."""
+    columns = (skus.c.id, skus.c.sku, skus.c.name, skus.c.barcode)
+    same = sa.select(*columns).where(
+        sa.or_(skus.c.barcode.in_(words), sa.func.lower(skus.c.sku).in_(_low(words)))
+    )
+    found = list(connection.execute(same.limit(limit)).mappings())
+    for part in parts[:4]:
+        like = sa.or_(
+            skus.c.sku.icontains(part, autoescape=True),
+            skus.c.name.icontains(part, autoescape=True),
+        )
+        rest = max(0, limit - len(found))
+        query = sa.select(*columns).where(like).limit(rest)
+        found += connection.execute(query).mappings()
+    return list({row["id"]: row for row in found}.values())
+
+
+def _low(words: Iterable[str]) -> list[str]:
+    return [word.lower() for word in words]

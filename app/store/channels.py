@@ -119,6 +119,22 @@ def _set(connection: Connection, key: str, **values: Any) -> None:
         raise UnknownName(f"there is no channel {key!r}", "channel")
 
 
+def republish(
+    connection: Connection,
+    channel_id: int,
+    publish: Mapping[str, Any],
+    mapped: Mapping[str, str],
+    now: Instant,
+    actor: str | None,
+) -> None:
+    """Give a channel that publishes another policy, and keep it as a version."""
+    same = channels.c.id == channel_id
+    values = {"publish": json.dumps(dict(publish))}
+    connection.execute(channels.update().where(same).values(**values))
+    policies.keep_channel(connection, channel_id, publish, mapped, now, actor)
+    touch(connection, now)
+
+
 def save_location(
     connection: Connection, code: str, name: str, custodian: str | None
 ) -> int:

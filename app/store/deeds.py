@@ -1,10 +1,11 @@
 """What people did: one row in the audit log per press of a button."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy.engine import Connection
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.store.tables import audit_log
@@ -28,3 +29,31 @@ def note(
             details=json.dumps(dict(details or {})),
         )
     )
+
+
+def page(
+    connection: Connection,
+    *,
+    limit: int,
+    before: int | None = None,
+    actor: str | None = None,
+    text: str | None = None,
+) -> Sequence[RowMapping]:
+    """Up to `limit` rows, newest first; `text` is part of what was done, or to what."""
+    query = sa.select(audit_log).order_by(audit_log.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit_log.c.id < before)
+    if actor is not None:
+        query = query.where(audit_log.c.actor == actor)
+    if text is not None:
+        columns = (audit_log.c.action, audit_log.c.subject, audit_log.c.details)
+        query = query.where(
+            sa.or_(*(one.icontains(text, autoescape=True) for one in columns))
+        )
+    return connection.execute(query).mappings().all()
+
+
+def actors(connection: Connection) -> list[str]:
+    """Everybody who ever did something."""
+    query = sa.select(audit_log.c.actor).distinct().order_by(audit_log.c.actor)
+    return list(connection.execute(query).scalars())

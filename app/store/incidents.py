@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.tables import incidents
+from app.store.tables import channels, incidents
 
 _RESOLUTION: Final = ("resolution", "resolved_by", "resolved_at")
 
@@ -178,6 +178,9 @@ def _update(
             units=told.units,
             times=incidents.c.times + (1 if told.units > known["units"] else 0),
             seen_at=now,
+            snoozed_until=(
+                None if told.units > known["units"] else known["snoozed_until"]
+            ),
             closed_at=None,
             resolved_at=None,
             resolved_by=None,
@@ -229,3 +232,54 @@ def page(
     if after is not None:
         query = query.where(incidents.c.id < after)
     return list(connection.execute(query).mappings())
+
+
+def listed(
+    connection: Connection,
+    state: str,
+    now: Instant,
+    *,
+    limit: int,
+    before: int | None = None,
+) -> list[sa.RowMapping]:
+    """Incidents that are `open`, `put_off` until later or `over`, newest first."""
+    query = (
+        sa.select(incidents, channels.c.key.label("channel"))
+        .join(channels, channels.c.id == incidents.c.channel_id, isouter=True)
+        .order_by(incidents.c.id.desc())
+        .limit(limit)
+    )
+    if state == "over":
+        query = query.where(incidents.c.closed_at.is_not(None))
+    elif state == "put_off":
+        later = incidents.c.snoozed_until > now
+        query = query.where(incidents.c.closed_at.is_(None), later)
+    else:
+        query = query.where(*_awake(now))
+    if before is not None:
+        query = query.where(incidents.c.id < before)
+    return list(connection.execute(query).mappings())
+
+
+def count_awake(connection: Connection, now: Instant) -> int:
+    """How many those are."""
+    query = sa.select(sa.func.count()).select_from(incidents).where(*_awake(now))
+    return connection.execute(query).scalar_one()
+
+
+def _awake(now: Instant) -> tuple[sa.ColumnElement[bool], ...]:
+    until = sa.func.coalesce(incidents.c.snoozed_until, 0)
+    return incidents.c.closed_at.is_(None), until <= now
+
+
+def snooze(connection: Connection, incident_id: int, until: Instant | None) -> bool:
+    """Put an open incident off until then; None: look at it now. False: no such one.
+
+    What is followed comes back before that when it gets worse.
+    """
+    changed = connection.execute(
+        incidents.update()
+        .where(incidents.c.id == incident_id, incidents.c.closed_at.is_(None))
+        .values(snoozed_until=until)
+    )
+    return changed.rowcount == 1

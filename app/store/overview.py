@@ -32,17 +32,25 @@ URGENCY: Final = (
 )
 """What is not delivered, the most urgent first."""
 
+ANY: Final = "any"
+
 Position = tuple[int, Instant, int]
 """Where a page ends: urgency, wanted_at and id of its last row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Which deliveries are looked at; `sku` is a part of the SKU or the name."""
+    """Which deliveries are looked at; `sku` is a part of the SKU or the name, the times
+    are of the newest wish."""
 
     state: str | None = None
+    """One of the states, or ANY; None: what is not delivered."""
     channel: str | None = None
     sku: str | None = None
+    error: str | None = None
+    """A class of errors."""
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 def undelivered(
@@ -62,26 +70,45 @@ def undelivered(
     query = (
         _publications(now)
         .add_columns(urgency.label("urgency"))
-        .order_by(urgency, publications.c.wanted_at, publications.c.id)
+        .where(*_conditions(look, urgency, now))
         .limit(limit)
     )
+    if look.state == ANY:
+        # By id alone, which is read off the index however many there are.
+        query = query.order_by(publications.c.id)
+        if after is not None:
+            query = query.where(publications.c.id > after[2])
+        return connection.execute(query).mappings().all()
+    here = (urgency, publications.c.wanted_at, publications.c.id)
+    if after is not None:
+        query = query.where(sa.tuple_(*here) > sa.tuple_(*after))
+    return connection.execute(query.order_by(*here)).mappings().all()
+
+
+def _conditions(
+    look: Look, urgency: sa.ColumnElement[int], now: Instant
+) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
     if look.state is None:
-        query = query.where(_is_open(), urgency < len(URGENCY))
-    else:
-        query = query.where(deliveries.state_at(now) == look.state)
+        found += [_is_open(), urgency < len(URGENCY)]
+    elif look.state != ANY:
+        found.append(deliveries.state_at(now) == look.state)
     if look.channel:
-        query = query.where(channels.c.key == look.channel)
+        found.append(channels.c.key == look.channel)
+    if look.error:
+        found.append(publications.c.error_class == look.error)
+    if look.since is not None:
+        found.append(publications.c.wanted_at >= look.since)
+    if look.until is not None:
+        found.append(publications.c.wanted_at <= look.until)
     if look.sku:
-        query = query.where(
+        found.append(
             sa.or_(
                 skus.c.sku.icontains(look.sku, autoescape=True),
                 skus.c.name.icontains(look.sku, autoescape=True),
             )
         )
-    if after is not None:
-        here = sa.tuple_(urgency, publications.c.wanted_at, publications.c.id)
-        query = query.where(here > sa.tuple_(*after))
-    return connection.execute(query).mappings().all()
+    return found
 
 
 def _urgency(now: Instant) -> sa.ColumnElement[int]:

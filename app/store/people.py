@@ -6,6 +6,7 @@ SHA-256 is enough. A password goes through werkzeug's scrypt.
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -14,7 +15,8 @@ from sqlalchemy.engine import Connection, RowMapping
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.domain import instants
-from app.domain.errors import BadConfiguration
+from app.domain.errors import BadConfiguration, UnknownName
+from app.domain.instants import Instant
 from app.store.tables import api_tokens, users
 
 VIEWER: Final = "viewer"
@@ -40,10 +42,7 @@ def create_user(
     """Let a person in; return the id. Raise BadConfiguration naming the field."""
     address = _address(email)
     _check_role(role)
-    if len(password) < SHORTEST_PASSWORD:
-        raise BadConfiguration(
-            f"the password needs at least {SHORTEST_PASSWORD} characters", "password"
-        )
+    _check_password(password)
     if _by_email(connection, address) is not None:
         raise BadConfiguration(f"there is a login for {address} already", "email")
     made = connection.execute(
@@ -57,6 +56,59 @@ def create_user(
         .returning(users.c.id)
     )
     return int(made.scalar_one())
+
+
+def set_password(connection: Connection, user_id: int, password: str) -> None:
+    """Give a person another password; sessions with the old one are over."""
+    _check_password(password)
+    connection.execute(
+        users.update()
+        .where(users.c.id == user_id)
+        .values(password_hash=generate_password_hash(password))
+    )
+
+
+def listed(connection: Connection) -> Sequence[RowMapping]:
+    """Everybody who may log in or might once, by e-mail; no password."""
+    columns = (users.c.id, users.c.email, users.c.role, users.c.disabled_at)
+    query = sa.select(*columns, users.c.created_at).order_by(users.c.email)
+    return connection.execute(query).mappings().all()
+
+
+def set_role(connection: Connection, user_id: int, role: str) -> str:
+    """Give a person another role; return the e-mail.
+
+    Raises UnknownName, and BadConfiguration when no administrator would be left.
+    """
+    _check_role(role)
+    return _change(connection, user_id, stays=role == ADMIN, role=role)
+
+
+def set_disabled(connection: Connection, user_id: int, at: Instant | None) -> str:
+    """Keep a person out from now on, or let them in again (None); return the e-mail.
+
+    Raises as `set_role` does.
+    """
+    return _change(connection, user_id, stays=at is None, disabled_at=at)
+
+
+def _change(
+    connection: Connection, user_id: int, *, stays: bool, **values: object
+) -> str:
+    others = sa.select(users.c.id).where(
+        users.c.id != user_id, users.c.role == ADMIN, users.c.disabled_at.is_(None)
+    )
+    if not stays and connection.execute(others.limit(1)).first() is None:
+        raise BadConfiguration("somebody must stay an administrator", "role")
+    changed = connection.execute(
+        users.update()
+        .where(users.c.id == user_id)
+        .values(**values)
+        .returning(users.c.email)
+    ).first()
+    if changed is None:
+        raise UnknownName(f"there is no person {user_id}", "id")
+    return str(changed.email)
 
 
 def any_user(connection: Connection) -> bool:
@@ -90,6 +142,13 @@ def check_password(
 @cache
 def _nobody() -> str:
     return generate_password_hash(secrets.token_urlsafe())
+
+
+def _check_password(password: str) -> None:
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadConfiguration(
+            f"the password needs at least {SHORTEST_PASSWORD} characters", "password"
+        )
 
 
 def _by_email(connection: Connection, email: str) -> RowMapping | None:
@@ -134,6 +193,27 @@ def find_token(connection: Connection, plain: str) -> RowMapping | None:
         )
     )
     return found.mappings().first()
+
+
+def tokens(connection: Connection) -> Sequence[RowMapping]:
+    """Every token that there ever was, the newest first; no secret."""
+    columns = (api_tokens.c.id, api_tokens.c.name, api_tokens.c.role)
+    times = (api_tokens.c.created_at, api_tokens.c.revoked_at)
+    query = sa.select(*columns, *times).order_by(api_tokens.c.id.desc())
+    return connection.execute(query).mappings().all()
+
+
+def revoke_token(connection: Connection, token_id: int, now: Instant) -> str:
+    """Let a token open nothing any more; return its name. Raises UnknownName."""
+    revoked = connection.execute(
+        api_tokens.update()
+        .where(api_tokens.c.id == token_id)
+        .values(revoked_at=sa.func.coalesce(api_tokens.c.revoked_at, now))
+        .returning(api_tokens.c.name)
+    ).first()
+    if revoked is None:
+        raise UnknownName(f"there is no token {token_id}", "id")
+    return str(revoked.name)
 
 
 def _digest(plain: str) -> str:

@@ -36,12 +36,13 @@ def keep_channel(
     publish: Mapping[str, Any] | None,
     locations: Mapping[str, str],
     now: Instant,
+    actor: str | None = None,
 ) -> None:
     """Add a version when a channel's policy or its locations differ from the newest."""
     given = _json(publish), json.dumps(dict(locations))
     newest = _newest(connection, channel_id, None)
     if newest is None or (newest.policy, newest.locations) != given:
-        _add(connection, channel_id, None, newest, given, now, None)
+        _add(connection, channel_id, None, newest, given, now, actor)
 
 
 def keep_listing(

@@ -1,17 +1,21 @@
-"""Sales in the ledger: which are new, and whether another channel sold the same."""
+"""Sales in the ledger: which are new, whether another channel sold the same, and how
+much each channel sells."""
 
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.domain import events as kinds
 from app.domain.instants import Instant
 from app.domain.states import AVAILABLE, CUSTOMER
 from app.store import bulk
 from app.store.engine import is_sqlite
 from app.store.tables import ledger, ledger_readers
+
+_SALES: Final = (kinds.PLACED, kinds.SHIPPED, kinds.RELEASED)
 
 
 class Probe(NamedTuple):
@@ -100,3 +104,27 @@ def read_on(connection: Connection, reader: str, after: int, upto: int) -> bool:
         .values(read_to=upto)
     )
     return bool(moved.rowcount)
+
+
+def taken(
+    connection: Connection, sku_ids: Collection[int], since: Instant
+) -> dict[tuple[int, int], int]:
+    """SKU id and channel id → units that its orders took since then, less what was
+    cancelled. A promise that is shipped later counts once."""
+    quantity = ledger.c.quantity
+    out = sa.case((ledger.c.from_state == AVAILABLE, quantity), else_=-quantity)
+    found = connection.execute(
+        sa.select(ledger.c.sku_id, ledger.c.channel_id, sa.func.sum(out))
+        .where(
+            ledger.c.sku_id.in_(sku_ids),
+            ledger.c.occurred_at >= since,
+            ledger.c.channel_id.is_not(None),
+            ledger.c.kind.in_(_SALES),
+            sa.or_(
+                ledger.c.from_state == AVAILABLE,
+                ledger.c.to_state == AVAILABLE,
+            ),
+        )
+        .group_by(ledger.c.sku_id, ledger.c.channel_id)
+    )
+    return {(row[0], row[1]): int(row[2]) for row in found}

@@ -19,7 +19,9 @@ from flask_login import (
 from sqlalchemy.engine import RowMapping
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.store import people
+from app.domain import instants
+from app.store import deeds, people, sessions
+from app.store.engine import writing
 from app.web.hub import hub
 from app.web.security import limiter
 
@@ -34,8 +36,9 @@ TRIES_PER_ADDRESS: Final = "60 per 10 minutes"
 class Person(UserMixin):  # type: ignore[misc]
     """Somebody who is logged in."""
 
-    def __init__(self, row: RowMapping) -> None:
+    def __init__(self, row: RowMapping, session_id: int = 0) -> None:
         self.id = row["id"]
+        self.session_id = session_id
         self.email: str = row["email"]
         self.role: str = row["role"]
         self._mark = _mark(row["password_hash"])
@@ -61,7 +64,7 @@ def prepare(app: Flask) -> None:
     manager = LoginManager()
     manager.user_loader(_load)
     manager.init_app(app)
-    app.jinja_env.globals["OPERATOR"] = people.OPERATOR
+    app.jinja_env.globals.update(OPERATOR=people.OPERATOR, ADMIN=people.ADMIN)
 
 
 def _load(written: str) -> Person | None:
@@ -70,9 +73,20 @@ def _load(written: str) -> Person | None:
         return None
     with hub().engine.connect() as connection:
         row = people.user_by_id(connection, int(number))
-    if row is None or _mark(row["password_hash"]) != mark:
+        here = sessions.find(connection, session.get(_KEPT_AS, ""))
+    if row is None or here is None or here["user_id"] != row["id"]:
         return None
-    return Person(row)
+    if _mark(row["password_hash"]) != mark:
+        return None
+    now = instants.now()
+    if here["seen_at"] < now - sessions.FRESH:
+        with writing(hub().engine) as connection:
+            sessions.saw(connection, here["id"], now)
+    return Person(row, here["id"])
+
+
+_KEPT_AS: Final = "session"
+"""Where the cookie keeps the session's token."""
 
 
 def _account_key() -> str:
@@ -137,13 +151,28 @@ def enter() -> bool:
         )
     if row is None:
         return False
-    session.clear()
-    session.permanent = True
-    login_user(Person(row))
+    begin(row)
     return True
 
 
+def begin(row: RowMapping) -> None:
+    """Log a person in here, in a session of its own."""
+    now = instants.now()
+    agent, address = request.user_agent.string, get_remote_address()
+    with writing(hub().engine) as connection:
+        token = sessions.begin(connection, row["id"], agent, address, now)
+        deeds.note(connection, row["email"], "log in", "session", now)
+    session.clear()
+    session.permanent = True
+    session[_KEPT_AS] = token
+    login_user(Person(row))
+
+
 def leave() -> None:
-    """Forget who this was."""
+    """Forget who this was, and end the session."""
+    if current_user.is_authenticated:
+        with writing(hub().engine) as connection:
+            one = current_user.session_id
+            sessions.end(connection, current_user.id, instants.now(), only=one)
     logout_user()
     session.clear()

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from app.domain.instants import SECOND, now
+from app.messenger import by_apprise
 from app.pipeline import alerting
 from app.pipeline.alerting import SETTLED, watch
 from app.pipeline.listings import map_listing
 from app.store import channels
 from app.store.engine import writing
-from app.telling import by_apprise
 from tests.builders import JACKET, order, sale
 from tests.hearing import hearing
 from workers.watching import Watch

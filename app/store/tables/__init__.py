@@ -17,7 +17,13 @@ from app.store.tables.configuration import (
     sku_aliases,
     skus,
 )
-from app.store.tables.people import api_tokens, audit_log, idempotency_keys, users
+from app.store.tables.people import (
+    api_tokens,
+    audit_log,
+    idempotency_keys,
+    sessions,
+    users,
+)
 from app.store.tables.publishing import (
     drifts,
     incidents,
@@ -71,6 +77,7 @@ __all__ = [
     "recipes",
     "refused",
     "refused_samples",
+    "sessions",
     "sku_aliases",
     "skus",
     "stock_events",

@@ -1,7 +1,7 @@
-"""People: users, tokens, idempotency keys and the audit log."""
+"""People: users, their sessions, tokens, idempotency keys and the audit log."""
 
 import sqlalchemy as sa
-from sqlalchemy import Column, UniqueConstraint
+from sqlalchemy import Column, Index, UniqueConstraint
 
 from app.store.tables.columns import Big, Text, id_, metadata, ref, text
 
@@ -14,6 +14,20 @@ users = sa.Table(
     Column("role", Text, nullable=False),
     Column("created_at", Big, nullable=False),
     Column("disabled_at", Big),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    id_(),
+    ref("user_id", "users"),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("created_at", Big, nullable=False),
+    Column("seen_at", Big, nullable=False),
+    text("agent"),  # what the browser calls itself
+    text("address"),
+    Column("ended_at", Big),
+    Index(None, "user_id"),
 )
 
 api_tokens = sa.Table(
@@ -50,4 +64,5 @@ audit_log = sa.Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     text("details", "{}"),
+    Index(None, "actor", "id"),
 )

@@ -141,5 +141,6 @@ incidents = sa.Table(
     Column("resolved_at", Big),
     Column("resolved_by", Text),
     Column("resolution", Text),
+    Column("snoozed_until", Big),  # a person will look again then
     Index(None, "kind", "subject"),
 )

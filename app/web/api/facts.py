@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain import events
 from app.domain.events import StockEvent
-from app.pipeline import facts
+from app.pipeline import facts, telling
 from app.store import history
 from app.web.api import names
 from app.web.api.fields import Moment, Word, change, count, one_of, units
@@ -152,11 +152,8 @@ class Posted(Schema):
 def adjust(told: dict[str, Any]) -> dict[str, Any]:
     """Correct the stock of one SKU at one location."""
     names.check({"sku": told["sku"]}, {"location": told["location"]})
-    line = told | {"quantity": told["change"], "disposition": told.get("to")}
-    reason = ": ".join(told[part] for part in ("reason", "note") if part in told)
-    event = _event(events.ADJUSTED, told, line, reason=reason)
     try:
-        return _record([event])
+        return _record(telling.adjusted(told, this_try()))
     except IntegrityError as error:
         if told.get("to") == events.DAMAGED and told["change"] > 0:
             raise refused_field(
@@ -176,21 +173,8 @@ def adjust(told: dict[str, Any]) -> dict[str, Any]:
 def count_stock(told: dict[str, Any]) -> dict[str, Any]:
     """Say what was counted at a location."""
     _check_lines(told)
-    _refuse_twice(told["lines"])
-    scope = told.get("scope")
-    counted_at = told.get("counted_at", told.get("occurred_at"))
-    return _record(
-        [
-            _event(
-                events.COUNTED,
-                {**told, "occurred_at": line.get("counted_at", counted_at)},
-                line,
-                position,
-                scope=scope if scope == events.SELLABLE else None,
-            )
-            for position, line in enumerate(told["lines"])
-        ]
-    )
+    refuse_twice(told["lines"])
+    return _record(telling.counted(told, this_try()))
 
 
 @blueprint.post("/receipts")
@@ -201,19 +185,7 @@ def count_stock(told: dict[str, Any]) -> dict[str, Any]:
 def receive(told: dict[str, Any]) -> dict[str, Any]:
     """Say what arrived at a location."""
     _check_lines(told)
-    return _record(
-        [
-            _event(
-                events.RECEIVED,
-                told,
-                line,
-                position,
-                of=told.get("of"),
-                reason=told.get("reference"),
-            )
-            for position, line in enumerate(told["lines"])
-        ]
-    )
+    return _record(telling.received(told, this_try()))
 
 
 @blueprint.post("/returns")
@@ -227,44 +199,7 @@ def take_back(told: dict[str, Any]) -> dict[str, Any]:
     Without an order it is posted, and shown to a person among the incidents.
     """
     _check_lines(told)
-    return _record(
-        [
-            _event(
-                events.RETURNED,
-                told,
-                line,
-                position,
-                order=told.get("order"),
-                order_channel=told.get("channel"),
-                reason=told.get("reason"),
-            )
-            for position, line in enumerate(told["lines"])
-        ]
-    )
-
-
-def _event(
-    kind: str,
-    told: dict[str, Any],
-    line: dict[str, Any],
-    position: int = 0,
-    **more: Any,
-) -> StockEvent:
-    now = this_try().now
-    occurred_at = told.get("occurred_at")
-    return StockEvent(
-        kind=kind,
-        quantity=line["quantity"],
-        occurred_at=now if occurred_at is None else occurred_at,
-        version=now,
-        sku=line["sku"],
-        place=told["location"],
-        # A return names an order but no line of it: every line with the SKU.
-        line=None if more.get("order") else str(position + 1),
-        fact=f"{this_try().id}-{position + 1}" if more.get("order") else this_try().id,
-        disposition=line.get("disposition"),
-        **more,
-    )
+    return _record(telling.returned(told, this_try()))
 
 
 def _record(told: Sequence[StockEvent]) -> dict[str, Any]:
@@ -285,7 +220,7 @@ def _check_lines(told: dict[str, Any]) -> None:
     names.check(names.of_lines(told["lines"], "sku"), {"location": told["location"]})
 
 
-def _refuse_twice(lines: Sequence[dict[str, Any]]) -> None:
+def refuse_twice(lines: Sequence[dict[str, Any]]) -> None:
     """Two counts of one SKU at one time cannot both be right."""
     seen: set[tuple[str, int | None]] = set()
     for position, line in enumerate(lines):

@@ -8,18 +8,41 @@ from flask import Flask
 
 from app.web import login
 from app.web.pages import (
+    account,
+    audit,
+    changing,
     channels,
+    counting,
     deliveries,
     frame,
     inbox,
+    incidents,
+    inspections,
     overview,
+    people,
+    policies,
     session,
     stock,
 )
 
 __all__ = ["register"]
 
-PAGES = (session, overview, deliveries, channels, stock, inbox)
+PAGES = (
+    session,
+    overview,
+    incidents,
+    deliveries,
+    stock,
+    changing,
+    inspections,
+    counting,
+    channels,
+    policies,
+    inbox,
+    people,
+    account,
+    audit,
+)
 """Each of them adds its addresses to `frame.pages` when it is imported."""
 
 

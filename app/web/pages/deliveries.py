@@ -1,26 +1,55 @@
-"""`/deliveries/<id>`: the attempts at one number; and the buttons Retry and Discard."""
+"""`/deliveries`: every number on its way or delivered, by filters in the address; one of
+them beside the list or alone, with its story; the buttons Retry and Discard."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.engine import Connection
 
 from app.domain import instants
-from app.pipeline import redelivery
-from app.store import deeds, overview as store
-from app.store.engine import writing
+from app.domain.instants import Instant
+from app.pipeline import redelivery, revising
+from app.pipeline.facts import wake_all
+from app.store import channels, overview as store
 from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
-from app.web.pages import rows, words
-from app.web.pages.frame import back, chosen, pages, positive
-from app.web.pages.overview import wanted
+from app.web.pages import rows, story, words
+from app.web.pages.frame import back, chosen, note, pages, positive
+from app.web.pages.look import cursor, filters, position, wanted
 
-ATTEMPTS = 50
+PAGE = 50
 AT_ONCE = 10_000
 """How many one press of a button may move."""
 NOTHING = "Nothing was selected. Tick some rows first."
+
+
+@pages.get("/deliveries")
+def deliveries() -> ResponseReturnValue:
+    """List deliveries; `open` names the one whose story stands beside them."""
+    now = instants.now()
+    look = wanted()
+    after = position(request.args.get("after"))
+    opened = positive("open")
+    with hub().engine.connect() as connection:
+        found = store.undelivered(connection, look, now, limit=PAGE + 1, after=after)
+        shown = rows.read(connection, found[:PAGE], now)
+        keys = [row["key"] for row in channels.rows(connection)]
+        told = None if opened is None else _told(connection, opened, now)
+    return render_template(
+        "deliveries.html",
+        now=now,
+        look=look,
+        filters=filters(look),
+        channels=keys,
+        deliveries=shown,
+        told=told,
+        after=request.args.get("after"),
+        more=cursor(found[PAGE - 1]) if len(found) > PAGE else None,
+    )
 
 
 @pages.get("/deliveries/<int(max=9223372036854775807):row_id>")
@@ -28,17 +57,24 @@ def delivery(row_id: int) -> ResponseReturnValue:
     """Show what happened to one number, newest first."""
     now = instants.now()
     with hub().engine.connect() as connection:
-        found = store.publication(connection, row_id, now)
-        if found is None:
-            abort(404)
-        one = rows.read(connection, [found], now)[0]
-        tried = store.attempts(
-            connection, row_id, limit=ATTEMPTS + 1, before=positive("before")
-        )
-    more = tried[ATTEMPTS - 1]["item_id"] if len(tried) > ATTEMPTS else None
-    return render_template(
-        "delivery.html", now=now, one=one, attempts=tried[:ATTEMPTS], more=more
-    )
+        told = _told(connection, row_id, now)
+    if told is None:
+        abort(404)
+    return render_template("delivery.html", now=now, told=told, **told)
+
+
+def _told(connection: Connection, row_id: int, now: Instant) -> dict[str, Any] | None:
+    found = store.publication(connection, row_id, now)
+    if found is None:
+        return None
+    one = rows.read(connection, [found], now)[0]
+    steps, more = story.tell(connection, one, positive("before"))
+    return {
+        "one": one,
+        "steps": steps,
+        "more": more,
+        "curls": story.curls(one, hub().settings.public_url),
+    }
 
 
 @pages.post("/deliveries/retry")
@@ -47,14 +83,14 @@ def retry() -> ResponseReturnValue:
     """Try the chosen deliveries again at once, or all that match the filter."""
     ids = _meant()
     if not ids:
-        return back(url_for("pages.overview"), NOTHING, "warning")
+        return back(url_for("pages.deliveries"), NOTHING, "warning")
     matched, lanes = redelivery.retry(hub().engine, ids)
     for lane in lanes:
         hub().wakes.wake(lane)
     _note("retry", ids)
     is_or_are = "is" if matched == 1 else "are"
     return back(
-        url_for("pages.overview"),
+        url_for("pages.deliveries"),
         f"{words.units(matched, 'number')} {is_or_are} being sent again, as of now.",
     )
 
@@ -65,16 +101,46 @@ def discard() -> ResponseReturnValue:
     """Leave the chosen deliveries alone; several at once are confirmed first."""
     ids = _meant()
     if not ids:
-        return back(url_for("pages.overview"), NOTHING, "warning")
+        return back(url_for("pages.deliveries"), NOTHING, "warning")
     if len(ids) > 1 and not request.form.get("sure"):
         return _ask(ids)
     gone = redelivery.discard(hub().engine, ids)
     _note("discard", ids)
     return back(
-        url_for("pages.overview"),
+        url_for("pages.deliveries"),
         f"{words.units(gone, 'delivery', 'deliveries')} discarded. The channel keeps "
         "what it shows until stock changes again.",
     )
+
+
+@pages.post("/deliveries/show-nothing")
+@login.needs(OPERATOR)
+def show_nothing() -> ResponseReturnValue:
+    """Let a channel show 0 of the chosen numbers' listings, until told otherwise."""
+    return _cap(0, "is shown as 0 on {channel} until you let its number be shown again")
+
+
+@pages.post("/deliveries/show-again")
+@login.needs(OPERATOR)
+def show_again() -> ResponseReturnValue:
+    """Let the channel show the true number again."""
+    return _cap(None, "is shown on {channel} as its policy says again")
+
+
+def _cap(cap: int | None, said: str) -> ResponseReturnValue:
+    now = instants.now()
+    with hub().engine.connect() as connection:
+        ids = chosen()[:1]
+        found = [store.publication(connection, one, now) for one in ids]
+    if not found or found[0] is None:
+        abort(404)
+    listing, lanes = revising.keep_at_most(
+        hub().engine, found[0]["listing_id"], cap, now=now, actor=current_user.email
+    )
+    wake_all(hub().wakes, lanes)
+    note("policy", f"listing {listing['id']}", listing)
+    words_ = said.format(channel=listing["channel"])
+    return back(url_for("pages.overview"), f"{listing['sku']} {words_}.")
 
 
 def _meant() -> list[int]:
@@ -105,12 +171,4 @@ def _ask(ids: Sequence[int]) -> ResponseReturnValue:
 
 
 def _note(action: str, ids: Sequence[int]) -> None:
-    with writing(hub().engine) as connection:
-        deeds.note(
-            connection,
-            current_user.email,
-            action,
-            "publications",
-            instants.now(),
-            {"ids": list(ids[:1000]), "rows": len(ids)},
-        )
+    note(action, "publications", {"ids": list(ids[:1000]), "rows": len(ids)})

@@ -2,8 +2,10 @@
 that views and templates use. CSRF and security headers: `app.web.security`."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import (
@@ -18,12 +20,16 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_bootstrap import Bootstrap5
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain import instants
+from app.store import deeds
+from app.store.engine import writing
 from app.web import login
-from app.web.pages import words
+from app.web.hub import hub
+from app.web.pages import cases, words
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -47,7 +53,7 @@ def prepare(app: Flask) -> None:
         day=words.day,
         pretty=words.pretty,
     )
-    app.jinja_env.globals.update(asset=asset, words=words)
+    app.jinja_env.globals.update(asset=asset, words=words, cases=cases)
 
 
 @pages.before_request
@@ -96,14 +102,29 @@ def back(default: str, message: str = "", tone: str = "success") -> AnyResponse:
     return redirect(local_path(request.form.get("back"), default), code=303)
 
 
+def note(action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
+    """Write down in the audit log what this person did."""
+    with writing(hub().engine) as connection:
+        deeds.note(
+            connection, current_user.email, action, subject, instants.now(), details
+        )
+
+
 def chosen(field: str = "id") -> list[int]:
     """The rows a form is about: the one whose button was pressed, else those ticked."""
     one = request.form.get("one")
     texts = [one] if one else request.form.getlist(field)
-    return [int(text) for text in texts if text.isdecimal() and len(text) < 19]
+    return [number for text in texts if (number := whole(text)) is not None]
+
+
+def whole(text: str) -> int | None:
+    """A whole number of units or an id, as people write it; None when it is none."""
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
+        return None
+    return int(digits)
 
 
 def positive(name: str) -> int | None:
     """A whole number from the address, or None."""
-    text = request.args.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 19 else None
+    return whole(request.args.get(name, ""))

@@ -7,19 +7,17 @@ from typing import Any
 
 from flask import abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
 from app.pipeline import listings, replaying
-from app.store import deeds, messages
-from app.store.engine import writing
+from app.store import messages
 from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import words
-from app.web.pages.frame import back, chosen, pages, positive
+from app.web.pages.frame import back, chosen, note, pages, positive
 
 PAGE = 30
 NOTHING = "Nothing was selected. Tick some messages first."
@@ -108,7 +106,7 @@ def replay() -> ResponseReturnValue:
         return back(url_for("pages.inbox"), NOTHING, "warning")
     matched = replaying.replay(hub().engine, ids)
     hub().wakes.wake("inbound")
-    _note("replay", "inbox", {"ids": ids[:1000]})
+    note("replay", "inbox", {"ids": ids[:1000]})
     is_or_are = "is" if matched == 1 else "are"
     return back(
         url_for("pages.inbox"),
@@ -121,6 +119,7 @@ def replay() -> ResponseReturnValue:
 def name_listing() -> ResponseReturnValue:
     """Say which SKU a channel's item is; what waits for it applies by itself."""
     told = {name: request.form.get(name, "").strip() for name in _FIELDS}
+    told["sku"] = request.form.get("candidate") or told["sku"]
     if not told["sku"]:
         return back(url_for("pages.inbox"), "Say which SKU it is.", "warning")
     try:
@@ -141,7 +140,7 @@ def name_listing() -> ResponseReturnValue:
         return back(url_for("pages.inbox"), f"That did not work: {error}.", "danger")
     for lane in lanes:
         hub().wakes.wake(lane)
-    _note("name listing", told["channel"], told)
+    note("name listing", told["channel"], told)
     return back(
         url_for("pages.inbox"),
         f"{told['external_id']} on {told['channel']} is {told['sku']} from now on. "
@@ -150,10 +149,3 @@ def name_listing() -> ResponseReturnValue:
 
 
 _FIELDS = ("channel", "sku", "external_id", "external_parent_id")
-
-
-def _note(action: str, subject: str, details: Any) -> None:
-    with writing(hub().engine) as connection:
-        deeds.note(
-            connection, current_user.email, action, subject, instants.now(), details
-        )

@@ -12,7 +12,7 @@ from flask import url_for
 from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import SECOND, Instant
-from app.web.pages import words
+from app.web.pages import cases, words
 from app.web.pages.rows import Delivery, excess
 
 FRESH: Final = 10 * SECOND
@@ -204,7 +204,7 @@ def _actions(
     late: Sequence[Delivery],
 ) -> tuple[Action, ...]:
     key = row["key"]
-    look = Action("Show them", url_for("pages.overview", channel=key) + "#deliveries")
+    look = Action("Show them", url_for("pages.deliveries", channel=key))
     if row["paused_at"] or row["disconnected_at"]:
         resume = Action("Resume", url_for("pages.resume", key=key), post={})
         return (resume, look) if late or failed else (resume,)
@@ -250,21 +250,14 @@ def _incidents(rows: Sequence[Mapping[str, Any]]) -> list[Issue]:
     return [
         Issue(
             "warn",
-            INCIDENTS.get(row["kind"], row["kind"].replace("_", " ").capitalize()),
+            cases.saying(row["kind"]).title,
             row["message"],
+            actions=(
+                Action(
+                    "Deal with it", url_for("pages.incident", incident_id=row["id"])
+                ),
+            ),
         )
         for row in rows
         if row["kind"] != "channel"
     ][:5]
-
-
-INCIDENTS: Final[Mapping[str, str]] = {
-    "assumed_location": "Where a shipment left from is only assumed",
-    "contradiction": "Two reports contradict each other",
-    "drift": "A channel shows another number than ours",
-    "oversell": "More was sold than there was",
-    "counted_kit": "A kit was counted",
-    "surplus_return": "More came back than was shipped",
-    "unlinked_return": "Units came back without an order",
-    "twin": "The same sale was told by two channels",
-}

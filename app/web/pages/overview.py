@@ -1,28 +1,35 @@
 """`/`: what is wrong, what it means for which products, and what to press."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from flask import render_template, request
+from flask import render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.instants import Instant
 from app.pipeline import oversells
-from app.store import channels as channel_store, deliveries, messages, overview as store
-from app.store.overview import Look, Position
+from app.store import (
+    channels as channel_store,
+    deliveries,
+    incidents,
+    messages,
+    overview as store,
+)
+from app.store.overview import Look
 from app.web.hub import hub
-from app.web.pages import issues, rows, words
+from app.web.pages import issues, risks, rows, words
 from app.web.pages.frame import pages
 from app.web.pages.rows import Delivery
 
-PAGE = 50
 LOOKED_AT = 500
 """How many of the most urgent deliveries are weighed for the risk on top."""
 WORST = 500
 """How many oversold products are."""
+NAMED = 50
+"""How many numbers at risk are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +40,10 @@ class Strip:
     """Units that channels offer too many, or that are promised twice."""
     is_at_least: bool
     """More is undelivered than was weighed."""
+    incidents: int
+    """Open, and not put off until later."""
     failed: int
     waiting: int
-    retrying: int
     held: int
     overdue: Instant | None
     delivered: int
@@ -51,31 +59,22 @@ class Tile:
     behind: int
     """Numbers not delivered yet."""
     failed: int
+    held_until: Instant | None
+    """When a channel that asked us to wait is sent numbers again."""
 
 
 @pages.get("/")
 def overview() -> ResponseReturnValue:
     """Show the dashboard."""
     now = instants.now()
-    look = wanted()
-    after = position(request.args.get("after"))
     with hub().engine.connect() as connection:
         urgent = rows.read(
             connection, store.undelivered(connection, Look(), now, limit=LOOKED_AT), now
         )
-        found = store.undelivered(connection, look, now, limit=PAGE + 1, after=after)
-        shown = rows.read(connection, found[:PAGE], now)
+        risky = risks.find(connection, urgent, now)
         state = _state(connection, urgent, now)
-    more = cursor(found[PAGE - 1]) if len(found) > PAGE else None
     return render_template(
-        "overview.html",
-        now=now,
-        look=look,
-        filters=filters(look),
-        deliveries=shown,
-        after=request.args.get("after"),
-        more=more,
-        **state,
+        "overview.html", now=now, risks=risky[:NAMED], risky=len(risky), **state
     )
 
 
@@ -85,14 +84,15 @@ def _state(
     counts = store.counts(connection, now)
     listed = channel_store.rows(connection)
     oversold = store.oversold(connection, limit=WORST)
-    open_ones = messages.incidents_page(connection, limit=20, is_open=True)
     seen = issues.Seen(
         urgent=urgent,
         oversold=oversold,
         channels=listed,
         failures=store.failures(connection, now),
         inbox=messages.counts(connection),
-        incidents=oversells.up_to_date(connection, open_ones, now),
+        incidents=oversells.up_to_date(
+            connection, incidents.listed(connection, "open", now, limit=20), now
+        ),
         now=now,
     )
     found = issues.find(seen)
@@ -116,11 +116,11 @@ def _strip(
     }
     twice = sum(int(row["units"]) for row in seen.oversold)
     return Strip(
-        at_risk=rows.excess(seen.urgent) + twice,
+        at_risk=rows.excess(risks.exposed(seen.urgent, seen.now)) + twice,
         is_at_least=len(seen.urgent) == LOOKED_AT or len(seen.oversold) == WORST,
+        incidents=incidents.count_awake(connection, seen.now),
         failed=by_state[deliveries.FAILED],
         waiting=by_state[deliveries.WAITING] + by_state[deliveries.RETRYING],
-        retrying=by_state[deliveries.RETRYING],
         held=by_state[deliveries.HELD],
         overdue=deliveries.oldest_due(connection, seen.now),
         delivered=store.delivered_since(connection, store.yesterday(seen.now)),
@@ -136,38 +136,5 @@ def _tile(row: RowMapping, counts: Mapping[tuple[str, str], int], now: Instant) 
         words.channel(row, now, failed),
         sum(counts.get((key, state), 0) for state in store.URGENCY),
         failed,
+        row["held_until"] if (row["held_until"] or 0) > now else None,
     )
-
-
-# -- what is asked for ---------------------------------------------------------
-
-
-def wanted() -> Look:
-    """The filter in the address; words nobody uses mean everything."""
-    state = request.values.get("state", "")
-    return Look(
-        state=state if state in deliveries.STATES else None,
-        channel=request.values.get("channel") or None,
-        sku=request.values.get("sku", "").strip() or None,
-    )
-
-
-def filters(look: Look) -> dict[str, str]:
-    """The filter as it stands in an address."""
-    return {name: value for name, value in asdict(look).items() if value}
-
-
-def cursor(row: RowMapping) -> str:
-    """Where the next page begins, as it stands in an address."""
-    return f"{row['urgency']}.{row['wanted_at']}.{row['id']}"
-
-
-def position(text: str | None) -> Position | None:
-    """Read a cursor; None when it is none."""
-    parts = (text or "").split(".")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
-        return None
-    if any(len(part) > 18 for part in parts):
-        return None
-    urgency, wanted_at, row_id = map(int, parts)
-    return urgency, wanted_at, row_id

@@ -11,12 +11,15 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain import instants
 from app.domain.instants import Instant
 from app.pipeline import assembling
+from app.pipeline.explaining import explain
+from app.pipeline.reversing import REVERSIBLE
 from app.store import aliases, balances, history, overview as store
 from app.store.balances import When
-from app.store.history import Position
+from app.store.history import Period, Position
 from app.web.hub import hub
 from app.web.pages import rows, words
 from app.web.pages.frame import pages
+from app.web.pages.look import moment, written
 
 PAGE = 50
 
@@ -40,41 +43,67 @@ def search() -> ResponseReturnValue:
 
 @pages.get("/stock/<path:sku>")
 def stock(sku: str) -> ResponseReturnValue:
-    """Show one SKU: its levels, the number on each channel, its ledger."""
+    """Show one SKU: its levels, the number on each channel and why, its ledger.
+
+    `at` asks for levels and numbers of a moment of the past.
+    """
     now = instants.now()
+    at = moment(request.args.get("at", ""))
+    at = at if at is not None and at < now else None
     before = _position(request.args.get("before"))
     with hub().engine.connect() as connection:
-        balance = assembling.stock_of(connection, sku, When(now))
+        balance = assembling.stock_of(connection, sku, When(now, at))
         sku_id = aliases.sku_id(connection, sku)
         if balance is None or sku_id is None:
             abort(404)
-        shown = rows.read(
-            connection, store.of_sku(connection, balance["sku"], now), now
+        code = balance["sku"]
+        shown = rows.read(connection, store.of_sku(connection, code, now), now)
+        why = _why(connection, code, shown, at, now)
+        period = None if at is None else Period(at=at)
+        found = history.page(
+            connection, sku_id, limit=PAGE + 1, before=before, period=period
         )
-        found = history.page(connection, sku_id, limit=PAGE + 1, before=before)
         entries = _entries(connection, found[:PAGE])
     last = found[PAGE - 1] if len(found) > PAGE else None
     return render_template(
         "stock.html",
         now=now,
+        at=at,
+        at_field=written(at) if at is not None else "",
         balance=balance,
         deliveries=shown,
-        excess=rows.excess(shown),
+        why=why,
+        excess=rows.excess(shown) if at is None else 0,
         entries=entries,
         before=request.args.get("before"),
         more=f"{last['occurred_at']}.{last['id']}" if last else None,
     )
 
 
+def _why(
+    connection: Connection,
+    sku: str,
+    shown: Sequence[rows.Delivery],
+    at: Instant | None,
+    now: Instant,
+) -> list[Mapping[str, Any]]:
+    """Per channel that shows it: the explanation that the API gives."""
+    keys = sorted({one.channel for one in shown})
+    found = [explain(connection, sku, key, at=at, now=now) for key in keys]
+    return [one for one in found if one is not None]
+
+
 def _entries(
     connection: Connection, found: Sequence[RowMapping]
 ) -> list[Mapping[str, Any]]:
     details = store.event_details(connection, {row["event_id"] for row in found})
+    undone = {row["reverses"] for row in found}
     return [
         {
             "row": row,
             "says": words.entry(row, json.loads(details.get(row["event_id"], "{}"))),
             "effect": words.effect(row),
+            "can_undo": row["kind"] in REVERSIBLE and row["id"] not in undone,
         }
         for row in found
     ]

@@ -35,6 +35,15 @@ def day(instant: Instant) -> str:
     return instants.to_datetime(instant).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def lasting(span: Instant) -> str:
+    """About how long: `20 min`, `3 h`, `2 days`."""
+    for size, name in ((instants.DAY, "day"), (instants.HOUR, "h")):
+        if span >= 2 * size or (name == "h" and span >= size):
+            amount = round(span / size)
+            return units(amount, name) if name == "day" else f"{amount} {name}"
+    return f"{max(1, round(span / instants.MINUTE))} min"
+
+
 def pretty(document: str | None) -> str:
     """Stored JSON, laid out to be read; the text itself when it is none."""
     try:

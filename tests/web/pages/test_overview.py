@@ -20,7 +20,7 @@ def test_a_quiet_day_is_said_in_one_sentence(anna, deliveries):
     words = anna.words("/")
 
     assert "Every channel shows the right number" in words
-    assert "Everything is delivered." in words
+    assert "Everything is delivered." in anna.words("/deliveries")
 
 
 def test_an_empty_hub_says_how_to_begin(anna):
@@ -53,7 +53,8 @@ def test_a_channel_that_shows_too_little_costs_no_alarm(anna, shop, deliveries):
 
     assert "Units may be sold twice" not in words
     assert "none of them offers too much" in words
-    assert "shows 4 → and should show 10" in words
+    assert "At risk" not in words
+    assert "shows 4 → and should show 10" in anna.words("/deliveries")
 
 
 def test_an_oversold_product_is_named_first(anna, shop, deliveries):
@@ -81,7 +82,8 @@ def test_every_press_is_written_down_with_the_name(anna, engine, deliveries):
     anna.press("/deliveries/retry", {"one": row_id})
 
     with engine.connect() as connection:
-        deed = connection.execute(sa.select(audit_log)).one()
+        pressed = sa.select(audit_log).where(audit_log.c.action != "log in")
+        deed = connection.execute(pressed).one()
     assert (deed.actor, deed.action) == (anna.email, "retry")
     assert str(row_id) in deed.details
 
@@ -132,7 +134,7 @@ def test_one_delivery_is_discarded_until_stock_changes(anna, shop, deliveries):
     row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
 
     anna.press("/deliveries/discard", {"one": row_id})
-    discarded = anna.words("/?state=discarded")
+    discarded = anna.words("/deliveries?state=discarded")
     sell_at_the_till(shop, 1)
     mark_all(shop.engine, now())
 
@@ -162,7 +164,7 @@ def test_the_list_can_be_narrowed_by_channel_state_and_name(anna, shop, deliveri
     deliveries.want(deliveries.id(JACKET, place="d"))
 
     def listed(query: str) -> set[str]:
-        rows = anna.read(f"/?{query}").partition('id="deliveries"')[2]
+        rows = anna.read(f"/deliveries?{query}").partition('id="deliveries"')[2]
         return {sku for sku in (JACKET, "SCARF") if f">{sku}</a>" in rows}
 
     assert listed("") == {JACKET, "SCARF"}
@@ -177,9 +179,9 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(anna, shop, deliverie
     shop.sku(*names)
     for name in names:
         shop.listing("web", name, name)
-    first = anna.read("/?sku=TEE")
+    first = anna.read("/deliveries?sku=TEE")
     after = first.partition("after=")[2].partition("&")[0].partition("#")[0]
-    second = anna.read(f"/?sku=TEE&after={after}")
+    second = anna.read(f"/deliveries?sku=TEE&after={after}")
 
     def ids(page: str) -> set[str]:
         return {part.partition('"')[0] for part in page.split('name="id" value="')[1:]}
@@ -193,7 +195,7 @@ def test_a_viewer_reads_everything_and_can_press_nothing(person, deliveries):
     otto = person("viewer")
     row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
 
-    page = otto.read("/")
+    page = otto.read("/deliveries")
     answer = otto.press("/deliveries/retry", {"one": row_id})
 
     assert "The channel was down" in page
@@ -209,7 +211,10 @@ def test_names_and_error_texts_cannot_become_part_of_the_page(anna, shop, delive
     shop.listing("web", evil, "evil")
     row_id = deliveries.fail(deliveries.id(evil, place="d"), f"said {evil}", "GiveUp")
 
-    pages = [anna.read(path) for path in ("/", f"/deliveries/{row_id}", "/stock")]
+    pages = [
+        anna.read(path)
+        for path in ("/", "/deliveries", f"/deliveries/{row_id}", "/stock")
+    ]
 
     for page in pages:
         assert "<script>alert" not in page

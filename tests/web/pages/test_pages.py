@@ -256,9 +256,11 @@ def test_numbers_no_database_holds_are_no_crash(anna):
     huge = "9" * 40
     for path in (
         f"/deliveries/{huge}",
-        f"/?after={huge}.{huge}.{huge}",
+        f"/deliveries?after={huge}.{huge}.{huge}",
         f"/inbox?before={huge}",
         f"/stock/{JACKET}?before={huge}.{huge}",
-        "/?after=%C2%B2.1.1",
+        "/deliveries?after=%C2%B2.1.1",
+        f"/deliveries?open={huge}&since=9999-99-99T00:00&until={huge}",
+        f"/incidents?before={huge}",
     ):
         assert anna.get(path).status_code in (200, 404), path

@@ -1,0 +1,235 @@
+"""What a person may do to stock by hand: the forms' words, and the pipeline's functions.
+
+Forms are checked by the API's own schemas, and act by the functions that the API calls.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from marshmallow import Schema, ValidationError
+from sqlalchemy.engine import Connection
+
+from app.domain.events import DAMAGED, INSPECT, SCRAP, SELLABLE
+from app.domain.instants import Instant
+from app.pipeline import facts, telling
+from app.pipeline.holding import hold_in
+from app.pipeline.inspecting import inspect_in
+from app.pipeline.transferring import transfer_in
+from app.web.api import claims, facts as bodies, inspections
+
+Form = Mapping[str, str]
+Lanes = set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One telling: pressed twice, it is the same fact."""
+
+    id: str
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One way to change stock."""
+
+    title: str
+    button: str
+    meaning: str
+    body: type[Schema]
+    read: Callable[[Form], dict[str, Any]]
+    """The form as the API's body."""
+    act: Callable[[Connection, dict[str, Any], Once, str], Lanes]
+
+
+def check(deed: Deed, form: Form) -> tuple[dict[str, Any], list[str]]:
+    """The form read by the API's schema, and what is wrong with it in sentences."""
+    try:
+        loaded: dict[str, Any] = deed.body().load(deed.read(form))
+    except ValidationError as error:
+        return {}, sentences(error.messages)
+    return loaded, []
+
+
+def sentences(told: Any) -> list[str]:
+    """A schema's complaints, one sentence each."""
+    return sorted(set(_sentences(told)))
+
+
+def _sentences(told: Any, name: str = "") -> list[str]:
+    if isinstance(told, str):
+        told = [told]
+    if isinstance(told, Mapping):
+        found: list[str] = []
+        for key, below in told.items():
+            inner = str(key) if isinstance(key, str) and key[:1] != "_" else name
+            found += _sentences(below, name if key == "lines" else inner)
+        return found
+    return [f"{_FIELDS.get(name, name).capitalize()}: {one}" for one in told]
+
+
+_FIELDS: Final = {"from": "from", "change": "how many", "quantity": "how many"}
+
+
+def number(text: str | None) -> int | str | None:
+    """A whole number as a form has it; what is none is left to the schema to refuse."""
+    word = (text or "").strip().replace("\N{MINUS SIGN}", "-")
+    try:
+        return int(word) if word.isascii() else word
+    except ValueError:
+        return word or None
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name.rstrip("_"): one for name, one in fields.items() if one}
+
+
+def _line(form: Form, *more: str) -> dict[str, Any]:
+    line = {"sku": form.get("sku", ""), "quantity": number(form.get("quantity"))}
+    return line | {name: form[name] for name in more if form.get(name)}
+
+
+def _place(form: Form) -> str:
+    return form.get("location", "")
+
+
+def _adjustment(form: Form) -> dict[str, Any]:
+    return {
+        "sku": form.get("sku", ""),
+        "location": _place(form),
+        "change": number(form.get("change")),
+        "reason": form.get("reason", ""),
+        **_given(to=form.get("to"), note=form.get("note")),
+    }
+
+
+def _count(form: Form) -> dict[str, Any]:
+    scope = _given(scope=form.get("scope"))
+    return {"location": _place(form), "lines": [_line(form)], **scope}
+
+
+def _transfer(form: Form) -> dict[str, Any]:
+    ends = {"from": _place(form), "to": form.get("to", "")}
+    return {**ends, "lines": [_line(form)]}
+
+
+def _receipt(form: Form) -> dict[str, Any]:
+    reference = _given(reference=form.get("reference"))
+    lines = [_line(form, "disposition")]
+    return {"location": _place(form), "lines": lines, **reference}
+
+
+def _inspection(form: Form) -> dict[str, Any]:
+    return {"location": _place(form), "lines": [_line(form, "disposition")]}
+
+
+def _hold(form: Form) -> dict[str, Any]:
+    minutes = number(form.get("minutes"))
+    ends = minutes * 60 if isinstance(minutes, int) else minutes
+    reference = _given(reference=form.get("reference"))
+    return {"lines": [_line(form, "location")], "expires_in": ends, **reference}
+
+
+def _tells(
+    said: Callable[[dict[str, Any], Once], Any],
+) -> Callable[[Connection, dict[str, Any], Once, str], Lanes]:
+    def act(
+        connection: Connection, told: dict[str, Any], one: Once, actor: str
+    ) -> Lanes:
+        events = said(told, one)
+        _, woken = facts.record_in(connection, events, actor=actor, now=one.now)
+        return woken
+
+    return act
+
+
+def _transfers(
+    connection: Connection, told: dict[str, Any], one: Once, actor: str
+) -> Lanes:
+    ends = told["from_"], told["to"], told["lines"]
+    return transfer_in(connection, *ends, actor=actor, now=one.now, transfer_id=one.id)[
+        1
+    ]
+
+
+def _inspects(
+    connection: Connection, told: dict[str, Any], one: Once, actor: str
+) -> Lanes:
+    return inspect_in(
+        connection,
+        told["location"],
+        told["lines"],
+        actor=actor,
+        now=one.now,
+        occurred_at=one.now,
+        fact_id=one.id,
+    )[1]
+
+
+def _holds(
+    connection: Connection, told: dict[str, Any], one: Once, actor: str
+) -> Lanes:
+    lines, span, order = told["lines"], told["expires_in"], told.get("reference")
+    return hold_in(
+        connection, lines, span, order, actor=actor, now=one.now, hold_id=one.id
+    )[1]
+
+
+DISPOSITIONS: Final[Mapping[str, str]] = {
+    SELLABLE: "sellable",
+    INSPECT: "to be inspected",
+    DAMAGED: "damaged",
+    SCRAP: "thrown away",
+}
+
+DEEDS: Final[Mapping[str, Deed]] = {
+    "adjust": Deed(
+        "Adjust",
+        "Adjust",
+        "Add units or take them off, and say why.",
+        bodies.Adjustment,
+        _adjustment,
+        _tells(telling.adjusted),
+    ),
+    "count": Deed(
+        "Count",
+        "Keep this count",
+        "Say how many are there now, all of them; the difference is posted.",
+        bodies.Count,
+        _count,
+        _tells(telling.counted),
+    ),
+    "transfer": Deed(
+        "Transfer",
+        "Send them",
+        "Send units to another location. They are on the way until they are received.",
+        claims.Transfer,
+        _transfer,
+        _transfers,
+    ),
+    "receive": Deed(
+        "Receive",
+        "Receive",
+        "Put units into stock that a supplier delivered.",
+        bodies.Receipt,
+        _receipt,
+        _tells(telling.received),
+    ),
+    "inspect": Deed(
+        "Inspect",
+        "Keep this verdict",
+        "Say what became of units that wait for inspection.",
+        inspections.Inspection,
+        _inspection,
+        _inspects,
+    ),
+    "hold": Deed(
+        "Hold",
+        "Hold them",
+        "Keep units for somebody; they are given back by themselves when time is up.",
+        claims.Hold,
+        _hold,
+        _holds,
+    ),
+}

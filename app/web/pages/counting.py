@@ -1,0 +1,163 @@
+"""`/counting`: a shelf is counted line by line, with a scanner, and sent as one count.
+
+The page itself carries the lines, each with the time it was counted: nothing is written
+before *Send*, and what is sold meanwhile is set off by those times.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from marshmallow import ValidationError
+from sqlalchemy.engine import RowMapping
+
+from app.domain import events, instants
+from app.domain.errors import HubError
+from app.domain.instants import DAY, Instant
+from app.pipeline import facts, telling
+from app.store import catalogue
+from app.store.people import OPERATOR
+from app.web import login
+from app.web.api.facts import MOST_LINES, Count
+from app.web.api.fields import MOST_UNITS
+from app.web.hub import hub
+from app.web.pages import words
+from app.web.pages.acts import Once
+from app.web.pages.changing import once_of
+from app.web.pages.frame import pages, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What was counted of one SKU, and when."""
+
+    sku: str
+    quantity: int
+    counted_at: Instant
+
+
+@pages.get("/counting")
+@login.needs(OPERATOR)
+def counting() -> ResponseReturnValue:
+    """Begin a count."""
+    return _page([], location=request.args.get("location", ""))
+
+
+@pages.post("/counting/lines")
+@login.needs(OPERATOR)
+def count_line() -> ResponseReturnValue:
+    """Add what was scanned to the lines, or take a line off; nothing is written."""
+    lines, location = _lines(), request.form.get("location", "")
+    gone = request.form.get("remove")
+    if gone is not None:
+        kept = [one for one in lines if one.sku != gone]
+        return _page(kept, location=location, said=f"{gone} is off the list.")
+    code = request.form.get("code", "").strip().replace("\0", "")
+    found = _scanned(code)
+    if found is None:
+        return _page(lines, location=location, wrong=f"Nothing is known as {code!r}.")
+    text = request.form.get("quantity", "").strip()
+    quantity = whole(text) if text else 1
+    if quantity is None or quantity > MOST_UNITS:
+        return _page(lines, location=location, wrong=f"{text!r} is no whole number.")
+    return _page(
+        _counted(lines, found["sku"], quantity, is_scan=not text),
+        location=location,
+        said=f"{found['sku']} {found['name']}".strip(),
+    )
+
+
+def _counted(
+    lines: list[Line], sku: str, quantity: int, *, is_scan: bool
+) -> list[Line]:
+    """A scan counts one more; a number typed in is the whole of it. The newest first."""
+    now = instants.now()
+    known = next((one for one in lines if one.sku == sku), None)
+    if known is None:
+        return [Line(sku, quantity, now), *lines]
+    total = known.quantity + 1 if is_scan else quantity
+    rest = [one for one in lines if one.sku != sku]
+    return [replace(known, quantity=total, counted_at=now), *rest]
+
+
+@pages.post("/counting")
+@login.needs(OPERATOR)
+def send_count() -> ResponseReturnValue:
+    """Post the count; pressed twice, it is one count."""
+    lines, location = _lines(), request.form.get("location", "")
+    body = {
+        "location": location,
+        "lines": [
+            {
+                "sku": one.sku,
+                "quantity": one.quantity,
+                "counted_at": instants.iso(one.counted_at),
+            }
+            for one in lines
+        ],
+    }
+    try:
+        told = Count().load(body)
+    except ValidationError:
+        wrong = "Scan something first." if not lines else "That cannot be counted."
+        return _page(lines, location=location, wrong=wrong)
+    one = once_of(request.form)
+    try:
+        recorded = facts.record(
+            hub().engine,
+            telling.counted(told, one),
+            actor=current_user.email,
+            now=one.now,
+            wakes=hub().wakes,
+        )
+    except HubError as error:
+        return _page(lines, location=location, wrong=f"{error}.")
+    flash(_told(lines, location, recorded.entries), "success")
+    return redirect(url_for("pages.counting", location=location), code=303)
+
+
+def _told(lines: list[Line], location: str, entries: Sequence[RowMapping]) -> str:
+    counted = words.units(len(lines), "SKU")
+    differed = len({row["sku_id"] for row in entries if row["kind"] == events.COUNTED})
+    if not differed:
+        return f"{counted} counted at {location}: all as thought."
+    return f"{counted} counted at {location}: {differed} differed, and are corrected."
+
+
+def _lines() -> list[Line]:
+    """The lines that the page carried; what makes no sense is left out."""
+    now = instants.now()
+    names = ("line_sku", "line_quantity", "line_at")
+    columns = [request.form.getlist(name) for name in names]
+    found = []
+    for sku, quantity, at in zip(*columns, strict=False):
+        units, counted_at = whole(quantity), whole(at) or 0
+        if sku and units is not None and now - DAY < counted_at <= now:
+            found.append(Line(sku, units, counted_at))
+    return found[:MOST_LINES]
+
+
+def _scanned(code: str) -> RowMapping | None:
+    with hub().engine.connect() as connection:
+        return catalogue.scanned(connection, code) if code else None
+
+
+def _page(
+    lines: list[Line], *, location: str, said: str = "", wrong: str = ""
+) -> ResponseReturnValue:
+    with hub().engine.connect() as connection:
+        locations = catalogue.codes(connection)
+    page = render_template(
+        "counting.html",
+        lines=lines,
+        location=location,
+        locations=locations,
+        last=said,
+        wrong=wrong,
+        once=Once(uuid.uuid4().hex, instants.now()),
+        is_full=len(lines) >= MOST_LINES,
+    )
+    return page, 422 if wrong else 200

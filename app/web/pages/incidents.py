@@ -1,0 +1,186 @@
+"""`/incidents`: what does not add up, grouped as people act on it, with the ways out.
+
+Beside the incidents proper: numbers that channels refused, and items nobody has named.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.engine import RowMapping
+
+from app.domain import instants
+from app.domain.instants import DAY, HOUR, Instant
+from app.pipeline import oversells
+from app.store import deeds, incidents as store, messages, overview, traces
+from app.store.engine import writing
+from app.store.people import OPERATOR
+from app.web import login
+from app.web.hub import hub
+from app.web.pages import cases, naming
+from app.web.pages.cases import Saying
+from app.web.pages.frame import back, pages, positive
+
+LISTED: Final = 200
+SHOWN: Final = 25
+"""Of one group on the page with all groups."""
+SNOOZES: Final = {
+    "hour": ("an hour", HOUR),
+    "shift": ("eight hours", 8 * HOUR),
+    "day": ("a day", DAY),
+    "week": ("a week", 7 * DAY),
+}
+STATES: Final = {
+    "open": "Open",
+    "put_off": "Put off",
+    "over": "Over",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Incidents of one kind on one channel."""
+
+    kind: str
+    channel: str | None
+    saying: Saying
+    rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def first_at(self) -> Instant:
+        """When the oldest of them was first seen."""
+        return min(int(row["opened_at"]) for row in self.rows)
+
+    @property
+    def last_at(self) -> Instant:
+        """When the newest was last seen."""
+        return max(int(row["seen_at"]) for row in self.rows)
+
+    @property
+    def skus(self) -> list[str]:
+        """The SKUs they are about."""
+        return sorted({sku for row in self.rows for sku in cases.skus(row)})
+
+    @property
+    def units(self) -> int:
+        """How many units they are about."""
+        return sum(cases.units(row) for row in self.rows)
+
+
+@pages.get("/incidents")
+def incidents() -> ResponseReturnValue:
+    """Show what needs a person, by kind and channel."""
+    now = instants.now()
+    state = request.args.get("state", "")
+    state = state if state in STATES else "open"
+    with hub().engine.connect() as connection:
+        rows = store.listed(
+            connection, state, now, limit=LISTED + 1, before=positive("before")
+        )
+        found = oversells.up_to_date(connection, rows, now)
+        failures = overview.failures(connection, now) if state == "open" else ()
+        unnamed = naming.unnamed(connection) if state == "open" else ()
+    more = found[LISTED - 1]["id"] if len(found) > LISTED else None
+    return render_template(
+        "incidents.html",
+        now=now,
+        state=state,
+        states=STATES,
+        groups=_groups(found[:LISTED]),
+        shown=SHOWN,
+        failures=failures,
+        unnamed=unnamed,
+        more=more,
+    )
+
+
+def _groups(rows: Sequence[Mapping[str, Any]]) -> list[Group]:
+    by: dict[tuple[str, str | None], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by.setdefault((row["kind"], row["channel"]), []).append(row)
+    found = [
+        Group(kind, channel, cases.saying(kind), listed)
+        for (kind, channel), listed in by.items()
+    ]
+    order = list(cases.SAYINGS)
+    return sorted(
+        found,
+        key=lambda one: (
+            one.saying.tone != "bad",
+            order.index(one.kind) if one.kind in order else len(order),
+            one.channel or "",
+        ),
+    )
+
+
+@pages.get("/incidents/<int(max=9223372036854775807):incident_id>")
+def incident(incident_id: int) -> ResponseReturnValue:
+    """Show one incident, what is known of it, and what to do."""
+    now = instants.now()
+    with hub().engine.connect() as connection:
+        found = messages.incidents_page(connection, limit=1, before=incident_id + 1)
+        if not found or found[0]["id"] != incident_id:
+            abort(404)
+        [row] = oversells.up_to_date(connection, found, now)
+        both: Sequence[RowMapping] = ()
+        if row["kind"] == "contradiction":
+            both = traces.reports_of(connection, row["subject"])
+    return render_template(
+        "incident.html",
+        now=now,
+        row=row,
+        saying=cases.saying(row["kind"]),
+        details=cases.details(row),
+        both=both,
+        snoozes=SNOOZES,
+    )
+
+
+@pages.post("/incidents/<int(max=9223372036854775807):incident_id>/resolve")
+@login.needs(OPERATOR)
+def resolve(incident_id: int) -> ResponseReturnValue:
+    """Keep what a person did about it. It opens again by itself when it gets worse."""
+    told = request.form.get("note", "").strip()[:2000].replace("\0", "")
+    here = url_for("pages.incident", incident_id=incident_id)
+    if not told:
+        return back(here, "Say what you did about it: others will read it.", "warning")
+    now = instants.now()
+    with writing(hub().engine) as connection:
+        if not store.resolve(connection, incident_id, told, current_user.email, now):
+            abort(404)
+        deeds.note(
+            connection,
+            current_user.email,
+            "resolve",
+            f"incident {incident_id}",
+            now,
+            {"note": told},
+        )
+    return back(url_for("pages.incidents"), "It is dealt with; your note is kept.")
+
+
+@pages.post("/incidents/<int(max=9223372036854775807):incident_id>/snooze")
+@login.needs(OPERATOR)
+def snooze(incident_id: int) -> ResponseReturnValue:
+    """Put it off for a while; an oversell that gets worse comes back before."""
+    name = request.form.get("for", "")
+    now = instants.now()
+    said, until = "Look at it now.", None
+    if name in SNOOZES:
+        words_, span = SNOOZES[name]
+        said, until = f"It is put off for {words_}, then it comes back.", now + span
+    with writing(hub().engine) as connection:
+        if not store.snooze(connection, incident_id, until):
+            abort(404)
+        deeds.note(
+            connection,
+            current_user.email,
+            "snooze" if until else "wake",
+            f"incident {incident_id}",
+            now,
+            {"until": until},
+        )
+    return back(url_for("pages.incidents"), said)

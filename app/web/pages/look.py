@@ -1,0 +1,79 @@
+"""Which deliveries are looked at, as it stands in an address."""
+
+from typing import Final
+
+from flask import request
+from sqlalchemy.engine import RowMapping
+
+from app.domain import instants
+from app.domain.instants import Instant
+from app.store import deliveries
+from app.store.overview import ANY, Look, Position
+from app.web.pages import words
+
+_NAMES: Final = ("state", "channel", "sku", "error", "since", "until")
+_LONGEST: Final = 200
+
+
+def wanted() -> Look:
+    """The filter in the address or form; words nobody uses mean everything."""
+    state = _word("state")
+    error = _word("error")
+    return Look(
+        state=state if state in (*deliveries.STATES, ANY) else None,
+        channel=_word("channel") or None,
+        sku=_word("sku") or None,
+        error=error if error in words.ERRORS else None,
+        since=moment(_word("since")),
+        until=moment(_word("until")),
+    )
+
+
+def filters(look: Look) -> dict[str, str]:
+    """The filter as it stands in an address."""
+    kept = {name: getattr(look, name) for name in _NAMES}
+    return {name: written(value) for name, value in kept.items() if value is not None}
+
+
+def written(value: str | Instant) -> str:
+    """A part of a filter as text; a time as a browser's own field writes it, in UTC."""
+    if isinstance(value, str):
+        return value
+    return instants.to_datetime(value).strftime("%Y-%m-%dT%H:%M")
+
+
+def moment(text: str) -> Instant | None:
+    """A time as a browser's own field writes it, in UTC; None when it is none."""
+    if not text:
+        return None
+    try:
+        at = instants.parse(text if text.endswith("Z") else f"{text}Z")
+    except (ValueError, OverflowError):
+        return None
+    return at if 0 <= at < _LATEST else None
+
+
+_LATEST: Final = instants.parse("9000-01-01T00:00:00Z")
+
+
+def _word(name: str) -> str:
+    word = request.values.get(name, "").strip()[:_LONGEST]
+    return "" if "\0" in word else word
+
+
+def cursor(row: RowMapping) -> str:
+    """Where the next page begins, as it stands in an address."""
+    return f"{row['urgency']}.{row['wanted_at']}.{row['id']}"
+
+
+def position(text: str | None) -> Position | None:
+    """Read a cursor; None when it is none."""
+    parts = (text or "").split(".")
+    if len(parts) != 3 or not all(
+        part.isascii() and part.isdecimal() for part in parts
+    ):
+        return None
+    if any(len(part) > 18 for part in parts):
+        return None
+    urgency, wanted_at, row_id = map(int, parts)
+    return urgency, wanted_at, row_id

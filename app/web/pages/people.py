@@ -1,0 +1,156 @@
+"""`/people`: who may log in and as what, and the programs' tokens; for administrators."""
+
+import secrets
+from collections.abc import Callable
+
+from flask import abort, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection
+
+from app.domain import instants
+from app.domain.errors import BadConfiguration, UnknownName
+from app.store import people as store, sessions
+from app.store.engine import writing
+from app.store.people import ADMIN
+from app.web import login
+from app.web.hub import hub
+from app.web.pages.account import LIFETIME
+from app.web.pages.frame import back, note, pages
+
+
+@pages.get("/people")
+@login.needs(ADMIN)
+def people() -> ResponseReturnValue:
+    """List people and tokens."""
+    return _page()
+
+
+@pages.post("/people")
+@login.needs(ADMIN)
+def add_person() -> ResponseReturnValue:
+    """Let somebody in, with a password that is shown once."""
+    email, role = request.form.get("email", "").strip(), request.form.get("role", "")
+    password = secrets.token_urlsafe(12)
+    try:
+        with writing(hub().engine) as connection:
+            store.create_user(connection, email, password, role)
+    except BadConfiguration as error:
+        return _page(wrong=f"That did not work: {error}.")
+    note("add person", email.lower(), {"role": role})
+    return _page(shown=("Password", email.lower(), password))
+
+
+@pages.post("/people/<int(max=9223372036854775807):user_id>/role")
+@login.needs(ADMIN)
+def set_role(user_id: int) -> ResponseReturnValue:
+    """Let somebody do more or less."""
+    role = request.form.get("role", "")
+    email = _try(lambda connection: store.set_role(connection, user_id, role))
+    note("set role", email, {"role": role})
+    return back(url_for("pages.people"), f"{email} is {role} from now on.")
+
+
+@pages.post("/people/<int(max=9223372036854775807):user_id>/password")
+@login.needs(ADMIN)
+def new_password(user_id: int) -> ResponseReturnValue:
+    """Give somebody a new password, shown once; their sessions end."""
+    password = secrets.token_urlsafe(12)
+    with writing(hub().engine) as connection:
+        row = store.user_by_id(connection, user_id)
+        if row is None:
+            abort(404)
+        store.set_password(connection, user_id, password)
+        sessions.end(connection, user_id, instants.now())
+    note("new password", row["email"])
+    return _page(shown=("Password", row["email"], password))
+
+
+@pages.post("/people/<int(max=9223372036854775807):user_id>/out")
+@login.needs(ADMIN)
+def keep_out(user_id: int) -> ResponseReturnValue:
+    """Keep somebody out; their sessions end."""
+    now = instants.now()
+
+    def out(connection: Connection) -> str:
+        email = store.set_disabled(connection, user_id, now)
+        sessions.end(connection, user_id, now)
+        return email
+
+    email = _try(out)
+    note("keep out", email)
+    return back(url_for("pages.people"), f"{email} cannot log in any more.")
+
+
+@pages.post("/people/<int(max=9223372036854775807):user_id>/in")
+@login.needs(ADMIN)
+def let_in(user_id: int) -> ResponseReturnValue:
+    """Let somebody in again, with the password of before."""
+    email = _try(lambda connection: store.set_disabled(connection, user_id, None))
+    note("let in", email)
+    return back(url_for("pages.people"), f"{email} may log in again.")
+
+
+@pages.post("/people/<int(max=9223372036854775807):user_id>/sessions/end")
+@login.needs(ADMIN)
+def end_their_sessions(user_id: int) -> ResponseReturnValue:
+    """End all sessions of somebody."""
+    with writing(hub().engine) as connection:
+        row = store.user_by_id(connection, user_id)
+        if row is None:
+            abort(404)
+        sessions.end(connection, user_id, instants.now())
+    note("end sessions", row["email"])
+    return back(url_for("pages.people"), f"{row['email']} is logged out everywhere.")
+
+
+@pages.post("/tokens")
+@login.needs(ADMIN)
+def add_token() -> ResponseReturnValue:
+    """Make a token for a program, shown once."""
+    name, role = request.form.get("name", "").strip()[:200], request.form.get("role")
+    try:
+        with writing(hub().engine) as connection:
+            plain = store.create_token(connection, name, role or "")
+    except BadConfiguration as error:
+        return _page(wrong=f"That did not work: {error}.")
+    note("make token", name, {"role": role})
+    return _page(shown=("Token", name, plain))
+
+
+@pages.post("/tokens/<int(max=9223372036854775807):token_id>/revoke")
+@login.needs(ADMIN)
+def revoke_token(token_id: int) -> ResponseReturnValue:
+    """Let a token open nothing any more."""
+    now = instants.now()
+    name = _try(lambda connection: store.revoke_token(connection, token_id, now))
+    note("revoke token", name)
+    return back(url_for("pages.people"), f"The token {name} opens nothing any more.")
+
+
+def _try(change: Callable[[Connection], str]) -> str:
+    try:
+        with writing(hub().engine) as connection:
+            return change(connection)
+    except UnknownName:
+        abort(404)
+    except BadConfiguration as error:
+        abort(make_response(*_page(wrong=f"That did not work: {error}.")))
+
+
+def _page(
+    *, wrong: str = "", shown: tuple[str, str, str] | None = None
+) -> tuple[str, int]:
+    with hub().engine.connect() as connection:
+        listed = store.listed(connection)
+        tokens = store.tokens(connection)
+        open_ = sessions.counts(connection, instants.now() - LIFETIME)
+    page = render_template(
+        "people.html",
+        people=listed,
+        tokens=tokens,
+        sessions=open_,
+        roles=store.ROLES,
+        wrong=wrong,
+        shown=shown,
+    )
+    return page, 422 if wrong else 200

@@ -1,0 +1,92 @@
+"""The story of one number, newest first: what came in, what it did to the ledger, every
+attempt to tell the channel, what the channel was then seen to show."""
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.domain.instants import Instant
+from app.store import history, overview, traces
+from app.web.pages import words
+from app.web.pages.rows import Delivery
+
+MOST: Final = 40
+"""Attempts a page, and ledger entries beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened."""
+
+    at: Instant
+    order: int
+    """Of things at one time, the later one is told first."""
+    kind: str
+    """`came`, `entry`, `attempt` or `seen`."""
+    row: Any
+    says: str = ""
+    effect: int = 0
+    word: words.Word | None = None
+
+
+def tell(
+    connection: Connection, one: Delivery, before: int | None = None
+) -> tuple[list[Step], int | None]:
+    """The newest steps, and where the attempts before them begin, if there are any."""
+    tried = overview.attempts(connection, one.id, limit=MOST + 1, before=before)
+    more = tried[MOST - 1]["item_id"] if len(tried) > MOST else None
+    steps = [*map(_attempt, tried[:MOST])]
+    if before is None:
+        steps += [*_seen(one), *_ledger(connection, one)]
+    if more is not None:
+        # Older things belong to the page with the older attempts.
+        oldest = min(row["started_at"] for row in tried[:MOST])
+        steps = [step for step in steps if step.at >= oldest]
+    return sorted(steps, key=lambda step: (-step.at, -step.order)), more
+
+
+def _attempt(row: RowMapping) -> Step:
+    word = words.attempt(row["verdict"] or row["result"])
+    return Step(row["started_at"], 2, "attempt", row, word=word)
+
+
+def _seen(one: Delivery) -> Iterator[Step]:
+    if one.observed_at is not None:
+        yield Step(one.observed_at, 3, "seen", one.row)
+
+
+def _ledger(connection: Connection, one: Delivery) -> Iterator[Step]:
+    entries = history.page(connection, one.sku_id, limit=MOST)
+    ids = {row["event_id"] for row in entries}
+    details = overview.event_details(connection, ids)
+    for row in entries:
+        told = json.loads(details.get(row["event_id"], "{}"))
+        says, effect = words.entry(row, told), words.effect(row)
+        yield Step(row["recorded_at"], 1, "entry", row, says, effect)
+    for row in traces.messages_of(connection, ids):
+        yield Step(row["received_at"], 0, "came", row, word=words.MESSAGE[row["state"]])
+
+
+def curls(one: Delivery, address: str) -> Sequence[tuple[str, str]]:
+    """What a program would send to learn more, or to try again: (what for, command).
+
+    The token is the caller's own: no secret stands in a page.
+    """
+    api = f"{address}/api/v1"
+    sku = quote(one.sku, safe="")
+    why = f"{api}/stock/{sku}/explain?{urlencode({'channel': one.channel})}"
+    again = f"{api}/publications/retry"
+    body = json.dumps({"ids": [one.id]})
+    post = f"curl -X POST {_AS_YOU} -H 'Content-Type: application/json'"
+    return (
+        ("Why this number", f"curl {_AS_YOU} {shlex.quote(why)}"),
+        ("Send it again", f"{post} -d {shlex.quote(body)} {shlex.quote(again)}"),
+    )
+
+
+_AS_YOU: Final = '-H "Authorization: Bearer $TOKEN"'

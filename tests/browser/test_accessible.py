@@ -1,0 +1,100 @@
+"""Every page can be used with a keyboard and a screen reader, light and dark, large and
+small: axe-core finds nothing against it."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.instants import now
+from app.store import people, publications
+from app.store.engine import writing
+from app.store.tables import publications as table, users
+from tests.browser.axe import violations
+from tests.builders import JACKET, order, returned
+
+PATHS = (
+    "/",
+    "/incidents",
+    "/incidents/1",
+    "/incidents/2",
+    "/incidents?state=over",
+    "/deliveries",
+    "/deliveries?state=any&open=1",
+    "/deliveries/1",
+    "/stock",
+    "/stock?q=nothing+like+it",
+    f"/stock/{JACKET}",
+    f"/stock/{JACKET}?at=2026-11-01T10:00",
+    f"/change/adjust?sku={JACKET}",
+    "/change/count",
+    f"/change/transfer?sku={JACKET}",
+    "/change/receive",
+    "/change/hold",
+    "/inspections",
+    "/inspections?code=GHOST",
+    f"/inspections?code={JACKET}",
+    "/counting",
+    "/counting?location=downtown",
+    "/channels",
+    "/channels/market/policy",
+    "/listings/1/policy",
+    "/people",
+    "/account",
+    "/audit",
+    "/inbox?state=parked",
+    "/inbox?state=buried",
+    "/nowhere",
+)
+
+
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true })"
+
+
+@pytest.fixture
+def troubled(shop, endpoint):
+    """A shop with one of everything that can go wrong."""
+    shop.locations("downtown", "harbour")
+    shop.channel("till", mapped={"downtown": "1"}, publish=None)
+    shop.channel("market", publish={}, settings={"push_url": endpoint.url})
+    shop.sku(JACKET, "GLOVES-9-RED")
+    shop.listing("market", JACKET, "jacket")
+    shop.count(JACKET, "downtown", 3)
+    at = now()
+    shop.tell("market", order("1001", "jacket", 4, at=at, version=7))
+    shop.tell("market", order("1001", "jacket", 5, at=at, version=7))
+    shop.tell("market", order("1002", "gloves-9", 1, at=at))
+    shop.tell("till", returned("9", JACKET, 1, at=at, location="1", to="inspect"))
+    shop.tell("market", b"{nonsense")
+    with writing(shop.engine) as connection:
+        connection.execute(users.update().values(role="admin"))
+        people.create_token(connection, "till", "viewer")
+        connection.execute(table.update().values(accepted=9, accepted_at=at))
+        [row_id] = connection.execute(sa.select(table.c.id)).scalars()
+        publications.fail(connection, row_id, "GiveUp", "no such item", at)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"width": 1280},
+        {"width": 360, "is_mobile": True, "has_touch": True, "color_scheme": "dark"},
+    ],
+    ids=["large-light", "small-dark"],
+)
+def test_no_page_is_hard_to_use_for_some(hub, troubled, desk, look):
+    window = desk(**look)
+    page = window.open("/login")
+    assert violations(page) == []
+    window.log_in()
+
+    wrong = {}
+    for path in PATHS:
+        page = window.open(path)
+        page.evaluate(OPEN_ALL)
+        if found := violations(page):
+            wrong[path] = found
+        too_wide = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert too_wide <= 0, path
+
+    assert wrong == {}

@@ -1,0 +1,265 @@
+"""Stock is changed by hand: foreseen, done once, undone with a reason."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.instants import MINUTE, now
+from app.store.tables import ledger, stock_events
+from app.web.pages.look import written
+from tests.builders import JACKET, returned, sale
+from tests.web.pages.conftest import text_of
+
+ADJUST = {"sku": JACKET, "location": "downtown", "change": "-3", "reason": "broken"}
+
+
+def hidden(page: str) -> dict[str, str]:
+    """What the preview's form carries."""
+    form = page.partition('action="/change/')[2].partition("</form>")[0]
+    return dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+
+
+def entries(shop) -> int:
+    with shop.engine.connect() as connection:
+        return connection.execute(
+            sa.select(sa.func.count()).select_from(ledger)
+        ).scalar_one()
+
+
+def test_a_change_is_foreseen_and_writes_nothing(anna, shop, deliveries):
+    before = entries(shop)
+
+    words = text_of(anna.press("/change/adjust/preview", ADJUST).text)
+
+    assert "downtown from 10 → to 7" in words
+    assert "web downtown from 10 → to 7" in words
+    assert "web harbour 0 stays" in words
+    assert entries(shop) == before
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_what_was_foreseen_is_done_once_with_the_name_and_the_reason(
+    anna, shop, deliveries, redis
+):
+    form = hidden(anna.press("/change/adjust/preview", ADJUST).text)
+
+    done = anna.press("/change/adjust", form)
+    anna.press("/change/adjust", form)
+
+    assert "Every channel is told its new number" in done.text
+    assert shop.level(JACKET) == {"available": 7}
+    assert redis.get("wake:outbound:web")
+    query = sa.select(stock_events.c.actor).where(stock_events.c.kind == "adjusted")
+    with shop.engine.connect() as connection:
+        assert connection.execute(query).scalars().all() == [anna.email]
+    assert "3 taken off broken" in anna.words(f"/stock/{JACKET}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "left"),
+    [
+        ("count", {"location": "downtown", "quantity": 4}, {"available": 4}),
+        ("receive", {"location": "harbour", "quantity": 2}, {"available": 12}),
+        (
+            "receive",
+            {"location": "harbour", "quantity": 2, "disposition": "inspect"},
+            {"available": 10, "inspection": 2},
+        ),
+        (
+            "transfer",
+            {"location": "downtown", "to": "harbour", "quantity": 4},
+            {"available": 6, "incoming": 4},
+        ),
+        ("hold", {"quantity": 3, "minutes": 30}, {"available": 7, "reserved": 3}),
+        (
+            "adjust",
+            {
+                "location": "downtown",
+                "change": "\N{MINUS SIGN}1",
+                "reason": "torn",
+                "to": "damaged",
+            },
+            {"available": 9, "damaged": 1},
+        ),
+    ],
+)
+def test_each_way_to_change_stock(anna, shop, kind, form, left):
+    asked = anna.press(f"/change/{kind}/preview", {"sku": JACKET, **form})
+    assert asked.status_code == 200, text_of(asked.text)
+
+    anna.press(f"/change/{kind}", hidden(asked.text))
+
+    assert shop.level(JACKET) == left
+
+
+def test_a_claim_of_more_than_there_is_is_refused(anna, shop):
+    form = {"sku": JACKET, "location": "harbour", "to": "downtown", "quantity": 1}
+
+    answer = anna.press("/change/transfer/preview", form)
+
+    assert answer.status_code == 422
+    assert "Not enough units of BLUE-JACKET-M" in answer.text
+    assert 'value="1"' in answer.text, "what was filled in is kept"
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"change": "0"}, "How many: 0 changes nothing"),
+        ({"change": "three"}, "How many: Not a valid integer."),
+        ({"change": "²"}, "How many: Not a valid integer."),
+        ({"change": "9" * 30}, "How many: Must be greater than"),
+        ({"reason": ""}, "Reason: Length must be between 1 and 200."),
+        ({"location": "moon"}, "There is no location &#39;moon&#39;"),
+        ({"sku": "NOTHING"}, "There is no SKU &#39;NOTHING&#39;"),
+        ({"sku": "a\0b"}, "Sku: holds characters that cannot be stored"),
+    ],
+)
+def test_a_form_that_makes_no_sense_says_what_is_wrong(anna, shop, form, said):
+    answer = anna.press("/change/adjust/preview", {**ADJUST, **form})
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_a_barcode_is_as_good_as_a_sku(anna, shop, engine):
+    from app.pipeline.listings import add_sku
+    from app.store.engine import writing
+
+    with writing(engine) as connection:
+        add_sku(connection, JACKET, "Blue jacket", "4006381333931")
+
+    asked = anna.press("/change/adjust/preview", {**ADJUST, "sku": "4006381333931"})
+
+    assert hidden(asked.text)["sku"] == JACKET
+    assert JACKET in anna.words("/change/adjust?sku=4006381333931")
+
+
+def test_an_entry_is_undone_with_a_reason(anna, shop):
+    anna.press("/change/adjust", ADJUST)
+    page = anna.read(f"/stock/{JACKET}")
+    entry = re.findall(r"/ledger/(\d+)/reverse", page)
+    assert len(entry) == 1, "a count cannot be undone, an adjustment can"
+
+    mute = anna.press(f"/ledger/{entry[0]}/reverse", {"reason": " "})
+    done = anna.press(f"/ledger/{entry[0]}/reverse", {"reason": "it was found"})
+    again = anna.press(f"/ledger/{entry[0]}/reverse", {"reason": "it was found"})
+
+    assert "Say why it is undone" in mute.text
+    assert "It is undone." in done.text
+    assert "It was undone before." in again.text
+    assert shop.level(JACKET) == {"available": 10}
+    words = anna.words(f"/stock/{JACKET}")
+    assert "it was found reverses entry" in words
+    assert "/reverse" not in anna.read(f"/stock/{JACKET}")
+
+
+def test_what_cannot_be_undone_says_the_way(anna, shop):
+    shop.tell("till", sale("T-1", JACKET, 1, at=now(), location="1"))
+
+    answer = anna.press("/ledger/2/reverse", {"reason": "x"})
+
+    assert "its channel corrects it" in answer.text
+    assert "There is no ledger entry 999" in (
+        anna.press("/ledger/999/reverse", {"reason": "x"}).text
+    )
+
+
+def test_a_viewer_changes_nothing(person, shop):
+    otto = person("viewer")
+
+    assert otto.get("/change/adjust").status_code == 403
+    assert otto.press("/change/adjust/preview", ADJUST).status_code == 403
+    assert otto.press("/change/adjust", ADJUST).status_code == 403
+    assert otto.press("/ledger/1/reverse", {"reason": "x"}).status_code == 403
+    assert "/change/" not in otto.read(f"/stock/{JACKET}")
+    assert shop.level(JACKET) == {"available": 10}
+
+
+def test_another_way_to_change_stock_is_not_there(anna, shop):
+    assert anna.get("/change/magic").status_code == 404
+    assert anna.press("/change/magic", ADJUST).status_code == 404
+
+
+# -- why, and the past ---------------------------------------------------------
+
+
+def test_a_number_says_why_it_is_what_it_is(anna, shop, api, deliveries):
+    told = {"channel": "web", "sku": JACKET, "external_id": "jacket-on-the-web"}
+    api.post("/listings", {**told, "policy": {"buffer": 2}})
+
+    words = anna.words(f"/stock/{JACKET}")
+
+    assert "Why web is to show 8" in words
+    assert "Buffer 2" in words
+
+
+def test_the_past_is_shown_with_its_numbers(anna, shop, deliveries):
+    shop.tell("till", sale("T-1", JACKET, 4, at=now(), location="1"))
+    then = written(now() - 5 * MINUTE)
+
+    page = text_of(anna.read(f"/stock/{JACKET}?at={then}"))
+
+    assert "downtown 10 0 0 0 0 10 0" in page
+    assert "T-1" not in page
+    assert "This is how it was at" in page
+    assert "downtown 6 0 0 0 0 6 0" in anna.words(f"/stock/{JACKET}?at=nonsense")
+
+
+# -- the inspection queue -----------------------------------------------------------
+
+
+def send_back(shop, units: int = 2) -> None:
+    shop.tell("till", sale("T-9", JACKET, 3, at=now() - MINUTE, location="1"))
+    shop.tell(
+        "till", returned("T-9", JACKET, units, at=now(), location="1", to="inspect")
+    )
+
+
+def judgement(page: str) -> dict[str, str]:
+    form = page.partition('class="judge"')[2].partition("</form>")[0]
+    return dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+
+
+def test_what_came_back_waits_and_is_judged_with_one_press(anna, shop):
+    send_back(shop)
+    page = anna.read("/inspections?code=" + JACKET)
+    form = {**judgement(page), "quantity": 1, "disposition": "sellable"}
+
+    answer = anna.press("/inspections", form)
+    anna.press("/inspections", form)
+
+    assert "2 units at downtown" in text_of(page)
+    assert "1 unit of BLUE-JACKET-M is sellable." in answer.text
+    assert shop.level(JACKET) == {"available": 8, "inspection": 1}, "pressed twice"
+
+
+def test_nobody_judges_more_than_waits(anna, shop):
+    send_back(shop)
+    form = {"sku": JACKET, "location": "downtown", "quantity": 5}
+
+    answer = anna.press("/inspections", {**form, "disposition": "scrap"})
+
+    assert "not enough units of BLUE-JACKET-M" in answer.text
+    assert shop.level(JACKET) == {"available": 7, "inspection": 2}
+
+
+def test_a_code_nobody_knows_and_a_sku_that_does_not_wait_say_so(anna, shop):
+    assert "Nothing is known as GHOST" in anna.words("/inspections?code=GHOST")
+    words = anna.words(f"/inspections?code={JACKET}")
+    assert "No unit of BLUE-JACKET-M waits for inspection" in words
+    assert "Nothing waits for inspection" in anna.words("/inspections")
+
+
+def test_a_viewer_sees_the_queue_and_judges_nothing(person, shop):
+    send_back(shop)
+    otto = person("viewer")
+    form = {"sku": JACKET, "location": "downtown", "quantity": 1}
+
+    assert JACKET in otto.words("/inspections")
+    assert 'class="judge"' not in otto.read("/inspections")
+    answer = otto.press("/inspections", {**form, "disposition": "scrap"})
+    assert answer.status_code == 403
+    assert shop.level(JACKET) == {"available": 7, "inspection": 2}

@@ -1,0 +1,254 @@
+"""People, their passwords and sessions, programs' tokens, and who did what."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from app.store import people
+from app.store.engine import writing
+from app.store.tables import api_tokens, users
+from tests.web.pages.conftest import PASSWORD, Person, text_of
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+NEW = "a much longer password"
+
+
+@pytest.fixture
+def ada(person) -> Person:
+    return person("admin")
+
+
+def id_of(engine, email: str) -> int:
+    query = sa.select(users.c.id).where(users.c.email == email)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def shown(page: str) -> str:
+    found = re.search(r'id="shown-once" readonly value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+# -- one's own account -----------------------------------------------------------
+
+
+def second_browser(person: Person) -> Person:
+    other = Person(person.client.application, person.email)
+    assert other.log_in().status_code == 303
+    return other
+
+
+def test_a_new_password_ends_every_other_session(anna):
+    other = second_browser(anna)
+    form = {"old": PASSWORD, "new": NEW, "again": NEW}
+
+    answer = anna.press("/account/password", form)
+
+    assert "Your password is changed" in answer.text
+    assert anna.get("/").status_code == 200, "this one goes on"
+    assert other.get("/").status_code == 302
+    assert other.log_in().status_code == 401
+    assert other.log_in(NEW).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"old": "wrong"}, "That is not your password of now."),
+        ({"again": "something else"}, "not typed the same twice"),
+        ({"new": "short", "again": "short"}, "at least 10 characters"),
+    ],
+)
+def test_a_password_that_cannot_be_is_refused(anna, form, said):
+    whole = {"old": PASSWORD, "new": NEW, "again": NEW}
+
+    assert said in anna.press("/account/password", {**whole, **form}).text
+    assert second_browser(anna).get("/").status_code == 200
+
+
+def test_guessing_the_old_password_is_slowed_down(anna):
+    form = {"old": "wrong", "new": NEW, "again": NEW}
+    codes = [anna.press("/account/password", form).status_code for _ in range(11)]
+
+    assert codes == [401] * 10 + [429]
+
+
+def test_sessions_are_listed_and_ended_one_by_one(anna):
+    other = second_browser(anna)
+    page = anna.read("/account")
+    ended = re.findall(r"/account/sessions/(\d+)/end", page)
+    assert len(ended) == 1, "not the one in use"
+
+    anna.press(f"/account/sessions/{ended[0]}/end")
+
+    assert other.get("/").status_code == 302
+    assert anna.get("/").status_code == 200
+
+
+def test_all_other_sessions_end_at_once(anna):
+    others = [second_browser(anna), second_browser(anna)]
+
+    anna.press("/account/sessions/end")
+
+    assert [one.get("/").status_code for one in others] == [302, 302]
+    assert anna.get("/").status_code == 200
+
+
+def test_nobody_ends_the_sessions_of_others(anna, person):
+    otto = person("viewer")
+    second_browser(otto)
+    theirs = re.findall(r"/account/sessions/(\d+)/end", otto.read("/account"))
+
+    answer = anna.press(f"/account/sessions/{theirs[0]}/end")
+
+    assert answer.status_code == 404
+    assert otto.read("/account").count("/end") == 2
+
+
+def test_a_session_that_was_left_opens_nothing_any_more(anna):
+    with anna.client.session_transaction() as session:
+        kept = dict(session)
+    anna.press("/logout")
+    with anna.client.session_transaction() as session:
+        session.update(kept)
+
+    assert anna.get("/").status_code == 302, "a copied cookie is no way in"
+
+
+# -- administrators --------------------------------------------------------------
+
+
+def test_somebody_is_let_in_with_a_password_shown_once(ada, engine):
+    answer = ada.press("/people", {"email": "Otto@Shop.example", "role": "viewer"})
+
+    otto = Person(ada.client.application, "otto@shop.example")
+    assert otto.log_in(shown(answer.text)).status_code == 303
+    assert otto.get("/people").status_code == 403
+    assert shown(answer.text) not in ada.read("/people")
+
+
+def test_an_address_twice_and_a_role_that_is_none_are_refused(ada, anna):
+    twice = ada.press("/people", {"email": anna.email, "role": "viewer"})
+    none = ada.press("/people", {"email": "x@shop.example", "role": "king"})
+
+    assert "there is a login for" in twice.text
+    assert "is no role" in none.text
+
+
+def test_another_role_holds_at_once(ada, anna, engine):
+    ada.press(f"/people/{id_of(engine, anna.email)}/role", {"role": "viewer"})
+
+    assert anna.get("/counting").status_code == 403
+
+
+def test_who_is_kept_out_is_out_at_once_and_may_be_let_in(ada, anna, engine):
+    number = id_of(engine, anna.email)
+
+    ada.press(f"/people/{number}/out")
+    out = anna.get("/").status_code, anna.log_in().status_code
+    ada.press(f"/people/{number}/in")
+
+    assert out == (302, 401)
+    assert anna.log_in().status_code == 303
+
+
+def test_somebody_must_stay_an_administrator(ada, engine):
+    number = id_of(engine, ada.email)
+
+    role = ada.press(f"/people/{number}/role", {"role": "viewer"})
+    out = ada.press(f"/people/{number}/out")
+
+    assert "somebody must stay an administrator" in role.text
+    assert "somebody must stay an administrator" in out.text
+    assert ada.get("/people").status_code == 200
+
+
+def test_a_new_password_is_shown_once_and_ends_their_sessions(ada, anna, engine):
+    answer = ada.press(f"/people/{id_of(engine, anna.email)}/password")
+
+    assert anna.get("/").status_code == 302
+    assert anna.log_in(shown(answer.text)).status_code == 303
+
+
+def test_their_sessions_are_ended(ada, anna, engine):
+    ada.press(f"/people/{id_of(engine, anna.email)}/sessions/end")
+
+    assert anna.get("/").status_code == 302
+
+
+def test_a_token_is_shown_once_opens_the_api_and_is_revoked(ada, client, engine):
+    answer = ada.press("/tokens", {"name": "till", "role": "viewer"})
+    headers = {"Authorization": f"Bearer {shown(answer.text)}"}
+    before = client.get("/api/v1/stock", headers=headers).status_code
+    with engine.connect() as connection:
+        number = connection.execute(sa.select(api_tokens.c.id)).scalar_one()
+
+    ada.press(f"/tokens/{number}/revoke")
+
+    assert before == 200
+    assert client.get("/api/v1/stock", headers=headers).status_code == 401
+    assert "oc_" not in ada.read("/people")
+
+
+def test_who_is_not_there_is_404(ada):
+    for path in ("role", "out", "in", "password", "sessions/end"):
+        answer = ada.press(f"/people/999/{path}", {"role": "viewer"})
+        assert answer.status_code == 404, path
+    assert ada.press("/tokens/999/revoke").status_code == 404
+
+
+# -- the audit log ------------------------------------------------------------------
+
+
+def test_what_was_done_is_found_by_who_and_what(ada, anna, shop):
+    anna.press("/channels/web/pause", {"reason": "stock-taking"})
+    ada.press("/tokens", {"name": "till", "role": "viewer"})
+
+    everything = anna.words("/audit")
+    by_ada = text_of(ada.read(f"/audit?actor={ada.email}").partition("Found")[2])
+    pauses = text_of(ada.read("/audit?q=pause").partition("Found")[2])
+
+    assert "pause web operator@blue-jacket.example" in everything
+    assert "make token till admin@blue-jacket.example" in by_ada
+    assert "pause web" not in by_ada
+    assert "make token" not in pauses
+    assert "Nothing is found" in ada.words("/audit?q=never+done")
+
+
+def test_passwords_and_tokens_are_not_in_it(ada, anna, engine):
+    word = shown(ada.press("/tokens", {"name": "till", "role": "viewer"}).text)
+    number = id_of(engine, anna.email)
+    password = shown(ada.press(f"/people/{number}/password").text)
+
+    page = ada.read("/audit")
+
+    assert word not in page
+    assert password not in page
+
+
+def test_the_log_is_read_page_by_page(ada, engine):
+    from app.domain.instants import now
+    from app.store import deeds
+
+    with writing(engine) as connection:
+        for number in range(150):
+            deeds.note(connection, "x", "press", f"button-{number:03}", now())
+
+    first = ada.read("/audit?q=button")
+    before = re.search(r"before=(\d+)", first)
+    assert before
+    second = ada.read(f"/audit?q=button&before={before[1]}")
+
+    assert "button-149" in first
+    assert "button-049" not in first
+    assert "button-049" in second
+
+
+def test_the_hash_of_a_password_is_what_is_kept(ada, engine):
+    ada.press("/people", {"email": "otto@shop.example", "role": "viewer"})
+    with engine.connect() as connection:
+        found = people.listed(connection)
+
+    assert {"password_hash"} & set(found[0].keys()) == set()

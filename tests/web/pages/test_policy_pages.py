@@ -1,0 +1,112 @@
+"""How much a channel shows: seen before it is put in force, for a channel or a listing."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from app.store.tables import channels, listings, policies
+from tests.builders import JACKET
+from tests.web.pages.conftest import Person, text_of
+
+
+@pytest.fixture
+def ada(person) -> Person:
+    return person("admin")
+
+
+def published(engine) -> dict:
+    query = sa.select(channels.c.publish).where(channels.c.key == "web")
+    with engine.connect() as connection:
+        return json.loads(connection.execute(query).scalar_one())
+
+
+def listing(engine) -> int:
+    with engine.connect() as connection:
+        return connection.execute(sa.select(listings.c.id)).scalar_one()
+
+
+def test_another_policy_is_foreseen_and_then_put_in_force(
+    ada, shop, engine, deliveries, redis
+):
+    shop.sku("SCARF")
+    shop.listing("web", "SCARF", "scarf")
+    form = {"buffer": "3", "cap": "5", "share": ""}
+
+    asked = text_of(ada.press("/channels/web/policy", form).text)
+    before = published(engine)
+    done = ada.press("/channels/web/policy", {**form, "sure": "1"})
+
+    assert "web downtown BLUE-JACKET-M from 10 → to 5" in asked
+    assert "SCARF" not in asked.partition("What it changes")[2].partition("Listings")[0]
+    assert before == {}
+    assert "The policy is in force" in done.text
+    assert published(engine) == {"buffer": 3, "cap": 5}
+    assert redis.get("wake:outbound:web")
+    row_id = deliveries.id(JACKET, place="d")
+    row = deliveries.row(row_id)
+    assert row["wanted_version"] > row["accepted_version"]
+    query = sa.select(policies).order_by(policies.c.id.desc()).limit(1)
+    with engine.connect() as connection:
+        assert connection.execute(query).one().actor == ada.email
+
+
+def test_the_locations_it_sells_from_are_chosen(ada, shop, engine, deliveries):
+    shop.count(JACKET, "harbour", 4)
+
+    asked = ada.press("/channels/web/policy", {"from": ["harbour"]})
+    ada.press("/channels/web/policy", {"from": ["harbour"], "sure": "1"})
+
+    assert "web downtown BLUE-JACKET-M from 10" in text_of(asked.text)
+    assert published(engine) == {"from": ["harbour"]}
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"share": "101"}, "Share: Must be greater than or equal to 0 and less"),
+        ({"buffer": "-1"}, "Buffer: Must be greater"),
+        ({"cap": "many"}, "Cap: Not a valid integer."),
+        ({"from": ["moon"]}, "there is no location"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_and_changes_nothing(
+    ada, shop, engine, form, said
+):
+    answer = ada.press("/channels/web/policy", {**form, "sure": "1"})
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert published(engine) == {}
+
+
+def test_one_listing_says_otherwise_and_as_its_channel_again(
+    anna, shop, engine, deliveries
+):
+    number = listing(engine)
+    address = f"/listings/{number}/policy"
+
+    asked = anna.press(address, {"cap": "2"})
+    anna.press(address, {"cap": "2", "sure": "1"})
+    words = anna.words("/channels/web/policy")
+    anna.press(address, {"sure": "1"})
+
+    assert "from 10 → to 2" in text_of(asked.text)
+    assert "BLUE-JACKET-M cap 2" in words
+    assert "None: all are shown by the channel" in anna.words("/channels/web/policy")
+
+
+def test_only_administrators_set_a_channel_s_policy(anna, person, shop, engine):
+    otto = person("viewer")
+
+    assert anna.press("/channels/web/policy", {"cap": "1"}).status_code == 403
+    one = f"/listings/{listing(engine)}/policy"
+    assert otto.press(one, {"cap": "1", "sure": "1"}).status_code == 403
+    assert "See what it changes" not in otto.read("/channels/web/policy")
+
+
+def test_a_channel_that_only_listens_has_none(ada, shop):
+    assert ada.get("/channels/till/policy").status_code == 404
+    assert ada.press("/channels/till/policy", {"cap": "1"}).status_code == 404
+    assert ada.get("/channels/ghost/policy").status_code == 404
+    assert ada.get("/listings/999/policy").status_code == 404
