@@ -28,6 +28,17 @@ A shape under a name applies to the object there, or to each object of a list.
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Something that changed at a channel: a message of our own topic, not a webhook."""
+
+    topic: str
+    document: Any
+    """As `Adapter.document` would keep it."""
+    listed_at: Instant | None = None
+    """All that changed before then came before; None where nobody can say so."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignedRequest:
     """A webhook as it came in. `headers` have lower-case names."""
 
@@ -127,6 +138,8 @@ class Adapter(ABC):
     """Its orders tell whether they are paid: `placed` has the scope `NOT_PAID` if not."""
     rereads: ClassVar[bool] = False
     """Its clock ticks whole seconds, so orders are read again when webhooks tie."""
+    polls: ClassVar[bool] = False
+    """`changes` works: what a lost webhook would have told can be asked for."""
     batch_limit: ClassVar[int] = 100
     """Wishes in one call, at most."""
 
@@ -228,10 +241,15 @@ class Adapter(ABC):
         """Ask the channel what it shows for these wishes (only when `reads`)."""
         raise NotImplementedError(f"{self.title} cannot be read")
 
-    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
-        """Orders the channel changed since then, as (topic, document) to be applied.
+    def changes(self, since: Instant) -> Iterator[Change]:
+        """What changed at the channel since then, oldest first where it can be sorted.
 
-        The documents are as `document` would keep them. Channels that cannot tell
-        yield nothing.
+        Channels that cannot tell yield nothing (`polls` is False). What was yielded
+        before an error stands.
         """
         yield from ()
+
+    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
+        """What `changes` tells, as (topic, document) to be applied."""
+        for change in self.changes(since):
+            yield change.topic, change.document

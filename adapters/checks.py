@@ -72,6 +72,14 @@ def instant(part: Mapping[str, Any], field: str) -> Instant:
     return found
 
 
+def time_or_none(given: Any) -> Instant | None:
+    """A time that is only worth something where it is one."""
+    try:
+        return instants.parse(given)
+    except (ValueError, OverflowError):
+        return None
+
+
 def version(part: Mapping[str, Any], otherwise: int) -> int:
     """The field `version`: a whole number as given, or a time in microseconds."""
     given = part.get("version")

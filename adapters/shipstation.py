@@ -8,27 +8,26 @@ What surprised us (2026-11):
 - Labels and fulfillments (V2) name no items; their shipment does.
 - V1's address often says includeShipmentItems=False, and its times are Pacific.
 - Voiding a label sends nothing, and the shipment can get another label: all labels of a
-  shipment are read together, and `recent` looks for what was voided.
+  shipment are read together, and `changes` looks for what was voided.
 - V1 and V2 number the same shipment differently: subscribe to one of them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from adapters.base import Adapter, keep
+from adapters.base import Adapter, Change
 from adapters.checks import shown
-from adapters.http import Answer, host_of, retry_after
+from adapters.http import Http, host_of
 from adapters.parts import shipstation_shipments as shipments
 from adapters.parts.shipstation_keys import ShipStationSignature, ring
+from adapters.parts.shipstation_reading import Reader
 from app.domain.channels import Channel
-from app.domain.errors import BadConfiguration, GiveUp, MalformedPayload, RetryLater
+from app.domain.errors import BadConfiguration, MalformedPayload
 from app.domain.events import Message, Normalised, Read
-from app.domain.instants import DAY, SECOND, Instant, iso, to_datetime
+from app.domain.instants import Instant
 
-_FIRST_HOST = "https://ssapi.shipstation.com"
-_SECOND_HOST = "https://api.shipstation.com"
 _KEYS = "https://api.shipengine.com/jwks"
 _OWN_HOSTS = {
     1: re.compile(r"https://ssapi\d*\.shipstation\.com:443"),
@@ -53,9 +52,6 @@ _SILENT = {
     "API_TRACK": "A carrier's scan names no items: it moves no stock.",
     "FULFILLMENT_SHIPPED": "A fulfillment of V1 names no items: it moves no stock.",
 }
-_MOST_PAGES = 500
-_VOIDED_WITHIN = 30 * DAY
-"""How old a label can be that is voided: carriers refund no older ones."""
 
 
 class ShipStation(Adapter):
@@ -76,6 +72,11 @@ class ShipStation(Adapter):
     signature = ShipStationSignature(ring(_KEYS))
     keeps = {"resource_type": True, "resource_url": True}
     publishes = False
+    polls = True
+
+    def __init__(self, channel: Channel, http: Http) -> None:
+        super().__init__(channel, http)
+        self.reader = Reader(channel, http)
 
     @classmethod
     def check(cls, channel: Channel) -> None:
@@ -145,126 +146,14 @@ class ShipStation(Adapter):
         url = f"{parts.scheme}://{parts.netloc}{parts.path}"
         query = dict(parse_qsl(parts.query))
         if api == 1:
-            return {"shipments": list(self._first(url, query))}
-        return {"shipments": list(self._second(url, query))}
+            return {"shipments": list(self.reader.first(url, query))}
+        return {"shipments": list(self.reader.second(url, query))}
 
-    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
-        if self.channel.secret("api_key"):
-            url = f"{self._host(_SECOND_HOST)}/v2/labels"
-            made = self._pages(2, url, {"created_at_start": iso(since)}, "labels")
-            query = {
-                "created_at_start": iso(since - _VOIDED_WITHIN),
-                "label_status": "voided",
-            }
-            gone = self._pages(2, url, query, "labels")
-            # Compared as text, which may write no fraction: a second to be safe.
-            recently = iso(since - SECOND)
-            news = [one for one in gone if str(one.get("voided_at")) >= recently]
-            for shipment in self._labelled([*made, *news]):
-                yield _told("v2.shipments.read", shipment)
-        if self.channel.secret("v1_key"):
-            url = f"{self._host(_FIRST_HOST)}/shipments"
-            for name in ("createDateStart", "voidDateStart"):
-                for shipment in self._first(url, {name: _pacific(since)}):
-                    yield _told("shipments.read", shipment)
-
-    # -- reading -------------------------------------------------------------
-
-    def _first(self, url: str, query: dict[str, str]) -> Iterator[Any]:
-        """Shipments of V1, with their items whatever the address says."""
-        query = {**query, "includeShipmentItems": "true"}
-        for row in self._pages(1, url, query, "shipments"):
-            yield keep(row, shipments.KEPT_FIRST)
-
-    def _second(self, url: str, query: dict[str, str]) -> Iterator[Any]:
-        """Shipments of V2 that a list of shipments, labels or fulfillments is about."""
-        name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
-        rows = self._pages(2, url, query, name)
-        if name != "shipments":
-            yield from self._labelled(rows)
-            return
-        for row in rows:
-            yield self._shipment(row, str(row.get("shipment_id")), [])
-
-    def _labelled(self, rows: Iterable[dict[str, Any]]) -> Iterator[Any]:
-        found: dict[str, list[dict[str, Any]]] = {}
-        for row in rows:
-            if shipment_id := row.get("shipment_id"):
-                proofs = found.setdefault(str(shipment_id), [])
-                proofs += [row] if "fulfillment_id" in row else []
-        for shipment_id, fulfillments in found.items():
-            path = f"/v2/shipments/{quote(shipment_id, safe='')}"
-            row = _object(self._call(2, self._host(_SECOND_HOST) + path, {}))
-            yield self._shipment(row, shipment_id, fulfillments)
-
-    def _shipment(
-        self, row: dict[str, Any], shipment_id: str, fulfillments: list[dict[str, Any]]
-    ) -> Any:
-        labels: list[dict[str, Any]] = []
-        if row.get("shipment_status") != "pending" or fulfillments:
-            url = f"{self._host(_SECOND_HOST)}/v2/labels"
-            labels = list(self._pages(2, url, {"shipment_id": shipment_id}, "labels"))
-        whole = {**row, "labels": labels, "fulfillments": fulfillments}
-        return keep(whole, shipments.KEPT_SECOND)
-
-    def _pages(
-        self, api: int, url: str, query: dict[str, str], name: str
-    ) -> Iterator[dict[str, Any]]:
-        for page in range(1, _MOST_PAGES + 1):
-            body = _object(self._call(api, url, {**query, "page": str(page)}))
-            rows = body.get(name)
-            if not isinstance(rows, list):
-                raise GiveUp(f"{self.title} answered without a list of {name}")
-            yield from (row for row in rows if isinstance(row, dict))
-            pages = body.get("pages")
-            if not rows or not isinstance(pages, int) or page >= pages:
-                return
-        raise GiveUp(f"{self.title} has more than {_MOST_PAGES} pages of {name}")
-
-    def _call(self, api: int, url: str, query: dict[str, str]) -> Answer:
-        needed = ("api_key",) if api == 2 else ("v1_key", "v1_secret")
-        secrets = [self.channel.secret(name) for name in needed]
-        if not all(secrets):
-            raise GiveUp(
-                f"{self.title} ({self.channel.key}) needs secrets.{needed[0]} to read "
-                f"what V{api} points at"
-            )
-        proof: dict[str, Any] = (
-            {"headers": {"API-Key": secrets[0]}}
-            if api == 2
-            else {"auth": (secrets[0], secrets[1])}
-        )
-        answer = self.http.get(url, params=query, passes=(429,), **proof)
-        if answer.status == 429:
-            # V1 says in its own header how long the minute still lasts.
-            wait = answer.headers.get("retry-after") or answer.headers.get(
-                "x-rate-limit-reset"
-            )
-            raise RetryLater(
-                f"{self.title} ({self.channel.key}) answered 429: too many calls",
-                after=retry_after(wait),
-                status=429,
-            )
-        return answer
-
-    def _host(self, default: str) -> str:
-        return (self.channel.base_url or default).rstrip("/")
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    body = answer.json()
-    if not isinstance(body, dict):
-        raise RetryLater("ShipStation answered with JSON that is no object")
-    return body
-
-
-def _told(topic: str, shipment: Any) -> tuple[str, Any]:
-    return topic, {"resource_type": topic, "shipments": [shipment]}
-
-
-def _pacific(instant: Instant) -> str:
-    moment = to_datetime(instant).astimezone(shipments.PACIFIC)
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    def changes(self, since: Instant) -> Iterator[Change]:
+        for api, shipment, listed_at in self.reader.changed(since):
+            topic = next(name for name, of in _READ.items() if of == api)
+            document = {"resource_type": topic, "shipments": [shipment]}
+            yield Change(topic, document, listed_at)
 
 
 adapter = ShipStation

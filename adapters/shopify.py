@@ -22,7 +22,7 @@ from typing import Any
 import shopify
 from shopify.utils.shop_url import sanitize_shop_domain
 
-from adapters.base import Adapter, SignedRequest
+from adapters.base import Adapter, Change, SignedRequest
 from adapters.http import Http, scrub
 from adapters.parts import (
     shopify_orders as orders,
@@ -74,6 +74,7 @@ class Shopify(Adapter):
     rereads = True
     tells_payment = True
     ignores = ("tags", "sources", "order_prefix")
+    polls = True
     batch_limit = 250
 
     def __init__(self, channel: Channel, http: Http) -> None:
@@ -163,9 +164,9 @@ class Shopify(Adapter):
             found = reading.read_order(self.admin, read.id)
         return found if found is not None else {"missing": read.id}
 
-    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
-        for document in reading.changed_orders(self.admin, since):
-            yield READ_ORDER, document
+    def changes(self, since: Instant) -> Iterator[Change]:
+        for document, listed_at in reading.changed_orders(self.admin, since):
+            yield Change(READ_ORDER, document, listed_at)
 
     def reread(self, order: str) -> Read | None:
         return Read("order", order) if self.admin.can_ask else None

@@ -17,7 +17,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from adapters.base import Adapter, keep
+from adapters.base import Adapter, Change, keep
+from adapters.checks import time_or_none
 from adapters.http import Answer
 from adapters.parts import square_counts as counts, square_orders as orders
 from adapters.shapes import kept
@@ -31,6 +32,8 @@ _HOST = "https://connect.squareup.com"
 _VERSION = "2026-09-16"
 _HOMELESS = "Square keeps stock per location: map one of ours to one of its own"
 _MOST_PAGES = 1000
+_MOST_PLACES = 10
+"""Locations that one search takes."""
 _DISPOSITIONS = (SELLABLE, INSPECT, DAMAGED)
 
 _POINTERS = {
@@ -83,6 +86,7 @@ class Square(Adapter):
     stamps = True
     reads = True
     tells_payment = True
+    polls = True
 
     @classmethod
     def check(cls, channel: Channel) -> None:
@@ -148,12 +152,12 @@ class Square(Adapter):
         found = self._read("GET", f"/v2/orders/{quote(read.id, safe='')}")
         return {"order": keep(found.get("order"), orders.KEPT)}
 
-    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
+    def changes(self, since: Instant) -> Iterator[Change]:
         places = self._places()
-        # Square searches at most ten locations at once.
-        for first in range(0, len(places), 10):
+        is_one_list = len(places) <= _MOST_PLACES
+        for first in range(0, len(places), _MOST_PLACES):
             query = {
-                "location_ids": places[first : first + 10],
+                "location_ids": places[first : first + _MOST_PLACES],
                 "limit": 100,
                 "query": {
                     "filter": {
@@ -164,7 +168,9 @@ class Square(Adapter):
             }
             for page in self._pages("/v2/orders/search", query):
                 for order in counts.rows(page, "orders"):
-                    yield _READ, {"type": _READ, "order": keep(order, orders.KEPT)}
+                    found = {"type": _READ, "order": keep(order, orders.KEPT)}
+                    listed_at = time_or_none(order.get("updated_at"))
+                    yield Change(_READ, found, listed_at if is_one_list else None)
 
     def _places(self) -> list[str]:
         if self.channel.locations:

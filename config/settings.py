@@ -87,6 +87,7 @@ class Settings:
     circuit_hold_seconds: float = _limit(30.0, 0.1, 3600)
     circuit_cap_seconds: float = _limit(300.0, 0.1, 86_400)
     sweep_seconds: float = _limit(2.0, 0.1, 60)
+    poll_seconds: float = _limit(180.0, 1, 86_400)
     outbound_workers: int = _limit(4, 1, 64)
     web_workers: int = _limit(2, 1, 64)
     web_threads: int = _limit(8, 1, 256)

@@ -127,6 +127,27 @@ def test_what_a_killed_worker_was_doing_is_done_within_a_minute(world: World) ->
     assert within(60, lambda: world.all_show(sku, 3)), world.waiting()
 
 
+def test_sales_whose_webhooks_are_all_lost_are_asked_for(world: World) -> None:
+    sku = world.stock(20)
+    assert within(SOON, lambda: world.all_show(sku, 20))
+    for key in ("web", "till"):
+        world.channels[key].do("weather", drop=1.0)
+
+    order = world.sell("web", sku, 3)
+    world.sell("web", sku, 2)
+    world.sell("till", sku, 4)
+    world.channels["web"].do("cancel", order=order["order"], restock=True)
+    time.sleep(3)
+    assert world.level(sku)["available"] == 20, "nobody has told it"
+    # After a pause they are polled at once, and not in a few minutes.
+    world.onecount("channels", "pause", "--all")
+    world.onecount("channels", "resume", "--all")
+
+    assert within(60, lambda: world.all_show(sku, 14)), world.waiting()
+    level = world.level(sku)
+    assert (level["available"], level["committed"]) == (14, 2)
+
+
 def test_two_hundred_buyers_hold_fifty_units_fifty_times(world: World) -> None:
     sku = world.stock(50)
     body = {"lines": [{"sku": sku, "quantity": 1}], "expires_in": 900}

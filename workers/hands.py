@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 from app.pipeline.comparing import Comparer
 from app.pipeline.fetching import Fetcher
 from app.pipeline.inbound import Inbound
+from app.pipeline.polling import Poller
 from app.pipeline.publish import Publisher
 from app.queues import Wakes
 from app.store.engine import open_engine
@@ -28,6 +29,7 @@ class Hands:
     publisher: Publisher
     fetcher: Fetcher
     comparer: Comparer
+    poller: Poller
 
 
 def make(settings: Settings) -> Hands:
@@ -35,14 +37,16 @@ def make(settings: Settings) -> Hands:
     engine = open_engine(settings.database_url, pool_size=2)
     vault = Vault(settings.secret_keys)
     publisher = Publisher(engine, vault, settings)
+    fetcher = Fetcher(engine, vault, settings)
     return Hands(
         settings,
         engine,
         Wakes(settings.redis_url),
         Inbound(engine, vault, settings.apply_batch),
         publisher,
-        Fetcher(engine, vault, settings),
+        fetcher,
         Comparer(engine, publisher, settings),
+        Poller(engine, vault, settings, fetcher.lease),
     )
 
 

@@ -35,14 +35,15 @@ def drain(key: str, given: Hands | None = None) -> None:
 
 
 def fetch(key: str, given: Hands | None = None) -> None:
-    """Read what a channel's messages point at."""
+    """Read what a channel's messages point at, then what changed there."""
     mine = given or hands()
 
     def work() -> bool:
         done = mine.fetcher.fetch_due(key)
-        if done:
+        polled = mine.poller.poll_due(key)
+        if done or polled.stored:
             mine.wakes.wake(INBOUND)
-        return done > 0
+        return done > 0 or polled.more
 
     _drain(mine, f"fetch:{key}", key, mine.fetcher.lease, work)
     mine.fetcher.release(key)

@@ -6,7 +6,7 @@ Redis may lose everything it holds: a round later all of it is known again.
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import claims, oversells
+from app.pipeline import claims, oversells, polling
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
@@ -41,10 +41,14 @@ def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
             (f"outbound:{row.key}", (row.slow_until or 0) > moment)
             for row in connection.execute(_pushes(moment, late))
         ]
-        lanes += [
-            (f"fetch:{row.key}", (row.slow_until or 0) > moment)
-            for row in connection.execute(_fetches(moment))
-        ]
+        reads = {
+            row.key: (row.slow_until or 0) > moment
+            for row in (
+                *connection.execute(_fetches(moment)),
+                *polling.due(connection, moment),
+            )
+        }
+        lanes += [(f"fetch:{key}", is_slow) for key, is_slow in reads.items()]
         interval = int(mine.settings.compare_hours * HOUR)
         lanes += [
             (f"compare:{row['key']}", (row["slow_until"] or 0) > moment)

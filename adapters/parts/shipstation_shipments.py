@@ -39,6 +39,15 @@ class PacificTime(Time):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+def pacific_or_none(given: Any) -> Instant | None:
+    """A time of V1 that is only worth something where it is one."""
+    try:
+        found: Instant = PacificTime().deserialize(given)
+        return found
+    except ValidationError:
+        return None
+
+
 class _Item(Part):
     sku = Name(required=True)
     quantity = Units(required=True)

@@ -144,7 +144,7 @@ query RoutedOrder($id: ID!) {
 CHANGED_ORDERS = """
 query ChangedOrders($query: String!, $after: String) {
   orders(first: 100, after: $after, query: $query, sortKey: UPDATED_AT) {
-    nodes { id }
+    nodes { id updatedAt }
     pageInfo { hasNextPage endCursor }
   }
 }

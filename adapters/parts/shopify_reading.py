@@ -19,7 +19,7 @@ from adapters.parts.shopify_documents import (
 )
 from adapters.parts.shopify_quantities import gid, plain
 from app.domain.errors import GiveUp
-from app.domain.instants import MINUTE, Instant, iso
+from app.domain.instants import MINUTE, Instant, iso, parse
 
 _SCOPE = "read_orders"
 _ROUTING_SCOPE = "read_merchant_managed_fulfillment_orders"
@@ -43,8 +43,13 @@ def read_routed_order(admin: Admin, fulfillment_order_id: str) -> dict[str, Any]
         return _whole(admin, found["order"]) if found is not None else None
 
 
-def changed_orders(admin: Admin, since: Instant) -> Iterator[dict[str, Any]]:
-    """All orders that changed since then, oldest change first.
+def changed_orders(
+    admin: Admin, since: Instant
+) -> Iterator[tuple[dict[str, Any], Instant]]:
+    """All orders that changed since then, and when; oldest change first.
+
+    The time is the list's: an order that changes again before it is read says a later
+    one, and those between would seem to be behind us.
 
     A shop that asks for a pause in between raises RetryLater; what was yielded stands.
     """
@@ -54,13 +59,16 @@ def changed_orders(admin: Admin, since: Instant) -> Iterator[dict[str, Any]]:
         asked = {"query": query, "after": after}
         data = admin.ask(CHANGED_ORDERS, asked, _SCOPE)
         with admin.expecting("a list of orders"):
-            ids = [plain(node["id"]) for node in data["orders"]["nodes"]]
+            listed = [
+                (plain(node["id"]), parse(node["updatedAt"]))
+                for node in data["orders"]["nodes"]
+            ]
             more = data["orders"]["pageInfo"]["hasNextPage"]
             after = data["orders"]["pageInfo"]["endCursor"]
-        for order_id in ids:
+        for order_id, changed_at in listed:
             found = read_order(admin, order_id)
             if found is not None:
-                yield found
+                yield found, changed_at
         if not more:
             return
 

@@ -166,10 +166,14 @@ class ShipStationSandbox(Sandbox):
         has_items = request.args.get("includeShipmentItems", "").lower() == "true"
         since = request.args.get("createDateStart"), request.args.get("voidDateStart")
         batch = request.args.get("batchId")
+        is_newest_first = request.args.get("sortDir", "ASC").upper() == "DESC"
         with self.lock:
+            parcels = sorted(
+                self.parcels.values(), key=lambda p: p.at, reverse=is_newest_first
+            )
             rows = [
                 _first(parcel, has_items)
-                for parcel in self.parcels.values()
+                for parcel in parcels
                 if batch in (None, str(parcel.id))
                 and _pacific_after(parcel.at, since[0])
                 and (not since[1] or _pacific_after(parcel.voided_at, since[1]))
@@ -201,6 +205,10 @@ class ShipStationSandbox(Sandbox):
             and wanted.get("label_status") in (None, row["status"])
             and row["created_at"] >= wanted.get("created_at_start", "")
         ]
+        # Newest first, unless asked otherwise.
+        name = wanted.get("sort_by", "created_at")
+        is_newest_first = wanted.get("sort_dir", "desc") != "asc"
+        rows.sort(key=lambda row: row[name] or "", reverse=is_newest_first)
         return _page(rows, "labels", int(wanted.get("page_size", 25)))
 
     def fulfillments(self) -> Any:

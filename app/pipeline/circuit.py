@@ -76,8 +76,14 @@ def _held(
 def answered(
     connection: Connection, adapter: Adapter, now: Instant, *, troubled: bool
 ) -> None:
-    """The channel took a call: close the circuit, remember the budget it told."""
-    _write(connection, adapter, {**CLOSED, "answered_at": now})
+    """The channel took a call: close the circuit, remember the budget it told.
+
+    After trouble it is polled at once: its webhooks may have got lost as well.
+    """
+    is_open = channels.c.tripped_at.is_not(None)
+    due = sa.case((is_open, 0), else_=channels.c.poll_due_at)
+    values = {**CLOSED, "answered_at": now, "poll_due_at": due}
+    _write(connection, adapter, values)
     if troubled:
         incidents.close_incidents(connection, "channel", adapter.channel.key, now)
 

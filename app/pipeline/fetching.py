@@ -13,14 +13,13 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine, RowMapping
 
-import adapters
 from adapters.base import Adapter
-from adapters.http import Http
 from app.domain.errors import CredentialsRefused, GiveUp, HubError, RetryLater
 from app.domain.events import Message, Read
 from app.domain.instants import MINUTE, Instant, now as clock
 from app.domain.retry import delay
 from app.pipeline import circuit
+from app.pipeline.reaching import reach
 from app.pipeline.tuning import Tuning, policy_of
 from app.store import channels as channel_store, incidents, leases
 from app.store.engine import writing
@@ -44,16 +43,13 @@ class Fetcher:
         """Fetch for the oldest due messages; return how many went on to be applied."""
         now = clock()
         with self._engine.connect() as connection:
-            channel = channel_store.find(connection, self._vault, key)
-            if channel is None:
-                return 0
             told = channel_store.row(connection, key)
             if (told["reads_held_until"] or 0) > now:
                 return 0
             rows = connection.execute(
                 sa.select(inbox)
                 .where(
-                    inbox.c.channel_id == channel.id,
+                    inbox.c.channel_id == told["id"],
                     inbox.c.state == "waiting",
                     inbox.c.lane == "fetch",
                     inbox.c.next_attempt_at <= now,
@@ -62,11 +58,9 @@ class Fetcher:
                 .limit(limit)
             )
             found = rows.mappings().all()
-        if not found:
-            return 0
-        kind = adapters.get(channel.provider)
-        deadline = self._settings.push_deadline_seconds
-        adapter = kind(channel, Http(kind.title, key, deadline=deadline))
+            if not found:
+                return 0
+            adapter = reach(connection, self._vault, told, self._settings)
         done = 0
         for row in found:
             if not self.lease(key) or not self._fetch(adapter, row):

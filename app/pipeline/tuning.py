@@ -45,6 +45,10 @@ class Tuning(Protocol):
         """The longest hold."""
 
     @property
+    def poll_seconds(self) -> float:
+        """How long after a poll the next one follows."""
+
+    @property
     def public_url(self) -> str:
         """Where the world reaches us."""
 

@@ -98,7 +98,8 @@ def pause(connection: Connection, key: str, reason: str, now: Instant) -> None:
 def resume(connection: Connection, key: str, now: Instant) -> None:
     """Publish again, at once and with the newest numbers. Raise UnknownName.
 
-    Closes the circuit, and brings forward what waits to be tried again.
+    Closes the circuit, and brings forward what waits to be tried again. What it did
+    meanwhile is asked for.
     """
     _set(
         connection,
@@ -106,7 +107,7 @@ def resume(connection: Connection, key: str, now: Instant) -> None:
         **dict.fromkeys(("paused_at", "paused_reason", "disconnected_at")),
         **dict.fromkeys(("held_until", "held_reason", "tripped_at")),
         **dict.fromkeys(("reads_held_until", "budget")),
-        **dict.fromkeys(("failures", "probes", "reads_failed"), 0),
+        **dict.fromkeys(("failures", "probes", "reads_failed", "poll_due_at"), 0),
     )
     retries.hasten(connection, row(connection, key)["id"])
 
@@ -172,6 +173,7 @@ def save(
     """Insert or replace a channel's configuration; return its id. `mapped`: our
     location code → the channel's own id, in order; codes must exist."""
     values = {
+        "poll_due_at": 0,
         "provider": provider,
         "base_url": base_url,
         "settings": json.dumps(dict(settings)),

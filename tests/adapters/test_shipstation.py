@@ -342,6 +342,35 @@ def test_a_label_ships_the_order_and_voiding_it_takes_that_back(
     assert all(event.version > shipped.version for event in found)
 
 
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_what_was_labelled_is_listed_oldest_first_so_that_reading_can_go_on(
+    api: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(shipstation_keys, "_RINGS", {})
+    only = ("v1_key", "v1_secret") if api == "v1" else ("api_key",)
+    with receiving() as receiver, serving(sandbox(receiver, api)) as url:
+        adapter = shipstation(base_url=url)
+        secrets = {name: adapter.channel.secrets[name] for name in (*only, "webhook")}
+        adapter = shipstation(base_url=url, secrets=secrets)
+        lines = [{"sku": "JACKET", "quantity": 1}]
+        for number in ("1001", "1002", "1003"):
+            control(url, "ship", number=number, lines=lines)
+        first = list(adapter.changes(instants.now() - 60 * SECOND))
+        rest = list(adapter.changes(first[1].listed_at))
+
+    assert [change.listed_at for change in first] == sorted(
+        change.listed_at for change in first
+    )
+    numbers = [
+        event.order_number
+        for change in rest
+        for event in adapter.normalise(
+            Message(change.topic, change.document, NOW)
+        ).events
+    ]
+    assert numbers[-2:] == ["1002", "1003"]
+
+
 def events_of(adapter: ShipStation, body: bytes) -> tuple[StockEvent, ...]:
     document = adapter.document(body)
     topic = adapter.topic({}, document)

@@ -139,7 +139,7 @@ def test_an_order_that_cannot_be_read_to_its_end_is_not_read_at_all():
 
 @responses.activate
 def test_recent_orders_are_read_page_by_page_with_an_overlap():
-    node = {"id": "gid://shopify/Order/500"}
+    node = {"id": "gid://shopify/Order/500", "updatedAt": "2026-11-23T10:00:00Z"}
     answer({"orders": page(node, after="c1")})
     answer({"order": an_order_node()})
     answer({"orders": page(node)})

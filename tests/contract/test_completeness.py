@@ -118,6 +118,7 @@ def test_the_capability_table_has_its_row(provider: Provider):
         adapter.compares,
         adapter.stamps,
         provider.pointers() != [],
+        adapter.polls,
     ]
 
 

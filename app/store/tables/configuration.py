@@ -38,7 +38,11 @@ channels = sa.Table(
     text("drift", "override"),  # override · adopt · ask
     Column("compared_at", Big),  # when all its numbers were last read and compared
     count("compared_to"),  # the publication up to which they are; 0: none under way
-    Column("orders_read_at", Big),  # cursor of `recent`
+    Column("orders_read_at", Big),  # all that changed before then was read
+    count("poll_due_at"),  # when its changes are read next; 0: at once
+    Column("poll_began_at", Big),  # since when a round of reading is under way
+    Column("poll_position", Big),  # how far that round has got
+    Column("poll_from", Big),  # a person asked for all changes since then
     count("marked_to"),  # the ledger entry up to which its publications are marked
     count("changed_at"),
 )

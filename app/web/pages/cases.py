@@ -68,6 +68,11 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "A kit has no units of its own, so the count changed nothing.",
         "Count its components instead, then close this with a note.",
     ),
+    "unpolled": Saying(
+        "A channel cannot be asked for what webhooks did not tell",
+        "A webhook that gets lost there is not found by asking.",
+        "Read why in the message, and put that right at the provider.",
+    ),
     "channel": Saying(
         "A channel refuses our credentials",
         "Nothing is sent to it until it has new ones; its numbers wait.",
