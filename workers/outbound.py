@@ -43,6 +43,8 @@ def fetch(key: str, given: Hands | None = None) -> None:
         polled = mine.poller.poll_due(key)
         if done or polled.stored:
             mine.wakes.wake(INBOUND)
+        while mine.poller.woken:
+            mine.wakes.wake(mine.poller.woken.pop())
         return done > 0 or polled.more
 
     _drain(mine, f"fetch:{key}", key, mine.fetcher.lease, work)

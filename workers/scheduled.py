@@ -84,6 +84,7 @@ def _pushes(moment: Instant, late: Instant) -> sa.Select[tuple[str, int | None]]
         due,
         channels.c.paused_at.is_(None),
         channels.c.disconnected_at.is_(None),
+        channels.c.poll_from.is_(None),
         sa.func.coalesce(channels.c.held_until, 0) <= moment,
     )
 

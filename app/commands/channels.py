@@ -44,6 +44,9 @@ def state_of(row: RowMapping, moment: Instant) -> str:
         return f"disconnected: {row['last_error'] or 'it said good-bye'}"
     if row["paused_at"]:
         return f"paused: {row['paused_reason'] or 'by hand'}"
+    if row["poll_from"] is not None:
+        since = iso(row["poll_from"])
+        return f"recovering: reads what changed there since {since}, then publishes"
     if row["tripped_at"] or (row["held_until"] or 0) > moment:
         why = row["held_reason"] or "it asked us to wait"
         return f"held until {iso(row['held_until'] or moment)}: {why}"

@@ -22,9 +22,10 @@ from app.domain.errors import CredentialsRefused, HubError, RetryLater
 from app.domain.instants import HOUR, MINUTE, SECOND, Instant, now as clock
 from app.domain.retry import delay
 from app.pipeline import circuit
+from app.pipeline.inbound import Inbound
 from app.pipeline.reaching import reach
 from app.pipeline.tuning import Tuning, policy_of
-from app.store import channels as channel_store, incidents
+from app.store import channels as channel_store, incidents, retries
 from app.store.engine import reading, writing
 from app.store.inbox import store_read
 from app.store.tables import channels
@@ -103,6 +104,12 @@ class Poller:
         self._policy = policy_of(settings)
         self._lease = lease
         self._rounds: dict[str, Round] = {}
+        self._inbound = Inbound(engine, vault)
+
+    @property
+    def woken(self) -> set[str]:
+        """Lanes that got work; the worker wakes them."""
+        return self._inbound.woken
 
     def poll_due(self, key: str) -> Polled:
         """Take one turn for a channel, if it is due."""
@@ -181,6 +188,9 @@ class Poller:
 
     def _finish(self, mine: Round, portion: list[Change], at: Instant) -> None:
         """Everything that changed before the round began is stored now."""
+        if mine.asked_from is not None:
+            self._apply(mine, portion, at)
+            portion = []
         due_at = clock() + int(self._settings.poll_seconds * SECOND)
         read_at = channels.c.orders_read_at
         newest = sa.case((read_at > mine.began, read_at), else_=mine.began)
@@ -196,9 +206,19 @@ class Poller:
                 poll_position=None,
                 poll_from=None,
             )
+            if mine.asked_from is not None and adapter.stamps:
+                retries.stamp(connection, adapter.channel.id, mine.began)
             circuit.read_again(connection, adapter)
             incidents.close_incidents(connection, UNPOLLED, adapter.channel.key, at)
         mine.stored += len(portion)
+
+    def _apply(self, mine: Round, portion: list[Change], at: Instant) -> None:
+        """Before a channel publishes again it is known what happened there."""
+        if portion:
+            self._store(mine, portion, at)
+        while self._inbound.run(clock()):
+            pass
+        self.woken.add(f"outbound:{mine.adapter.channel.key}")
 
     # -- a turn that did not work -------------------------------------------------
 
@@ -225,7 +245,8 @@ class Poller:
         now = clock()
         with writing(self._engine) as connection:
             due_at = now + int(self._settings.poll_seconds * SECOND)
-            _write(connection, mine, poll_due_at=due_at)
+            # Nobody publishes less for it: what was asked for was tried.
+            _write(connection, mine, poll_due_at=due_at, poll_from=None)
             incidents.open_incident(
                 connection,
                 UNPOLLED,
@@ -264,15 +285,18 @@ def _write(connection: Connection, mine: Round, **values: Any) -> None:
 
 
 def poll_from(connection: Connection, since: Instant) -> list[str]:
-    """Let every channel that can be polled be read from a time on; return their keys."""
-    rows = [
-        row
+    """Let every channel that can be polled be read from a time on; return their keys.
+
+    They publish nothing before that is done.
+    """
+    asked = [
+        row["key"]
         for row in channel_store.rows(connection)
-        if adapters.get(row["provider"]).polls
+        if adapters.get(row["provider"]).polls and row["disconnected_at"] is None
     ]
     connection.execute(
         channels.update()
-        .where(channels.c.id.in_([row["id"] for row in rows]))
+        .where(channels.c.key.in_(asked))
         .values(poll_from=since, poll_due_at=0, poll_began_at=None, poll_position=None)
     )
-    return [row["key"] for row in rows]
+    return asked

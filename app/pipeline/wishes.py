@@ -20,6 +20,8 @@ def is_held(channel: RowMapping, now: Instant) -> bool:
         channel["paused_at"] is not None
         or channel["disconnected_at"] is not None
         or (channel["held_until"] or 0) > now
+        # After a restore: first what happened there meanwhile.
+        or channel["poll_from"] is not None
     )
 
 

@@ -46,6 +46,7 @@ def state_at(now: Instant) -> sa.ColumnElement[str]:
         channel.disconnected_at.is_not(None),
         channel.held_until > now,
         channel.tripped_at.is_not(None),
+        channel.poll_from.is_not(None),
     )
     is_settled = sa.and_(
         publication.wanted_version == publication.accepted_version,

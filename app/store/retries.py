@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.publications import BULK_LANE, FIRST_LANE, MANY
+from app.store.publications import BULK_LANE, FIRST_LANE, MANY, lock
 from app.store.tables import publications
 
 
@@ -75,6 +76,47 @@ def arm(connection: Connection, ids: Sequence[int]) -> set[str]:
         "bigint",
     )
     return {row[0] for row in found}
+
+
+_UNSURE = """
+UPDATE publications SET unsure = true,
+  wanted_at = CASE WHEN wanted_version = accepted_version THEN {given} ELSE wanted_at END,
+  next_attempt_at = CASE WHEN wanted_version = accepted_version
+    THEN {lane} ELSE next_attempt_at END,
+  wanted_version = CASE WHEN wanted_version = accepted_version
+    THEN wanted_version + 1 ELSE wanted_version END
+WHERE id {among} RETURNING id
+"""
+
+
+def doubt_accepted(
+    connection: Connection, after: int, limit: int, now: Instant
+) -> list[int]:
+    """Make accepted numbers unsure: read back or sent again. Return their ids.
+
+    `after` is the last id of the portion before; what failed stays for a person.
+    """
+    publication = publications.c
+    found = connection.execute(
+        sa.select(publication.id)
+        .where(publication.id > after, publication.accepted.is_not(None))
+        .order_by(publication.id)
+        .limit(limit)
+    )
+    ids = list(found.scalars())
+    lock(connection, ids)
+    statement = _UNSURE.replace("{lane}", str(BULK_LANE))
+    bulk.select(connection, statement, ids, "bigint", (now,))
+    return ids
+
+
+def stamp(connection: Connection, channel_id: int, at: Instant) -> None:
+    """Let the next writes to a channel be later than all that nobody remembers."""
+    connection.execute(
+        publications.update()
+        .where(publications.c.channel_id == channel_id, publications.c.stamp < at)
+        .values(stamp=at)
+    )
 
 
 def hasten(connection: Connection, channel_id: int) -> None:

@@ -126,6 +126,9 @@ HELD: Final = Word(
     "Held", "bad", "Too many calls failed. Its numbers wait; we try by ourselves."
 )
 
+RECOVERING: Final = Word(
+    "Recovering", "warn", "What happened there is read first; then numbers go on."
+)
 ASKED: Final = Word("Asked us to wait", "warn", "Sending goes on by itself.")
 
 
@@ -135,8 +138,8 @@ def channel(row: RowMapping, now: Instant, failed: int = 0) -> Word:
         return Word("Disconnected", "bad", "It said good-bye. Connect it again.")
     if row["paused_at"]:
         return _paused(row)
-    if row["tripped_at"] or (row["held_until"] or 0) > now:
-        return HELD if row["tripped_at"] else ASKED
+    if held := _held(row, now):
+        return held
     if row["failures"]:
         return Word("Not answering", "bad", "Tried again by itself until it answers.")
     if (row["slow_until"] or 0) > now:
@@ -146,6 +149,14 @@ def channel(row: RowMapping, now: Instant, failed: int = 0) -> Word:
     if failed:
         return NEEDS_YOU
     return Word("Healthy", "ok", "Takes numbers as they change.")
+
+
+def _held(row: RowMapping, now: Instant) -> Word | None:
+    if row["poll_from"] is not None:
+        return RECOVERING
+    if row["tripped_at"]:
+        return HELD
+    return ASKED if (row["held_until"] or 0) > now else None
 
 
 def _paused(row: RowMapping) -> Word:

@@ -1,0 +1,61 @@
+"""Recovering: after a restore nobody knows what channels were told and did since.
+
+Every accepted number is unsure, and every channel is read from a time on; it publishes
+again once that is applied. A channel that cannot be asked is named.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from app.domain.instants import Instant
+from app.pipeline.polling import poll_from
+from app.store import channels, deeds, retries
+from app.store.engine import reading, writing
+
+PORTION = 500
+"""Rows per transaction: others write in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was set off."""
+
+    numbers: int
+    polled: list[str]
+    unpolled: list[str]
+
+    @property
+    def lanes(self) -> set[str]:
+        """The lanes to wake."""
+        pushed = {f"outbound:{key}" for key in self.unpolled}
+        return pushed | {f"fetch:{key}" for key in self.polled}
+
+
+def recover(
+    engine: Engine,
+    since: Instant,
+    actor: str,
+    now: Instant,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Recovered:
+    """Doubt every accepted number, and ask every channel what changed since then.
+
+    `progress` is called with how many numbers there are so far.
+    """
+    with writing(engine) as connection:
+        # First: nothing is published before it is known what happened.
+        polled = poll_from(connection, since)
+        deeds.note(connection, actor, "recover", "channels", now, {"since": since})
+    numbers, after = 0, 0
+    while True:
+        with writing(engine) as connection:
+            ids = retries.doubt_accepted(connection, after, PORTION, now)
+        if not ids:
+            break
+        numbers, after = numbers + len(ids), ids[-1]
+        progress(numbers)
+    with reading(engine) as connection:
+        keys = [row["key"] for row in channels.rows(connection)]
+    return Recovered(numbers, polled, [key for key in keys if key not in polled])
