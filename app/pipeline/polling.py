@@ -282,21 +282,3 @@ def _write(connection: Connection, mine: Round, **values: Any) -> None:
         )
         .values(**values)
     )
-
-
-def poll_from(connection: Connection, since: Instant) -> list[str]:
-    """Let every channel that can be polled be read from a time on; return their keys.
-
-    They publish nothing before that is done.
-    """
-    asked = [
-        row["key"]
-        for row in channel_store.rows(connection)
-        if adapters.get(row["provider"]).polls and row["disconnected_at"] is None
-    ]
-    connection.execute(
-        channels.update()
-        .where(channels.c.key.in_(asked))
-        .values(poll_from=since, poll_due_at=0, poll_began_at=None, poll_position=None)
-    )
-    return asked

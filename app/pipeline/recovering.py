@@ -7,12 +7,13 @@ again once that is applied. A channel that cannot be asked is named.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+import adapters
 from app.domain.instants import Instant
-from app.pipeline.polling import poll_from
 from app.store import channels, deeds, retries
 from app.store.engine import reading, writing
+from app.store.tables import channels as table
 
 PORTION = 500
 """Rows per transaction: others write in between."""
@@ -59,3 +60,21 @@ def recover(
     with reading(engine) as connection:
         keys = [row["key"] for row in channels.rows(connection)]
     return Recovered(numbers, polled, [key for key in keys if key not in polled])
+
+
+def poll_from(connection: Connection, since: Instant) -> list[str]:
+    """Let every channel that can be polled be read from a time on; return their keys.
+
+    They publish nothing before that is done.
+    """
+    asked = [
+        row["key"]
+        for row in channels.rows(connection)
+        if adapters.get(row["provider"]).polls and row["disconnected_at"] is None
+    ]
+    connection.execute(
+        table.update()
+        .where(table.c.key.in_(asked))
+        .values(poll_from=since, poll_due_at=0, poll_began_at=None, poll_position=None)
+    )
+    return asked

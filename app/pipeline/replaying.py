@@ -1,44 +1,111 @@
 """Replaying: stored messages are processed again, as if they had just come in."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
-from app.store.engine import writing
-from app.store.tables import channels, inbox
+from app.store.engine import reading, writing
+from app.store.tables import channels, inbox, skus, stock_events
+
+PORTION = 500
+"""Messages per transaction: others write in between."""
+
+_EVER = 2**63 - 1
+
+_AGAIN: dict[str, Any] = {
+    "state": "waiting",
+    "lane": "apply",
+    "error": None,
+    "settled_at": None,
+    "attempts": 0,
+    "next_attempt_at": 0,
+}
 
 
 def replay(
     engine: Engine,
     ids: Sequence[int] | None = None,
     filter: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Let messages be processed again; return how many matched.
 
-    `filter` takes state, channel and topic. Replaying what was applied is a no-op.
+    `filter` takes state, channel, topic, since and until (when they came in), sku and
+    order (what they told of). Replaying what was applied is a no-op. `progress` is
+    called with how many there are so far.
     """
-    wanted = [inbox.c.state != "waiting"]
+    wanted = [_filter(name, value) for name, value in (filter or {}).items()]
     if ids is not None:
         wanted.append(inbox.c.id.in_(list(ids)))
-    for name, value in (filter or {}).items():
-        if name == "channel":
-            one = sa.select(channels.c.id).where(channels.c.key == value)
-            wanted.append(inbox.c.channel_id.in_(one))
-        else:
-            wanted.append(inbox.c[name] == value)
-    with writing(engine) as connection:
-        changed = connection.execute(
-            inbox.update()
-            .where(*wanted)
-            .values(
-                state="waiting",
-                lane="apply",
-                error=None,
-                settled_at=None,
-                attempts=0,
-                next_attempt_at=0,
-            )
+    with reading(engine) as connection:
+        last = connection.execute(sa.select(sa.func.max(inbox.c.id))).scalar() or 0
+    matched, after = 0, 0
+    while after < last:
+        with writing(engine) as connection:
+            found = _portion(connection, after, last, wanted)
+            again = inbox.c.id.in_(found)
+            connection.execute(inbox.update().where(again).values(_AGAIN))
+        matched += len(found)
+        progress(matched)
+        after = found[-1] if len(found) == PORTION else last
+    return matched
+
+
+def _portion(
+    connection: Connection,
+    after: int,
+    last: int,
+    wanted: Sequence[sa.ColumnElement[bool]],
+) -> list[int]:
+    query = (
+        sa.select(inbox.c.id)
+        .where(
+            inbox.c.id > after,
+            inbox.c.id <= last,
+            inbox.c.state != "waiting",
+            # What could not be read in time is gone.
+            sa.or_(inbox.c.document.is_not(None), inbox.c.body.is_not(None)),
+            *wanted,
         )
-    return int(changed.rowcount)
+        .order_by(inbox.c.id)
+        .limit(PORTION)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _filter(name: str, value: Any) -> sa.ColumnElement[bool]:
+    if name == "channel":
+        one = sa.select(channels.c.id).where(channels.c.key == value)
+        return inbox.c.channel_id.in_(one)
+    if name in ("since", "until"):
+        at = inbox.c.received_at
+        return (
+            sa.between(at, value, _EVER)
+            if name == "since"
+            else sa.between(at, 0, value)
+        )
+    if name == "sku":
+        meant = sa.select(skus.c.id).where(skus.c.sku == value)
+        return _told(stock_events.c.sku_id.in_(meant), _says("sku", value))
+    if name == "order":
+        numbers = {value, f"#{value.removeprefix('#')}", value.removeprefix("#")}
+        numbered = [_says("order_number", one) for one in sorted(numbers)]
+        return _told(_says("order", value), *numbered)
+    same: sa.ColumnElement[bool] = inbox.c[name] == value
+    return same
+
+
+def _told(*any_of: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Messages that stock events came from, of which any of this is true."""
+    told = sa.select(stock_events.c.inbox_id).where(
+        stock_events.c.inbox_id.is_not(None), sa.or_(*any_of)
+    )
+    return inbox.c.id.in_(told)
+
+
+def _says(field: str, value: str) -> sa.ColumnElement[bool]:
+    part = f'"{field}":{json.dumps(value, ensure_ascii=False)}'
+    return stock_events.c.details.contains(part, autoescape=True)

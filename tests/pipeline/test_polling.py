@@ -9,6 +9,7 @@ from adapters.base import Change
 from app.domain.instants import HOUR, MINUTE, SECOND, now
 from app.pipeline import polling
 from app.pipeline.polling import OVERLAP, Poller
+from app.pipeline.recovering import poll_from
 from app.store import channels as channel_store, incidents
 from app.store.engine import writing
 from app.store.tables import channels, inbox, ledger
@@ -271,7 +272,7 @@ def test_all_that_changed_since_a_time_is_read_on_request(trade, poller):
     poller.poll_due("web")
     change(trade, orders_read_at=now() + HOUR)
     with writing(trade.shop.engine) as connection:
-        keys = polling.poll_from(connection, now() - HOUR)
+        keys = poll_from(connection, now() - HOUR)
 
     assert keys == ["web"], "the till cannot be asked"
     assert poller.poll_due("web").stored == 1
@@ -285,7 +286,7 @@ def test_a_request_is_not_lost_in_a_round_that_is_under_way(trade, poller, monke
 
     def asked_meanwhile(self, *given):
         with writing(trade.shop.engine) as connection:
-            polling.poll_from(connection, now() - HOUR)
+            poll_from(connection, now() - HOUR)
         finish(self, *given)
 
     monkeypatch.setattr(Poller, "_finish", asked_meanwhile)
