@@ -172,6 +172,14 @@ class Adapter(ABC):
                     f"settings.{name}",
                 )
 
+    @abstractmethod
+    def check_access(self) -> list[str]:
+        """Ask the channel something cheap with its credentials; change nothing.
+
+        Returns what is wrong all the same: each one sentence that says what to do.
+        Raises RetryLater, GiveUp or CredentialsRefused.
+        """
+
     # -- receiving -----------------------------------------------------------
 
     def verify(self, request: SignedRequest) -> None:

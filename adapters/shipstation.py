@@ -94,6 +94,9 @@ class ShipStation(Adapter):
                 "secrets.api_key",
             )
 
+    def check_access(self) -> list[str]:
+        return self.reader.check_access()
+
     # -- receiving -----------------------------------------------------------
 
     def scheme(self) -> ShipStationSignature:

@@ -25,6 +25,7 @@ from shopify.utils.shop_url import sanitize_shop_domain
 from adapters.base import Adapter, Change, SignedRequest
 from adapters.http import Http, scrub
 from adapters.parts import (
+    shopify_access as access,
     shopify_orders as orders,
     shopify_quantities as quantities,
     shopify_reading as reading,
@@ -106,6 +107,9 @@ class Shopify(Adapter):
                 raise BadConfiguration(
                     f"Shopify needs {other} with {name}", f"secrets.{other}"
                 )
+
+    def check_access(self) -> list[str]:
+        return access.problems(self.admin, self.channel)
 
     # -- receiving -----------------------------------------------------------
 

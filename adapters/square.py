@@ -103,6 +103,18 @@ class Square(Adapter):
                     f"Square needs secrets.{name}: {meaning}", f"secrets.{name}"
                 )
 
+    def check_access(self) -> list[str]:
+        found = counts.rows(self._read("GET", "/v2/locations"), "locations")
+        # A token may be allowed to see locations and no orders.
+        next(self.changes(now()), None)
+        active = {str(one.get("id")) for one in found if one.get("status") == "ACTIVE"}
+        return [
+            f"The account has no active location {place}: map {code} to another one "
+            "in `locations` and load the file again"
+            for code, place in self.channel.locations.items()
+            if place not in active
+        ]
+
     # -- receiving -----------------------------------------------------------
 
     def scheme(self) -> HmacBody:

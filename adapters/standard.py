@@ -85,6 +85,12 @@ class Standard(Adapter):
                 "secrets.push",
             )
 
+    def check_access(self) -> list[str]:
+        """A signed POST without rows: nothing changes when it is taken."""
+        if self.channel.settings.get("push_url"):
+            self.send(self.compose([]), [], f"check-{instants.now()}")
+        return []
+
     def delivery_id(self, request: SignedRequest) -> str:
         """The sender's `webhook-id`: the same over its retries."""
         return header(request, "webhook-id")

@@ -44,6 +44,15 @@ class Reader:
         for api, shipment, listed_at in chain(self._voided(since), self._made(since)):
             yield api, shipment, listed_at if is_one_list else None
 
+    def check_access(self) -> list[str]:
+        """Read one row with each of the keys there are."""
+        if self.channel.secret("api_key"):
+            _object(self._call(2, self._labels, {"page_size": "1"}))
+        if self.channel.secret("v1_key"):
+            url = f"{self._host(_FIRST_HOST)}/shipments"
+            _object(self._call(1, url, {"pageSize": "1"}))
+        return []
+
     def _voided(self, since: Instant) -> Iterator[Found]:
         """A label can be far older than the time it was voided at."""
         if self.channel.secret("api_key"):

@@ -232,7 +232,22 @@ query Levels($ids: [ID!]!, $location: ID!) {
 }
 """
 
+ACCESS = """
+query Access {
+  shop { myshopifyDomain }
+  currentAppInstallation { accessScopes { handle } }
+}
+"""
+
+PLACES = """
+query Places($ids: [ID!]!) {
+  nodes(ids: $ids) { ... on Location { id isActive } }
+}
+"""
+
 ALL = (
+    ACCESS,
+    PLACES,
     ORDER,
     ROUTED_ORDER,
     CHANGED_ORDERS,

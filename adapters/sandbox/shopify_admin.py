@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from adapters.sandbox.shopify import ShopifySandbox
 
 MOST_POINTS = 1000
+EVERY_SCOPE = (
+    "read_orders,read_fulfillments,write_inventory,read_products,read_locations,"
+    "read_merchant_managed_fulfillment_orders"
+)
+"""What an app is granted unless the configuration says otherwise."""
 
 
 class Bucket:
@@ -151,6 +156,10 @@ class AdminApi:
                 "name": self.shop.domain,
                 "myshopifyDomain": self.shop.domain,
             },
+            "currentAppInstallation": lambda info: {
+                "id": "gid://shopify/AppInstallation/1",
+                "accessScopes": [{"handle": one} for one in self._scopes()],
+            },
             "inventorySetQuantities": self.writes.set_quantities,
         }
 
@@ -165,7 +174,19 @@ class AdminApi:
                 return self._item_node(plain)
             if kind == "Order":
                 return self._order_node(plain)
+            if kind == "Location":
+                return self._place_node(plain)
             return self._part(kind, gid)
+
+    def _place_node(self, place: str) -> Any:
+        if place not in self.shop.locations:
+            return None
+        found = {"id": f"gid://shopify/Location/{place}", "name": place}
+        return {"__typename": "Location", "isActive": True, **found}
+
+    def _scopes(self) -> list[str]:
+        told = str(self.shop.config.get("scopes", EVERY_SCOPE))
+        return [one.strip() for one in told.split(",")]
 
     def _part(self, kind: str, gid: str) -> Any:
         """A fulfillment, refund or fulfillment order, wherever it hangs."""

@@ -35,7 +35,10 @@ type Query {
   node(id: ID!): Node
   nodes(ids: [ID!]!): [Node]!
   shop: Shop!
+  currentAppInstallation: AppInstallation!
 }
+type AppInstallation implements Node { id: ID! accessScopes: [AccessScope!]! }
+type AccessScope { handle: String! }
 type Mutation {
   inventorySetQuantities(
     input: InventorySetQuantitiesInput!
@@ -53,7 +56,9 @@ type PageInfo {
   endCursor: String
 }
 type Shop { id: ID! name: String! myshopifyDomain: String! }
-type Location implements Node { id: ID! legacyResourceId: UnsignedInt64! name: String! }
+type Location implements Node {
+  id: ID! legacyResourceId: UnsignedInt64! name: String! isActive: Boolean!
+}
 type ProductVariant implements Node { id: ID! sku: String }
 
 type OrderConnection { nodes: [Order!]! edges: [OrderEdge!]! pageInfo: PageInfo! }

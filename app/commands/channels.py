@@ -1,14 +1,19 @@
 """`onecount channels …`: how channels are doing; stop and start publishing to them."""
 
+import sys
+
 import click
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import Instant, iso, now
+from app.pipeline import checking
+from app.pipeline.checking import Checked
 from app.queues import Wakes
 from app.store import channels, deeds
-from app.store.engine import open_engine, writing
+from app.store.engine import open_engine, reading, writing
+from app.store.vault import Vault
 from config.settings import Settings
 
 ACTOR = "command line"
@@ -53,6 +58,41 @@ def state_of(row: RowMapping, moment: Instant) -> str:
     if row["failures"]:
         return f"failing: {row['last_error']}"
     return "running"
+
+
+@command.command()
+@key_argument
+@click.pass_obj
+def check(settings: Settings, key: str | None) -> None:
+    """Ask each channel something with its credentials: does it answer, may we?
+
+    Nothing is changed there. Exit 1 when something is wrong with any of them.
+    """
+    engine = open_engine(settings.database_url)
+    vault = Vault(settings.secret_keys)
+    with reading(engine) as connection:
+        rows = [channels.row(connection, key)] if key else channels.rows(connection)
+    are_fine = True
+    for row in rows:
+        found = checking.check(engine, vault, row, settings)
+        _tell(found)
+        are_fine &= not found.problems
+    if not rows:
+        click.echo("There are no channels yet; `onecount load FILE.toml` adds some.")
+    if not are_fine:
+        sys.exit(1)
+
+
+def _tell(found: Checked) -> None:
+    for problem in found.problems:
+        click.echo(f"{found.key} ({found.title}): {problem}", err=True)
+    if not found.problems:
+        click.echo(f"{found.key} ({found.title}): fine.")
+    if not found.is_polled:
+        click.echo(
+            f"{found.key} cannot be asked what changed there: what it could not "
+            "deliver to us it must send again."
+        )
 
 
 @command.command()

@@ -155,3 +155,24 @@ def test_new_things_among_nonsense_are_an_error_or_documents(provider: Provider)
         for topic, document in found or ():
             assert isinstance(topic, str), error
             assert json.loads(json.dumps(document)) == document
+
+
+@pytest.mark.parametrize(("status", "kind"), _STATUSES)
+def test_checking_is_refused_in_the_same_words(
+    provider: Provider, status: int, kind: type[ChannelError]
+):
+    adapter = provider.adapter()
+
+    found, error = _under(adapter.check_access, status=status, body="no")
+
+    assert found is None
+    assert type(error) is kind
+    assert adapter.channel.key in str(error)
+
+
+def test_checking_among_nonsense_is_an_error_or_sentences(provider: Provider):
+    adapter = provider.adapter()
+    for body in _NONSENSE:
+        found, _ = _under(adapter.check_access, status=200, body=body)
+
+        assert all(isinstance(one, str) and one for one in found or ()), body
