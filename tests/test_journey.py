@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from app.demo.sandboxes import SoldOut
+from app.domain.instants import HOUR, iso, now
 from tests.conftest import _copied
 from tests.hubs import PLACE, World, crowd, running, within
 
@@ -146,6 +147,25 @@ def test_sales_whose_webhooks_are_all_lost_are_asked_for(world: World) -> None:
     assert within(60, lambda: world.all_show(sku, 14)), world.waiting()
     level = world.level(sku)
     assert (level["available"], level["committed"]) == (14, 2)
+
+
+def test_after_a_restore_what_happened_meanwhile_is_asked_for(world: World) -> None:
+    sku, began = world.stock(9), iso(now() - HOUR)
+    assert within(SOON, lambda: world.all_show(sku, 9))
+    for key in ("web", "till"):
+        world.channels[key].do("weather", drop=1.0)
+    world.sell("web", sku, 2)
+    world.sell("till", sku, 1)
+
+    said = world.onecount("recover", "--since", began)
+
+    assert "Asked for all that changed since" in said
+    assert within(60, lambda: world.all_show(sku, 6)), world.waiting()
+    assert within(60, world.is_settled)
+    assert "Webhooks" in world.onecount("channels", "check")
+    world.onecount("replay", "--sku", sku)
+    assert within(60, world.is_settled)
+    assert world.level(sku)["on_hand"] == 8
 
 
 def test_two_hundred_buyers_hold_fifty_units_fifty_times(world: World) -> None:
