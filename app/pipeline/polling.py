@@ -80,6 +80,7 @@ def is_due(row: RowMapping, now: Instant) -> bool:
     """Whether a channel can be polled, and should be now. A paused one, too."""
     return bool(
         row["poll_due_at"] <= now
+        and row["provider"] in adapters.names()
         and (row["reads_held_until"] or 0) <= now
         and row["disconnected_at"] is None
         and row["paused_reason"] != "credentials refused"
@@ -126,6 +127,9 @@ class Poller:
         except RetryLater as error:
             self._later(mine, error)
             more = False
+        except sa.exc.SQLAlchemyError:
+            # The database failed, not the channel: nothing is given up.
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, a person is told
             self._give_up(mine, error)
             more = False
@@ -225,17 +229,19 @@ class Poller:
     def _later(self, mine: Round, error: RetryLater) -> None:
         now = clock()
         with writing(self._engine) as connection:
-            circuit.unread(connection, mine.adapter, error, self._policy, now)
+            held = circuit.unread(connection, mine.adapter, error, self._policy, now)
             row = channel_store.row(connection, mine.adapter.channel.key)
             chosen = delay(row["reads_failed"], error, self._policy, random.random)
             _write(connection, mine, poll_due_at=chosen.after(now))
+            if held is not None:
+                advice = "It is tried again by itself"
+                _tell(connection, mine, f"{advice}. {error}", now)
 
     def _give_up(self, mine: Round, error: Exception) -> None:
         """Say what is wrong; publishing goes on, and the next poll comes in its time."""
-        channel, title = mine.adapter.channel, mine.adapter.title
         words = str(error)
         if not isinstance(error, HubError):
-            log.exception("poll failed", channel=channel.key)
+            log.exception("poll failed", channel=mine.adapter.channel.key)
             words = f"our adapter failed ({type(error).__name__})"
         advice = (
             "Put in credentials that may read its orders"
@@ -247,15 +253,20 @@ class Poller:
             due_at = now + int(self._settings.poll_seconds * SECOND)
             # Nobody publishes less for it: what was asked for was tried.
             _write(connection, mine, poll_due_at=due_at, poll_from=None)
-            incidents.open_incident(
-                connection,
-                UNPOLLED,
-                channel.key,
-                f"{title} ({channel.key}) cannot be asked for what changed there, so "
-                f"a webhook that gets lost stays lost. {advice}. {words}",
-                now=now,
-                channel_id=channel.id,
-            )
+            _tell(connection, mine, f"{advice}. {words}", now)
+
+
+def _tell(connection: Connection, mine: Round, words: str, now: Instant) -> None:
+    channel = mine.adapter.channel
+    incidents.open_incident(
+        connection,
+        UNPOLLED,
+        channel.key,
+        f"{mine.adapter.title} ({channel.key}) cannot be asked for what changed there, "
+        f"so a webhook that gets lost stays lost. {words}",
+        now=now,
+        channel_id=channel.id,
+    )
 
 
 def _goes_on(mine: Round, row: RowMapping) -> bool:

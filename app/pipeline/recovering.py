@@ -70,7 +70,7 @@ def poll_from(connection: Connection, since: Instant) -> list[str]:
     asked = [
         row["key"]
         for row in channels.rows(connection)
-        if adapters.get(row["provider"]).polls and row["disconnected_at"] is None
+        if row["disconnected_at"] is None and adapters.get(row["provider"]).polls
     ]
     connection.execute(
         table.update()

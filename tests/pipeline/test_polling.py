@@ -193,6 +193,45 @@ def test_a_channel_that_does_not_answer_is_asked_again_later(trade, poller):
     assert told(trade)["reads_failed"] == 0
 
 
+def test_one_that_does_not_answer_for_long_is_told(trade, poller, settings):
+    control(trade.url, "weather", status=503)
+    for _ in range(settings.circuit_failures):
+        assert problems(trade) == []
+        change(trade, poll_due_at=0)
+        poller.poll_due("web")
+
+    assert "It is tried again by itself" in problems(trade)[0]
+    control(trade.url, "weather")
+    change(trade, poll_due_at=0, reads_held_until=None)
+    poller.poll_due("web")
+    assert problems(trade) == []
+
+
+def test_a_database_that_fails_gives_up_no_request(trade, poller, monkeypatch):
+    with writing(trade.shop.engine) as connection:
+        poll_from(connection, now() - HOUR)
+
+    def away(*_: object) -> None:
+        raise sa.exc.OperationalError("SELECT 1", {}, Exception("gone away"))
+
+    monkeypatch.setattr(Poller, "_finish", away)
+    with pytest.raises(sa.exc.OperationalError):
+        poller.poll_due("web")
+
+    assert told(trade)["poll_from"] is not None
+    assert problems(trade) == []
+
+
+def test_a_provider_that_is_gone_stops_nobody_elses_polls(trade, poller):
+    with writing(trade.shop.engine) as connection:
+        connection.execute(
+            channels.update().where(channels.c.key == "till").values(provider="x")
+        )
+        found = polling.due(connection, now())
+
+    assert [row["key"] for row in found] == ["web"]
+
+
 def test_refused_credentials_are_told_and_stop_no_publishing(trade, poller):
     good = told(trade)["secrets"]
     bad = {"webhook": ["hush"], "access_token": ["another"]}
