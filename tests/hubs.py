@@ -160,6 +160,14 @@ class World:
         with self.engine.connect() as connection:
             return not waiting and connection.execute(query).scalar_one() == 0
 
+    def polled(self) -> list[str]:
+        """The channels whose next poll is not due yet."""
+        query = sa.text(
+            "SELECT key FROM channels WHERE poll_due_at > :now ORDER BY key"
+        )
+        with self.engine.connect() as connection:
+            return list(connection.execute(query, {"now": now()}).scalars())
+
     def waiting(self) -> list[Any]:
         """What is not done yet, to be read when a test fails."""
         statements = (

@@ -131,6 +131,8 @@ def test_what_a_killed_worker_was_doing_is_done_within_a_minute(world: World) ->
 def test_sales_whose_webhooks_are_all_lost_are_asked_for(world: World) -> None:
     sku = world.stock(20)
     assert within(SOON, lambda: world.all_show(sku, 20))
+    # The first poll of a new channel: the next follows in a few minutes.
+    assert within(60, lambda: world.polled() == ["till", "web"])
     for key in ("web", "till"):
         world.channels[key].do("weather", drop=1.0)
 
