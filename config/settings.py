@@ -93,6 +93,7 @@ class Settings:
     web_threads: int = _limit(8, 1, 256)
     compare_hours: float = _limit(6.0, 0, 720)
     inbox_body_days: int = _limit(7, 1, 365)
+    inbox_days: int = _limit(90, 1, 3650)
     refused_samples: int = _limit(100, 0, 10_000)
     alert_after_seconds: float = _limit(300.0, 10, 86_400)
 

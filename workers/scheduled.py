@@ -10,11 +10,13 @@ from app.pipeline import claims, oversells, polling
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
-from app.store import channels as channel_store
+from app.store import channels as channel_store, inbox as inbox_store
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
 from workers.hands import Hands
 
+PORTION = 500
+"""Messages forgotten in one transaction."""
 PATIENCE: Instant = 2 * SECOND
 """How long work may wait for its ordinary wake-up before it is woken by force."""
 
@@ -106,7 +108,11 @@ def _fetches(moment: Instant) -> sa.Select[tuple[str, int | None]]:
 
 
 def prune(mine: Hands) -> None:
-    """Let go of sealed bodies that could not be read in time."""
+    """Let go of sealed bodies that could not be read in time, and of old messages.
+
+    Stock events stay for ever, and so do messages that wait for a person.
+    """
+    _forget_messages(mine, now() - mine.settings.inbox_days * DAY)
     old = now() - mine.settings.inbox_body_days * DAY
     with writing(mine.engine) as connection:
         connection.execute(
@@ -115,3 +121,10 @@ def prune(mine: Hands) -> None:
             .where(inbox.c.state != "waiting")
             .values(body=None)
         )
+
+
+def _forget_messages(mine: Hands, before: Instant) -> None:
+    gone = PORTION
+    while gone == PORTION:
+        with writing(mine.engine, durable=False) as connection:
+            gone = inbox_store.prune(connection, before, PORTION)

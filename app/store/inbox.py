@@ -152,6 +152,23 @@ def store_read(
     )
 
 
+def prune(connection: Connection, before: Instant, limit: int) -> int:
+    """Delete some messages that were applied or ignored before then; how many."""
+    old = (
+        sa.select(inbox.c.id)
+        .where(
+            inbox.c.state.in_(("applied", "ignored")),
+            inbox.c.settled_at < before,
+            inbox.c.received_at < before,
+        )
+        .order_by(inbox.c.id)
+        .limit(limit)
+    )
+    ids = connection.execute(old).scalars().all()
+    connection.execute(inbox.delete().where(inbox.c.id.in_(ids)))
+    return len(ids)
+
+
 def settle(
     connection: Connection,
     rows: Sequence[tuple[Any, ...]],
