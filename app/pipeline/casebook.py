@@ -138,11 +138,11 @@ class Casebook:
         )
         adopted = []
         if owner is not None and not said.is_foreign:
-            adopted = self._adopt(case, owner)
+            adopted = self.adopt(case, owner)
         self._add(case)
         return case, adopted
 
-    def _adopt(self, case: Case, owner: Place) -> list[Case]:
+    def adopt(self, case: Case, owner: Place) -> list[Case]:
         """Take over what others reported about this line before its channel spoke."""
         rows = {
             id(other): other
@@ -156,7 +156,8 @@ class Casebook:
         adopted = [
             other
             for other in rows.values()
-            if other.sku_id == case.sku_id
+            if other is not case
+            and other.sku_id == case.sku_id
             and other.targets
             and (other.channel_id == owner.id or other.line.startswith("sku:"))
             and _is_provisional(other, str(owner.id))
@@ -178,11 +179,18 @@ class Casebook:
                     if other.sku_id == case.sku_id and only_waits(other):
                         yield case, other
 
-    def number(self, case: Case, number: str | None) -> None:
-        """The order's own number has become known."""
-        if number is not None and case.order_number is None:
-            case.order_number = number
-            self._numbers.setdefault(number, []).append(case)
+    def number(self, case: Case, number: str | None) -> bool:
+        """The order's own number is told; return whether that is news."""
+        if number is None or case.order_number is not None:
+            return False
+        case.order_number = number
+        self._numbers.setdefault(number, []).append(case)
+        return True
+
+    def named(self, case: Case, said: Said) -> list[Case]:
+        """Take over what others reported under an order's number before it was told."""
+        is_new = self.number(case, said.event.order_number) and not said.is_foreign
+        return self.adopt(case, said.owner) if is_new and said.owner else []
 
     def sharing(self, case: Case) -> list[Case]:
         """The lines of this line's order with its SKU that its channel told of."""

@@ -230,7 +230,7 @@ class Decider:
 
     def _change(self, said: Said, case: Case) -> None:
         if said.event.kind in ORDER_KINDS:
-            self.book.number(case, said.event.order_number)
+            self.causes |= {id(one): said for one in self.book.named(case, said)}
         self.book.touch(case)
         self.causes[id(case)] = said
 

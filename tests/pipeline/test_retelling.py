@@ -160,3 +160,25 @@ def test_a_clock_ahead_is_not_clamped_twice(shop):
     facts.record(shop.engine, [event], actor="test", now=now())
 
     assert differing(shop) == []
+
+
+def test_an_order_may_be_shipped_under_its_number_before_that_is_known(empty_shop):
+    """A store's own parcel does not tell the order's number; a carrier knows no more."""
+    shop = empty_shop
+    shop.locations("downtown")
+    shop.channel("web", mapped={"downtown": "d"}, publish=None)
+    shop.channel("parcels", publish=None)
+    shop.sku(JACKET)
+    shop.count(JACKET, "downtown", 9)
+    own = {"order": "7", "line": "1", "sku": JACKET}
+    at = now() - SECOND
+    order = StockEvent(kinds.PLACED, 1, at, at, order_number="W-7", **own)
+    parcel = StockEvent(kinds.SHIPPED, 1, at, at, place="d", fact="f", **own)
+    label = StockEvent(
+        kinds.SHIPPED, 1, at, at, order="W-7", order_channel="web", fact="l", sku=JACKET
+    )
+    for channel, event in (("web", parcel), ("parcels", label), ("web", order)):
+        tell(shop, channel, event)
+
+    assert shop.level(JACKET) == {"available": 8}
+    assert differing(shop, range(12)) == []
