@@ -106,7 +106,7 @@ def known(connection: Connection) -> Sequence[RowMapping]:
 def note(connection: Connection, found: Mapping[str, str], now: Instant) -> None:
     """Begin what is new, end what is gone; what ended untold was never news."""
     rows = {row["name"]: row for row in known(connection)}
-    for name in found.keys() - rows.keys():
+    for name in (name for name in found if name not in rows):
         connection.execute(
             alerts.insert().values(name=name, words=found[name], began_at=now)
         )

@@ -206,14 +206,14 @@ def test_an_attempt_is_written_down_before_the_call(empty_shop, settings):
                 seen.append(_publication(shop)["unsure"])
             raise Killed
 
-        adapter_of = publisher._adapter
+        adapter_of = publisher.adapter
 
         def spying(connection, row):
             adapter = adapter_of(connection, row)
             adapter.send = look
             return adapter
 
-        publisher._adapter = spying
+        publisher.adapter = spying
         with pytest.raises(Killed):
             publisher.push_due("web")
 

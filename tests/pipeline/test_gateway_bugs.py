@@ -110,9 +110,9 @@ def test_stale_overwrite_two_workers_do_not_cross(web, quick, channel):
         for thread in threads:
             thread.join(20)
     for one in both:
-        while one.push_due("web"):
-            pass
         one.release("web")
+    while both[0].push_due("web"):
+        pass
 
     numbers = [row["available"] for row in channel.rows]
     assert numbers == sorted(numbers, reverse=True)
