@@ -3,14 +3,19 @@
 A test that takes `engine` (or `database_url`, `settings`) runs on both databases, each
 time on a fresh, migrated, empty one. To run on one only:
 `@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)`.
+
+Where the database does not decide what happens (pages, and most of the pipeline) every
+day's run takes one of the two for each test, by its name; `--both` takes both.
 """
 
 import os
+import re
 import shutil
 import tempfile
 import time
 import uuid
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +35,52 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         help="Tell so many times as many stories, for the tests in tests/proof.",
     )
+    parser.addoption(
+        "--both",
+        action="store_true",
+        help="Run every test on both databases, also where one of the two would do.",
+    )
+
+
+TESTS = Path(__file__).parent
+ONE_WILL_DO = ("pipeline", "web")
+BOTH = (
+    *("test_apply", "test_claims", "test_crash", "test_facts", "test_idempotency"),
+    *("test_marking", "test_rebuilding", "test_sealing", "test_turns", "test_twins"),
+    *("test_forgetting", "test_publish", "test_two_appliers"),
+)
+"""Modules in these folders that are about what a database does."""
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if config.getoption("--both") or any("::" in one for one in config.args):
+        return
+    left = [item for item in items if _is_the_other(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_the_other(item: pytest.Item) -> bool:
+    """Whether this test runs on the other database only."""
+    parts, callspec = (
+        item.path.relative_to(TESTS).parts,
+        getattr(item, "callspec", None),
+    )
+    if parts[0] not in ONE_WILL_DO or item.path.stem in BOTH or callspec is None:
+        return False
+    if {"sqlite", "postgres"}.isdisjoint(callspec.id.split("-")):
+        return False
+    one = re.sub("sqlite|postgres", "", item.nodeid)
+    chosen = ("sqlite", "postgres")[zlib.crc32(one.encode()) % 2]
+    return chosen not in callspec.id.split("-") and _has_both(item)
+
+
+def _has_both(item: pytest.Item) -> bool:
+    """Not for tests that name the one database they are about."""
+    markers = item.iter_markers("parametrize")
+    return not any("backend" in str(marker.args[:1]) for marker in markers)
 
 
 @pytest.fixture

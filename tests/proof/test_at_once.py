@@ -30,7 +30,7 @@ from tests.builders import SECRET, Shop
 from tests.processes import HURRY, processes, run_all
 from tests.web.calls import Api
 
-RUNS = 5
+RUNS = 4
 UNITS = 50
 BUYING, EACH, FIRST = 4, 50, 10
 """Processes that buy, buyers in each, and those of them that come while it sells."""
