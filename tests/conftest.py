@@ -43,11 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 TESTS = Path(__file__).parent
-ONE_WILL_DO = ("pipeline", "web")
+ONE_WILL_DO = ("pipeline", "storm", "web")
 BOTH = (
-    *("test_apply", "test_claims", "test_crash", "test_facts", "test_idempotency"),
-    *("test_marking", "test_rebuilding", "test_sealing", "test_turns", "test_twins"),
-    *("test_forgetting", "test_publish", "test_two_appliers"),
+    *("test_apply", "test_claims", "test_crash", "test_idempotency", "test_marking"),
+    *("test_turns", "test_two_appliers"),
 )
 """Modules in these folders that are about what a database does."""
 
