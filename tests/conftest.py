@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from redis import Redis
@@ -43,10 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 TESTS = Path(__file__).parent
-ONE_WILL_DO = ("pipeline", "storm", "web")
+ONE_WILL_DO = ("pipeline", "proof", "storm", "web")
 BOTH = (
-    *("test_apply", "test_claims", "test_crash", "test_idempotency", "test_marking"),
-    *("test_turns", "test_two_appliers"),
+    *("test_apply", "test_claims", "test_crash", "test_marking", "test_two_appliers"),
 )
 """Modules in these folders that are about what a database does."""
 
@@ -58,7 +58,19 @@ def pytest_collection_modifyitems(
         return
     left = [item for item in items if _is_the_other(item)]
     config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
+    others = set(left)
+    items[:] = [item for item in items if item not in others]
+    _tell_fewer_stories(items)
+
+
+def _tell_fewer_stories(items: list[pytest.Item]) -> None:
+    """Half of a property's examples are enough for a day."""
+    key = "_hypothesis_internal_use_settings"
+    for test in {getattr(item, "function", None) for item in items}:
+        told = getattr(test, key, None)
+        if told is not None:
+            few = max(10, told.max_examples // 2)
+            setattr(test, key, hypothesis.settings(told, max_examples=few))
 
 
 def _is_the_other(item: pytest.Item) -> bool:

@@ -25,7 +25,7 @@ from tests.hubs import GOODS, PLACE, World, item, running, within
 
 pytestmark = pytest.mark.slow
 
-SECONDS = float(os.environ.get("ONECOUNT_STORM_SECONDS", "12"))
+SECONDS = float(os.environ.get("ONECOUNT_STORM_SECONDS", "8"))
 SEED = int(os.environ.get("ONECOUNT_STORM_SEED", "1"))
 STOCKED = 40
 CALM_WITHIN = 120
