@@ -1,7 +1,7 @@
 """Claims: units asked for through our own API. Only claims can be refused.
 
 A claim ends the expired holds of its SKUs, works out what is free by the same rule as
-what channels are shown, and moves all its lines or none. `holding` and `transferring`
+what channels are shown, and moves all its lines or none. `granting` and `transferring`
 claim.
 """
 
@@ -39,43 +39,76 @@ class Taken(NamedTuple):
     """What a kit's units are made of."""
 
 
-def claim(
-    connection: Connection, house: House, lines: Lines, now: Instant
-) -> list[Taken]:
-    """Work out where the units come from; nothing is moved yet.
+class Claims:
+    """What may be claimed at one moment: read once, for one claim or for several."""
 
-    Raises ShortOfUnits or UnknownName.
-    """
-    known = sku_ids(connection, [str(line["sku"]) for line in lines])
-    for number, line in enumerate(lines):
-        _check_line(house, known, number, line)
-    kits = desired.kits_among(house, set(known.values()), now)
-    ids = set(known.values()).union(*kits.values())
-    over = holds.overdue(connection, now, ids)
-    give_back_expired(connection, house, over, now)
-    free = desired.available(connection, ids, now)
-    claimed: list[Taken] = []
-    short: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        sku, quantity = str(line["sku"]), int(line["quantity"])
-        sku_id, places = known[sku], _places(house, line)
-        parts = kits.get(sku_id, NO_PARTS)
-        taken, most = _allotted(house, free, sku_id, parts, places, quantity)
-        if taken is None:
-            before = sum(one.quantity for one in claimed if one.sku_id == sku_id)
-            short[sku] = {
-                "sku": sku,
-                "requested": _asked(lines, known, sku_id),
-                "available": before + most,
-            }
-            continue
-        for spot, units in taken.items():
-            claimed.append(Taken(sku, sku_id, spot, units, parts))
-            for one, each in (parts or {sku_id: 1}).items():
-                free[one][spot] -= units * each
-    if short:
-        raise ShortOfUnits(list(short.values()))
-    return claimed
+    def __init__(
+        self, connection: Connection, house: House, lines: Lines, now: Instant
+    ) -> None:
+        """`lines` are those of all claims; their SKUs' expired holds end here."""
+        self._house = house
+        self._known = sku_ids(connection, [str(line["sku"]) for line in lines])
+        self._kits = desired.kits_among(house, set(self._known.values()), now)
+        ids = set(self._known.values()).union(*self._kits.values())
+        over = holds.overdue(connection, now, ids)
+        give_back_expired(connection, house, over, now)
+        self._free = desired.available(connection, ids)
+
+    def claim(self, lines: Lines) -> list[Taken]:
+        """Take units from what is free, all lines or none; nothing is written yet.
+
+        Raises ShortOfUnits or UnknownName.
+        """
+        for number, line in enumerate(lines):
+            self._check(number, line)
+        claimed: list[Taken] = []
+        short: dict[str, dict[str, Any]] = {}
+        for line in lines:
+            sku, quantity = str(line["sku"]), int(line["quantity"])
+            sku_id, places = self._known[sku], _places(self._house, line)
+            parts = self._kits.get(sku_id, NO_PARTS)
+            taken, most = _allotted(
+                self._house, self._free, sku_id, parts, places, quantity
+            )
+            if taken is None:
+                before = sum(one.quantity for one in claimed if one.sku_id == sku_id)
+                short[sku] = {
+                    "sku": sku,
+                    "requested": self._asked(lines, sku_id),
+                    "available": before + most,
+                }
+                continue
+            for spot, units in taken.items():
+                claimed.append(Taken(sku, sku_id, spot, units, parts))
+                self._take(claimed[-1], units)
+        if short:
+            for one in claimed:
+                self._take(one, -one.quantity)
+            raise ShortOfUnits(list(short.values()))
+        return claimed
+
+    def _take(self, taken: Taken, units: int) -> None:
+        for sku_id, each in (taken.parts or {taken.sku_id: 1}).items():
+            self._free[sku_id][taken.location_id] -= units * each
+
+    def _asked(self, lines: Lines, sku_id: int) -> int:
+        """Two lines for one SKU count as their sum."""
+        return sum(
+            int(line["quantity"])
+            for line in lines
+            if self._known[str(line["sku"])] == sku_id
+        )
+
+    def _check(self, number: int, line: Mapping[str, Any]) -> None:
+        if line["sku"] not in self._known:
+            raise UnknownName(
+                f"there is no SKU {line['sku']!r}", f"lines[{number}].sku"
+            )
+        place = line.get("location")
+        if place is not None and place not in self._house.codes:
+            raise UnknownName(
+                f"there is no location {place!r}", f"lines[{number}].location"
+            )
 
 
 def _allotted(
@@ -97,25 +130,6 @@ def _allotted(
     owed = desired.promises(house, here)
     allotted = allot(physical, owed, places, quantity)
     return allotted, 0 if allotted is not None else sellable(physical, owed, places)
-
-
-def _asked(lines: Lines, known: Mapping[str, int], sku_id: int) -> int:
-    """Two lines for one SKU count as their sum."""
-    return sum(
-        int(line["quantity"]) for line in lines if known[str(line["sku"])] == sku_id
-    )
-
-
-def _check_line(
-    house: House, known: Mapping[str, int], number: int, line: Mapping[str, Any]
-) -> None:
-    if line["sku"] not in known:
-        raise UnknownName(f"there is no SKU {line['sku']!r}", f"lines[{number}].sku")
-    place = line.get("location")
-    if place is not None and place not in house.codes:
-        raise UnknownName(
-            f"there is no location {place!r}", f"lines[{number}].location"
-        )
 
 
 def _places(house: House, line: Mapping[str, Any]) -> tuple[int, ...]:

@@ -137,9 +137,13 @@ def draws(channel: Place) -> Sequence[int]:
 
 
 def available(
-    connection: Connection, sku_ids: Iterable[int], now: Instant
+    connection: Connection, sku_ids: Iterable[int], now: Instant | None = None
 ) -> dict[int, dict[int, int]]:
-    """What is available per SKU and location, expired holds given back."""
+    """What is available per SKU and location.
+
+    What holds that were over by `now` still keep is given back; without it they must
+    have been ended.
+    """
     ids = sorted(set(sku_ids))
     levels: dict[int, dict[int, int]] = defaultdict(dict)
     found = bulk.select(
@@ -154,7 +158,7 @@ def available(
         levels[sku_id][location_id] = units
         if reserved:
             held.add(sku_id)
-    for sku_id, location_id, units in expired(connection, held, now):
+    for sku_id, location_id, units in expired(connection, held, now) if now else ():
         # PostgreSQL sums whole numbers up to a decimal one.
         levels[sku_id][location_id] += int(units)
     return levels
@@ -168,8 +172,9 @@ def expired(
         connection,
         "SELECT hl.sku_id, hl.location_id, sum(hl.quantity) FROM hold_lines hl "
         "JOIN holds h ON h.id = hl.hold WHERE h.state = 'active' "
-        f"AND h.expires_at <= {int(now)} AND hl.sku_id {{among}} "
+        "AND h.expires_at <= {given} AND hl.sku_id {among} "
         "GROUP BY hl.sku_id, hl.location_id",
         sorted(sku_ids),
         "bigint",
+        (now,),
     )

@@ -6,22 +6,18 @@ as that order's own webhook.
 
 import json
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.domain import events as kinds
-from app.domain.errors import HoldEnded, UnknownName
-from app.domain.events import StockEvent
-from app.domain.instants import SECOND, Instant, iso
-from app.pipeline.apply import apply
-from app.pipeline.claims import Lines, Taken, claim, give_back, give_back_expired
+from app.domain.errors import HoldEnded, HubError, UnknownName
+from app.domain.instants import Instant
+from app.pipeline.claims import Lines, give_back, give_back_expired
 from app.pipeline.facts import Waker, record_in, wake_all
+from app.pipeline.granting import Ask, answer_of, ask, grant
 from app.pipeline.house import current
-from app.pipeline.listings import lanes
 from app.pipeline.promising import Promise
-from app.pipeline.told import Told, released
+from app.pipeline.told import released
 from app.store import holds
 from app.store.engine import applying
 
@@ -42,72 +38,18 @@ def hold(
     A `hold_id` of the caller's own makes a repeat the same hold. Raises ShortOfUnits or
     UnknownName; then nothing is held.
     """
-    with applying(engine) as connection:
-        made, woken = hold_in(
-            connection,
-            lines,
-            expires_in,
-            reference,
-            actor=actor,
-            now=now,
-            hold_id=hold_id or str(uuid4()),
-        )
+    asked = Ask(lines, expires_in, reference, actor, now, hold_id)
+    made, woken = ask(engine, asked)
     wake_all(wakes, woken)
     return made
 
 
-def hold_in(
-    connection: Connection,
-    lines: Lines,
-    expires_in: int,
-    reference: str | None,
-    *,
-    actor: str,
-    now: Instant,
-    hold_id: str,
-) -> tuple[dict[str, Any], set[str]]:
+def hold_in(connection: Connection, asked: Ask) -> tuple[dict[str, Any], set[str]]:
     """The same inside a caller's `applying` transaction; also the lanes to wake."""
-    expires_at = now + expires_in * SECOND
-    known = holds.find(connection, hold_id)
-    if known is not None:
-        return _answer(hold_id, known["state"], known["expires_at"]), set()
-    house = current(connection)
-    claimed = claim(connection, house, lines, now)
-    row = holds.make(connection, hold_id, reference, actor, now, expires_at)
-    events = []
-    for one in claimed:
-        line = _add_line(connection, row, one)
-        place = house.names[one.location_id]
-        events.append(_held(hold_id, line, one.sku, place, one.quantity, now))
-    applied = apply(connection, house, [Told(None, events, now, actor=actor)], now)
-    woken = lanes(house, applied.wake)
-    made = {"id": hold_id, "state": holds.ACTIVE, "expires_at": iso(expires_at)}
+    (made,), woken = grant(connection, [asked])
+    if isinstance(made, HubError):
+        raise made
     return made, woken
-
-
-def _add_line(connection: Connection, row: int, one: Taken) -> int:
-    """A kit's line stands beside what it holds of every component."""
-    place = one.location_id
-    line = holds.add_line(connection, row, one.sku_id, place, one.quantity)
-    for sku_id, units in one.parts.items():
-        held = units * one.quantity
-        holds.add_line(connection, row, sku_id, place, held, part_of=line)
-    return line
-
-
-def _held(
-    hold_id: str, line: int, sku: str, place: str, quantity: int, now: Instant
-) -> StockEvent:
-    return StockEvent(
-        kinds.HELD,
-        quantity,
-        now,
-        now - 1,
-        sku=sku,
-        place=place,
-        fact=hold_id,
-        line=str(line),
-    )
 
 
 def _open(connection: Connection, hold_id: str) -> sa.RowMapping:
@@ -140,7 +82,7 @@ def release(
             rows = holds.lines(connection, row["id"])
             woken = give_back(connection, house, rows, actor, now)
     wake_all(wakes, woken)
-    return _answer(hold_id, state, row["expires_at"])
+    return answer_of(hold_id, state, row["expires_at"])
 
 
 def commit(
@@ -162,7 +104,7 @@ def commit(
         row = _open(connection, hold_id)
         if row["state"] == holds.COMMITTED:
             known = json.loads(row["answer"]) if row["answer"] else None
-            return known or _answer(hold_id, holds.COMMITTED, row["expires_at"])
+            return known or answer_of(hold_id, holds.COMMITTED, row["expires_at"])
         house = current(connection)
         if channel is not None and channel not in house.by_key:
             raise UnknownName(f"there is no channel {channel!r}", "channel")
@@ -171,7 +113,7 @@ def commit(
         if row["expires_at"] <= now:
             woken = give_back_expired(connection, house, {row["id"]: rows}, now)
         else:
-            answer = _answer(hold_id, holds.COMMITTED, row["expires_at"])
+            answer = answer_of(hold_id, holds.COMMITTED, row["expires_at"])
             answer["order"] = order or f"hold-{hold_id}"
             if not holds.end(connection, row["id"], holds.COMMITTED, now, answer):
                 raise HoldEnded("the hold was released")
@@ -182,7 +124,3 @@ def commit(
     if answer is None:
         raise HoldEnded("the hold has expired; claim the units again")
     return answer
-
-
-def _answer(hold_id: str, state: str, expires_at: Instant) -> dict[str, Any]:
-    return {"id": hold_id, "state": state, "expires_at": iso(expires_at)}

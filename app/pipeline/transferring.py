@@ -10,7 +10,7 @@ from app.domain import events as kinds
 from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
-from app.pipeline.claims import Lines, claim
+from app.pipeline.claims import Claims, Lines
 from app.pipeline.facts import Waker, record_in, wake_all
 from app.pipeline.house import current
 from app.store import cases
@@ -62,7 +62,7 @@ def transfer_in(
     house = current(connection)
     asked = [{**line, "location": from_} for line in lines]
     if not cases.load(connection, [_sent_key(transfer_id)]):
-        claim(connection, house, asked, now)
+        Claims(connection, house, asked, now).claim(asked)
     events = [
         StockEvent(
             kinds.TRANSFERRED,

@@ -6,7 +6,7 @@ Those of order lines that wait for their payment are made in `line_holds`.
 import json
 from collections.abc import Collection, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -100,55 +100,71 @@ def overdue(
     connection: Connection, now: Instant, sku_ids: Collection[int] | None = None
 ) -> dict[int, list[Any]]:
     """Active holds whose time is over, with all their lines."""
-    over = sa.select(holds.c.id).where(
-        holds.c.state == ACTIVE, holds.c.expires_at <= now
-    )
-    if sku_ids is not None:
-        over = over.join(hold_lines, hold_lines.c.hold == holds.c.id).where(
-            hold_lines.c.sku_id.in_(list(sku_ids))
+    if sku_ids is None:
+        over: Any = sa.select(holds.c.id).where(
+            holds.c.state == ACTIVE, holds.c.expires_at <= now
         )
+    else:
+        found = bulk.select(connection, _OVER, sku_ids, "bigint", (now,))
+        over = [id_ for (id_,) in found]
+        if not over:
+            return {}
     return _grouped(connection.execute(_own_lines().where(holds.c.id.in_(over))).all())
 
 
-def make(
-    connection: Connection,
-    hold_id: str,
-    reference: str | None,
-    actor: str,
-    now: Instant,
-    expires_at: Instant,
-) -> int:
-    """Insert an active hold."""
-    return bulk.insert_one(
-        connection,
-        holds,
-        hold_id=hold_id,
-        state=ACTIVE,
-        reference=reference,
-        created_at=now,
-        expires_at=expires_at,
-        actor=actor,
-    )
+_OVER = (
+    "SELECT DISTINCT h.id FROM holds h JOIN hold_lines hl ON hl.hold = h.id "
+    "WHERE h.state = 'active' AND h.expires_at <= {given} AND hl.sku_id {among}"
+)
 
 
-def add_line(
-    connection: Connection,
-    hold: int,
-    sku_id: int,
-    location_id: int,
-    quantity: int,
-    part_of: int | None = None,
-) -> int:
-    """Insert one line, or what a kit's line holds of a component; return its id."""
-    return bulk.insert_one(
-        connection,
-        hold_lines,
-        hold=hold,
-        sku_id=sku_id,
-        location_id=location_id,
-        quantity=quantity,
-        part_of=part_of,
-    )
+def known(
+    connection: Connection, hold_ids: Collection[str]
+) -> dict[str, tuple[str, Instant]]:
+    """Those of these public ids that there are: their states, and when they expire."""
+    query = "SELECT hold_id, state, expires_at FROM holds WHERE hold_id {among}"
+    rows = bulk.select(connection, query, sorted(hold_ids))
+    return {hold_id: (state, expires_at) for hold_id, state, expires_at in rows}
+
+
+class New(NamedTuple):
+    """An active hold to be made."""
+
+    hold_id: str
+    reference: str | None
+    actor: str
+    created_at: Instant
+    expires_at: Instant
+
+
+class Line(NamedTuple):
+    """Units of one hold: what was claimed, or what a kit's line holds of a component."""
+
+    hold: int
+    sku_id: int
+    location_id: int
+    quantity: int
+    part_of: int | None = None
+
+
+def make(connection: Connection, new: Sequence[New]) -> Sequence[int]:
+    """Insert active holds, inside an `applying` transaction; return their ids."""
+    ids = bulk.next_ids(connection, holds, len(new))
+    columns = ("id", "state", *New._fields)
+    rows = [(id_, ACTIVE, *one) for id_, one in zip(ids, new, strict=True)]
+    bulk.insert(connection, holds, columns, rows)
+    return ids
+
+
+def line_ids(connection: Connection, count: int) -> Sequence[int]:
+    """Ids for so many lines about to be inserted; inside an `applying` transaction."""
+    return bulk.next_ids(connection, hold_lines, count)
+
+
+def add_lines(connection: Connection, new: Sequence[tuple[int, Line]]) -> None:
+    """Insert lines with the ids that were reserved for them."""
+    columns = ("id", *Line._fields)
+    bulk.insert(connection, hold_lines, columns, [(id_, *line) for id_, line in new])
 
 
 def end(

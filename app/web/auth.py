@@ -8,6 +8,7 @@ from flask import g, request
 from sqlalchemy.engine import RowMapping
 
 from app.store import people
+from app.store.engine import reading
 from app.store.people import ADMIN, OPERATOR, VIEWER
 from app.web.hub import hub
 from app.web.problems import Problem
@@ -76,7 +77,7 @@ def _token() -> RowMapping:
             "(`onecount token create NAME --role viewer` makes one)",
             "Bearer",
         )
-    with hub().engine.connect() as connection:
+    with reading(hub().engine) as connection:
         token = people.find_token(connection, plain.strip())
     if token is None:
         raise _unknown(

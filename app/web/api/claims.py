@@ -187,9 +187,6 @@ def arrive(told: dict[str, Any], transfer_id: str) -> dict[str, Any]:
 @refuses
 def hold(told: dict[str, Any]) -> dict[str, Any]:
     """Reserve units for a while: all of them, or none."""
-    names.check(
-        names.of_lines(told["lines"], "sku"), names.of_lines(told["lines"], "location")
-    )
     return holding.hold(
         hub().engine,
         told["lines"],

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.store import catalogue
+from app.store.engine import reading
 from app.web.hub import hub
 from app.web.problems import Problem
 
 
 def check(skus: Mapping[str, str], locations: Mapping[str, str]) -> None:
     """Refuse unknown names. Both map the field's path to what it says."""
-    with hub().engine.connect() as connection:
+    with reading(hub().engine) as connection:
         no_skus = catalogue.unknown_skus(connection, skus.values())
         no_locations = catalogue.unknown_locations(connection, locations.values())
     wrong = [

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from app.domain.events import DAMAGED, INSPECT, SCRAP, SELLABLE
 from app.domain.instants import Instant
 from app.pipeline import facts, telling
+from app.pipeline.granting import Ask
 from app.pipeline.holding import hold_in
 from app.pipeline.inspecting import inspect_in
 from app.pipeline.transferring import transfer_in
@@ -171,9 +172,7 @@ def _holds(
     connection: Connection, told: dict[str, Any], one: Once, actor: str
 ) -> Lanes:
     lines, span, order = told["lines"], told["expires_in"], told.get("reference")
-    return hold_in(
-        connection, lines, span, order, actor=actor, now=one.now, hold_id=one.id
-    )[1]
+    return hold_in(connection, Ask(lines, span, order, actor, one.now, one.id))[1]
 
 
 DISPOSITIONS: Final[Mapping[str, str]] = {

@@ -1,0 +1,109 @@
+"""Those who ask at the same time: served together, each as if they were alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+import pytest
+
+from app.domain.errors import HubError, ShortOfUnits, UnknownName
+from app.domain.instants import now
+from app.pipeline import granting
+from app.pipeline.audit import differences
+from app.pipeline.granting import Ask, ask, grant
+from app.store.engine import applying
+from tests.builders import JACKET
+
+TOO_LONG = 2**63
+"""Seconds beyond every calendar."""
+
+
+def of(*quantities: int, sku: str = JACKET, hold_id: str | None = None) -> Ask:
+    lines = [{"sku": sku, "quantity": quantity} for quantity in quantities]
+    return Ask(lines, 900, None, "test", now(), hold_id)
+
+
+def grant_all(shop, *asks: Ask):
+    with applying(shop.engine) as connection:
+        return grant(connection, asks)[0]
+
+
+def test_a_refusal_takes_nothing_from_those_who_come_after(shop):
+    made = grant_all(shop, of(4), of(3, 4), of(5), of(1), of(1, sku="NOPE"), of(1))
+
+    assert [type(one) for one in made] == [
+        *(dict, ShortOfUnits, dict, dict, UnknownName, ShortOfUnits)
+    ]
+    assert made[1].short == [{"sku": JACKET, "requested": 7, "available": 6}]
+    assert made[5].short == [{"sku": JACKET, "requested": 1, "available": 0}]
+    assert shop.level(JACKET) == {"reserved": 10}
+    with shop.engine.connect() as connection:
+        assert differences(connection) == []
+
+
+def test_the_same_hold_asked_for_twice_is_one(shop):
+    first, second = grant_all(shop, of(4, hold_id="mine"), of(4, hold_id="mine"))
+    (again,) = grant_all(shop, of(4, hold_id="mine"))
+
+    assert first == second == again
+    assert shop.level(JACKET) == {"available": 6, "reserved": 4}
+
+
+@pytest.fixture
+def crowded(shop, monkeypatch):
+    """Ask while somebody is being served, so that all others are served together."""
+    begun, goes_on = Event(), Event()
+    groups: list[int] = []
+
+    @contextmanager
+    def slowly(engine):
+        with applying(engine) as connection:
+            begun.set()
+            assert goes_on.wait(10)
+            yield connection
+
+    def counted(connection, asks):
+        groups.append(len(asks))
+        return grant(connection, asks)
+
+    monkeypatch.setattr(granting, "applying", slowly)
+    monkeypatch.setattr(granting, "grant", counted)
+
+    def outcome(asked: Ask):
+        try:
+            return ask(shop.engine, asked)[0]["state"]
+        except HubError as refusal:
+            return type(refusal).__name__
+        except Exception:  # noqa: BLE001 - the point: an error of any other kind
+            return "failed"
+
+    def all_at_once(asks):
+        queue = granting._queues.setdefault(shop.engine, granting._Queue())
+        with ThreadPoolExecutor(len(asks)) as pool:
+            first = pool.submit(outcome, asks[0])
+            assert begun.wait(10)
+            rest = [pool.submit(outcome, one) for one in asks[1:]]
+            while len(queue._waiting) < len(rest):
+                assert not any(one.done() for one in rest)
+            goes_on.set()
+            return [one.result() for one in (first, *rest)], groups
+
+    return all_at_once
+
+
+def test_those_who_wait_are_served_in_one_transaction(shop, crowded):
+    outcomes, groups = crowded([of(1) for _ in range(12)])
+
+    assert sorted(outcomes) == ["ShortOfUnits"] * 2 + ["active"] * 10
+    assert groups == [1, 11]
+    assert shop.level(JACKET) == {"reserved": 10}
+
+
+def test_who_breaks_it_breaks_it_alone(shop, crowded):
+    asks = [of(1), of(1), Ask(of(1).lines, TOO_LONG, None, "test", now()), of(1)]
+
+    outcomes, groups = crowded(asks)
+
+    assert outcomes == ["active", "active", "failed", "active"]
+    assert groups == [1, 3, 1, 1, 1]
+    assert shop.level(JACKET)["reserved"] == 3
