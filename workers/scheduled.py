@@ -6,7 +6,7 @@ Redis may lose everything it holds: a round later all of it is known again.
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import claims, oversells, polling
+from app.pipeline import claims, oversells, polling, running
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
@@ -25,6 +25,8 @@ def sweep(mine: Hands) -> None:
     """Mark what was not marked, wake every lane with work, end what is over."""
     moment = now()
     for lane in mark_all(mine.engine, moment):
+        mine.wakes.wake(lane)
+    for lane in running.advance(mine.engine, moment):
         mine.wakes.wake(lane)
     for lane, slow in due_lanes(mine, moment):
         mine.wakes.wake(lane, slow=slow, force=True)

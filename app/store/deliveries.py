@@ -96,6 +96,12 @@ def page(
     return connection.execute(query).mappings().all()
 
 
+def matching(wanted: Filter, now: Instant) -> sa.Select[Any]:
+    """The ids of all publications of a filter, with their channels' ids."""
+    query = sa.select(publications.c.id, publications.c.channel_id)
+    return _filtered(query, wanted, now)
+
+
 def places(connection: Connection) -> dict[tuple[int, str], str]:
     """Channel id and the channel's own location id → our codes, joined by a comma."""
     found = connection.execute(

@@ -85,6 +85,12 @@ def undelivered(
     return connection.execute(query.order_by(*here)).mappings().all()
 
 
+def matching(look: Look, now: Instant) -> sa.Select[Any]:
+    """The ids of all publications that are looked at, with their channels' ids."""
+    query = sa.select(publications.c.id, publications.c.channel_id)
+    return _joined(query).where(*_conditions(look, _urgency(now), now))
+
+
 def _conditions(
     look: Look, urgency: sa.ColumnElement[int], now: Instant
 ) -> list[sa.ColumnElement[bool]]:
@@ -125,16 +131,20 @@ def _is_open() -> sa.ColumnElement[bool]:
 
 
 def _publications(now: Instant) -> sa.Select[Any]:
+    query = sa.select(
+        publications,
+        deliveries.state_at(now).label("state"),
+        channels.c.key.label("channel"),
+        skus.c.sku,
+        skus.c.name,
+        listings.c.external_id,
+    )
+    return _joined(query)
+
+
+def _joined(query: sa.Select[Any]) -> sa.Select[Any]:
     return (
-        sa.select(
-            publications,
-            deliveries.state_at(now).label("state"),
-            channels.c.key.label("channel"),
-            skus.c.sku,
-            skus.c.name,
-            listings.c.external_id,
-        )
-        .select_from(publications)
+        query.select_from(publications)
         .join(channels, channels.c.id == publications.c.channel_id)
         .join(skus, skus.c.id == publications.c.sku_id)
         .join(listings, listings.c.id == publications.c.listing_id)

@@ -116,6 +116,15 @@ push_tallies = sa.Table(  # counted for ever, whatever becomes of the attempts
     Column("times", Big, nullable=False),
 )
 
+push_hours = sa.Table(  # numbers told by the hour, for some days
+    "push_hours",
+    metadata,
+    Column("channel_id", Big, primary_key=True, autoincrement=False),
+    Column("hour", Big, primary_key=True, autoincrement=False),  # it began at
+    count("delivered"),
+    count("failed"),
+)
+
 leases = sa.Table(
     "leases",
     metadata,

@@ -21,6 +21,7 @@ from app.web.pages import (
     overview,
     people,
     policies,
+    runs,
     session,
     stock,
 )
@@ -32,6 +33,7 @@ PAGES = (
     overview,
     incidents,
     deliveries,
+    runs,
     stock,
     changing,
     inspections,
