@@ -27,6 +27,8 @@ from app.store.tables.people import (
     views,
 )
 from app.store.tables.publishing import (
+    IS_DUE,
+    IS_STOPPED,
     drifts,
     incidents,
     leases,
@@ -51,6 +53,8 @@ from app.store.tables.stock import (
 from app.store.tables.watching import alerts
 
 __all__ = [
+    "IS_DUE",
+    "IS_STOPPED",
     "alerts",
     "api_tokens",
     "audit_log",

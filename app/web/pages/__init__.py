@@ -24,6 +24,7 @@ from app.web.pages import (
     runs,
     session,
     stock,
+    views,
 )
 
 __all__ = ["register"]
@@ -34,6 +35,7 @@ PAGES = (
     incidents,
     deliveries,
     runs,
+    views,
     stock,
     changing,
     inspections,

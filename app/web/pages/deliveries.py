@@ -13,13 +13,14 @@ from app.domain import instants
 from app.domain.instants import Instant
 from app.pipeline import redelivery, revising
 from app.pipeline.facts import wake_all
-from app.store import channels, overview as store
+from app.store import channels, overview as store, spread, views
 from app.store.people import OPERATOR
+from app.store.tail import newest as newest_sent
 from app.web import login
 from app.web.hub import hub
-from app.web.pages import rows, runs, story, words
+from app.web.pages import charts, rows, runs, story, words
 from app.web.pages.frame import back, chosen, note, pages, positive
-from app.web.pages.look import cursor, filters, position, wanted
+from app.web.pages.look import cursor, filters, position, wanted, written
 
 PAGE = 50
 NOTHING = "Nothing was selected. Tick some rows first."
@@ -38,6 +39,8 @@ def deliveries() -> ResponseReturnValue:
         keys = [row["key"] for row in channels.rows(connection)]
         told = None if opened is None else _told(connection, opened, now)
         running = runs.unfinished(connection)
+        kept = views.of_user(connection, current_user.id)
+        ages = _ages(connection, look, now)
     return render_template(
         "deliveries.html",
         now=now,
@@ -47,9 +50,33 @@ def deliveries() -> ResponseReturnValue:
         deliveries=shown,
         told=told,
         running=running,
+        views=kept,
+        written=written,
+        ages=ages,
+        matched=sum(one.rows for one in ages) if ages is not None else None,
         after=request.args.get("after"),
         more=cursor(found[PAGE - 1]) if len(found) > PAGE else None,
     )
+
+
+def _ages(
+    connection: Connection, look: store.Look, now: Instant
+) -> list[charts.Stretch] | None:
+    """Since when the rows are wanted; None where that says nothing."""
+    if not spread.is_drawn(look):
+        return None
+    return charts.histogram(*spread.wanted_in(connection, look, now))
+
+
+@pages.get("/deliveries/tail")
+def tail() -> ResponseReturnValue:
+    """Show what was sent last; with JavaScript the page keeps up by itself."""
+    with hub().engine.connect() as connection:
+        keys = [row["key"] for row in channels.rows(connection)]
+        channel = request.args.get("channel")
+        channel = channel if channel in keys else None
+        found = newest_sent(connection, limit=PAGE, channel=channel)
+    return render_template("tail.html", rows=found, channels=keys, channel=channel)
 
 
 @pages.get("/deliveries/<int(max=9223372036854775807):row_id>")

@@ -68,8 +68,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel_id", "hour", name=op.f("pk_push_hours")),
     )
 
+    stopped = sa.text(
+        "failed_at IS NOT NULL OR discarded_at IS NOT NULL "
+        "OR (unsure AND wanted_version <= accepted_version)"
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        stopped = sa.text(
+            "failed_at IS NOT NULL OR discarded_at IS NOT NULL "
+            "OR unsure = 1 AND wanted_version <= accepted_version"
+        )
+    op.create_index(
+        "ix_publications_stopped",
+        "publications",
+        ["channel_id", "failed_at"],
+        sqlite_where=stopped,
+        postgresql_where=stopped,
+    )
+
 
 def downgrade() -> None:
     """Take them away again."""
+    op.drop_index("ix_publications_stopped", table_name="publications")
     for name in ("push_hours", "views", "bulk_rows", "bulk_runs"):
         op.drop_table(name)
