@@ -6,17 +6,19 @@ Redis may lose everything it holds: a round later all of it is known again.
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import claims, oversells, polling
+from app.pipeline import claims, oversells, polling, running
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
-from app.store import channels as channel_store, inbox as inbox_store
+from app.store import channels as channel_store, inbox as inbox_store, tallies
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
 from workers.hands import Hands
 
 PORTION = 500
 """Messages forgotten in one transaction."""
+HOURS_KEPT: Instant = 7 * DAY
+"""How long it is known what a channel took in each hour."""
 PATIENCE: Instant = 2 * SECOND
 """How long work may wait for its ordinary wake-up before it is woken by force."""
 
@@ -25,6 +27,8 @@ def sweep(mine: Hands) -> None:
     """Mark what was not marked, wake every lane with work, end what is over."""
     moment = now()
     for lane in mark_all(mine.engine, moment):
+        mine.wakes.wake(lane)
+    for lane in running.advance(mine.engine, moment):
         mine.wakes.wake(lane)
     for lane, slow in due_lanes(mine, moment):
         mine.wakes.wake(lane, slow=slow, force=True)
@@ -121,6 +125,7 @@ def prune(mine: Hands) -> None:
             .where(inbox.c.state != "waiting")
             .values(body=None)
         )
+        tallies.forget_hours(connection, now() - HOURS_KEPT)
 
 
 def _forget_messages(mine: Hands, before: Instant) -> None:

@@ -6,6 +6,7 @@ adapter.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
@@ -22,6 +23,8 @@ _LEFT_ALONE: Final = {FIRST: 0.05, RETRY: 0.25, BULK: 0.5}
 the last of it for reading orders and for the retailer's other programs."""
 
 _LONGEST: Final = 120.0
+_WINDOW: Final = 60.0
+"""Seconds of the windows that providers count calls in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,19 @@ class Budget:
         if self.resets_at is not None:
             return min(_LONGEST, (self.resets_at - now) / SECOND)
         return 0.0
+
+    def span(self, calls: int, lane: str, now: Instant) -> float:
+        """Seconds until a lane has made so many calls, when nobody else spends any."""
+        spendable = self.size * (1 - _LEFT_ALONE[lane])
+        left = self.at(now) - self.size * _LEFT_ALONE[lane]
+        cost = max(self.cost, 1e-9)
+        missing = calls - max(0, int(left / cost))
+        if missing <= 0:
+            return 0.0
+        if self.rate > 0:
+            return missing * cost / self.rate
+        windows = math.ceil(missing / max(1, int(spendable / cost)))
+        return windows * _WINDOW
 
     def written(self) -> str:
         """As it is stored."""

@@ -215,7 +215,8 @@ class Recorder:
     ) -> None:
         took = (now - call.started_at) // 1000 if call.started_at else 0
         counts = {tallies.ATTEMPT + result: 1, tallies.MILLISECONDS: took}
-        tallies.add(connection, call.adapter.channel.id, {**counts, **(wishes or {})})
+        counts.update(wishes or {})
+        tallies.add(connection, call.adapter.channel.id, counts, now)
 
 
 def _wishes(

@@ -202,7 +202,7 @@ class Publisher:
         with writing(self._engine, durable=False) as connection:
             for row, number in correct:
                 store.settle(connection, row["id"], row["wanted_version"], number)
-            tallies.add(connection, call.adapter.channel.id, counts)
+            tallies.add(connection, call.adapter.channel.id, counts, clock())
 
     def _send(self, call: Call) -> Sequence[Outcome]:
         adapter = call.adapter

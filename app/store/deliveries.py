@@ -9,8 +9,10 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.store import aliases
-from app.store.marks import is_behind
+from app.store.marks import behind, is_behind
 from app.store.tables import (
+    IS_DUE,
+    IS_STOPPED,
     channel_locations,
     channels,
     listings,
@@ -63,6 +65,30 @@ def state_at(now: Instant) -> sa.ColumnElement[str]:
     )
 
 
+def is_open() -> sa.ColumnElement[bool]:
+    """Whether a publication is anything but settled; found by three indexes, so that
+    those which are settled are not read, however many there are."""
+    ids = publications.c.id
+    return ids.in_(
+        sa.union_all(
+            sa.select(ids).where(IS_DUE),
+            sa.select(ids).where(IS_STOPPED),
+            behind(),
+        )
+    )
+
+
+def is_in(state: str, now: Instant) -> list[sa.ColumnElement[bool]]:
+    """The conditions of a state, in a form that an index answers."""
+    conditions = [state_at(now) == state]
+    if state in (FAILED, DISCARDED):
+        column = publications.c[f"{state}_at"]
+        conditions += [IS_STOPPED, column.is_not(None)]
+    elif state != SETTLED:
+        conditions.append(is_open())
+    return conditions
+
+
 def page(
     connection: Connection,
     wanted: Filter,
@@ -94,6 +120,18 @@ def page(
     if after is not None:
         query = query.where(publications.c.id > after)
     return connection.execute(query).mappings().all()
+
+
+def matching(wanted: Filter, now: Instant) -> sa.Select[Any]:
+    """The ids of all publications of a filter, with their channels' ids."""
+    query = (
+        sa.select(publications.c.id, publications.c.channel_id)
+        .select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+    )
+    if wanted.sku is not None:
+        query = query.join(skus, skus.c.id == publications.c.sku_id)
+    return query.where(*_conditions(wanted, now))
 
 
 def places(connection: Connection) -> dict[tuple[int, str], str]:
@@ -146,7 +184,7 @@ def oldest_due(connection: Connection, now: Instant) -> Instant | None:
         .select_from(publications)
         .join(channels, channels.c.id == publication.channel_id)
         .where(
-            publication.wanted_version > publication.accepted_version,
+            IS_DUE,
             state_at(now).in_((WAITING, RETRYING)),
             due_at() <= now,
         )
@@ -160,12 +198,17 @@ def _filtered(query: sa.Select[Any], wanted: Filter, now: Instant) -> sa.Select[
         .join(skus, skus.c.id == publications.c.sku_id)
         .join(listings, listings.c.id == publications.c.listing_id)
     )
+    return query.where(*_conditions(wanted, now))
+
+
+def _conditions(wanted: Filter, now: Instant) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
     if wanted.state is not None:
-        query = query.where(state_at(now) == wanted.state)
+        found += is_in(wanted.state, now)
     if wanted.channel is not None:
-        query = query.where(channels.c.key == wanted.channel)
+        found.append(channels.c.key == wanted.channel)
     if wanted.sku is not None:
-        query = query.where(aliases.names(wanted.sku))
+        found.append(aliases.names(wanted.sku))
     if wanted.ids is not None:
-        query = query.where(publications.c.id.in_(wanted.ids))
-    return query
+        found.append(publications.c.id.in_(wanted.ids))
+    return found

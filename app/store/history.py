@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.domain.instants import Instant
-from app.domain.states import Movement
+from app.domain.instants import DAY, Instant
+from app.domain.states import AVAILABLE, ON_HAND, Movement
 from app.store.tables import channels, ledger, locations, skus, stock_events
 
 Position = tuple[Instant, int]
@@ -47,6 +47,36 @@ def page(
         query = query.where(ledger.c.recorded_at <= period.known_at)
     newest_first = query.order_by(ledger.c.occurred_at.desc(), ledger.c.id.desc())
     return connection.execute(newest_first.limit(limit)).mappings().all()
+
+
+def changes_by_day(
+    connection: Connection, sku_id: int, since: Instant, until: Instant
+) -> dict[Instant, tuple[int, int]]:
+    """The begin of a day (UTC) → how much its entries changed what is available, and
+    what is on hand."""
+    into, out = ledger.c.to_state, ledger.c.from_state
+
+    def change(states: Iterable[str]) -> sa.ColumnElement[int]:
+        among = list(states)
+        sign = sa.case((into.in_(among), 1), else_=0) - sa.case(
+            (out.in_(among), 1), else_=0
+        )
+        return sa.func.sum(ledger.c.quantity * sign)
+
+    day = (ledger.c.occurred_at // sa.literal_column(str(DAY))).label("day")
+    query = (
+        sa.select(day, change([AVAILABLE]), change(ON_HAND))
+        .where(
+            ledger.c.sku_id == sku_id,
+            ledger.c.occurred_at > since,
+            ledger.c.occurred_at <= until,
+        )
+        .group_by(day)
+    )
+    return {
+        int(row[0]) * DAY: (int(row[1]), int(row[2]))
+        for row in connection.execute(query)
+    }
 
 
 def entries_after(

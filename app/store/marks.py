@@ -58,20 +58,37 @@ def is_behind() -> sa.ColumnElement[bool]:
 
     The few entries since are read once, not for every row.
     """
-    behind = channels.alias("behind")
+    row = sa.tuple_(publications.c.channel_id, publications.c.sku_id)
+    return row.in_(_changed())
+
+
+def behind() -> sa.Select[tuple[int]]:
+    """The ids of all rows that are."""
+    changed = _changed().subquery()
+    return sa.select(publications.c.id).join(
+        changed,
+        sa.and_(
+            publications.c.sku_id == changed.c.sku_id,
+            publications.c.channel_id == changed.c.id,
+        ),
+    )
+
+
+def _changed() -> sa.CompoundSelect[tuple[int, int]]:
+    """Channel and SKU of what moved after the channel's mark, kits among them."""
+    channel = channels.alias("behind")
     moved = (
-        sa.select(behind.c.id, ledger.c.sku_id)
-        .join(ledger, ledger.c.id > behind.c.marked_to)
+        sa.select(channel.c.id, ledger.c.sku_id)
+        .join(ledger, ledger.c.id > channel.c.marked_to)
         .where(
-            behind.c.publish.is_not(None),
+            channel.c.publish.is_not(None),
             sa.or_(ledger.c.from_state == AVAILABLE, ledger.c.to_state == AVAILABLE),
         )
         .cte()
     )
-    changed = sa.union(
+    return sa.union(
         sa.select(moved.c.id, moved.c.sku_id),
         sa.select(moved.c.id, kit_parts.c.kit_id).join(
             kit_parts, kit_parts.c.sku_id == moved.c.sku_id
         ),
     )
-    return sa.tuple_(publications.c.channel_id, publications.c.sku_id).in_(changed)

@@ -9,9 +9,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.domain.instants import DAY, Instant
+from app.domain.instants import Instant
 from app.store import deliveries
-from app.store.marks import is_behind
 from app.store.tables import (
     channels,
     listings,
@@ -73,7 +72,7 @@ def undelivered(
         .where(*_conditions(look, urgency, now))
         .limit(limit)
     )
-    if look.state == ANY:
+    if look.state in (ANY, deliveries.SETTLED):
         # By id alone, which is read off the index however many there are.
         query = query.order_by(publications.c.id)
         if after is not None:
@@ -85,14 +84,27 @@ def undelivered(
     return connection.execute(query.order_by(*here)).mappings().all()
 
 
+def matching(look: Look, now: Instant) -> sa.Select[Any]:
+    """The ids of all publications that are looked at, with their channels' ids."""
+    query = (
+        sa.select(publications.c.id, publications.c.channel_id)
+        .select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+        .where(*_conditions(look, _urgency(now), now))
+    )
+    if look.sku:
+        query = query.join(skus, skus.c.id == publications.c.sku_id)
+    return query
+
+
 def _conditions(
     look: Look, urgency: sa.ColumnElement[int], now: Instant
 ) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if look.state is None:
-        found += [_is_open(), urgency < len(URGENCY)]
+        found += [deliveries.is_open(), urgency < len(URGENCY)]
     elif look.state != ANY:
-        found.append(deliveries.state_at(now) == look.state)
+        found += deliveries.is_in(look.state, now)
     if look.channel:
         found.append(channels.c.key == look.channel)
     if look.error:
@@ -116,25 +128,21 @@ def _urgency(now: Instant) -> sa.ColumnElement[int]:
     return sa.case(order, value=deliveries.state_at(now), else_=len(URGENCY))
 
 
-def _is_open() -> sa.ColumnElement[bool]:
-    return sa.or_(
-        publications.c.wanted_version > publications.c.accepted_version,
-        publications.c.unsure,
-        is_behind(),
-    )
-
-
 def _publications(now: Instant) -> sa.Select[Any]:
+    query = sa.select(
+        publications,
+        deliveries.state_at(now).label("state"),
+        channels.c.key.label("channel"),
+        skus.c.sku,
+        skus.c.name,
+        listings.c.external_id,
+    )
+    return _joined(query)
+
+
+def _joined(query: sa.Select[Any]) -> sa.Select[Any]:
     return (
-        sa.select(
-            publications,
-            deliveries.state_at(now).label("state"),
-            channels.c.key.label("channel"),
-            skus.c.sku,
-            skus.c.name,
-            listings.c.external_id,
-        )
-        .select_from(publications)
+        query.select_from(publications)
         .join(channels, channels.c.id == publications.c.channel_id)
         .join(skus, skus.c.id == publications.c.sku_id)
         .join(listings, listings.c.id == publications.c.listing_id)
@@ -187,24 +195,10 @@ def counts(connection: Connection, now: Instant) -> Mapping[tuple[str, str], int
         sa.select(channels.c.key, state, sa.func.count())
         .select_from(publications)
         .join(channels, channels.c.id == publications.c.channel_id)
-        .where(_is_open())
+        .where(deliveries.is_open())
         .group_by(channels.c.key, state)
     )
     return {(row[0], row[1]): row[2] for row in found}
-
-
-def delivered_since(connection: Connection, since: Instant) -> int:
-    """How many listings took their newest number since then."""
-    return connection.execute(
-        sa.select(sa.func.count())
-        .select_from(publications)
-        .where(publications.c.accepted_at >= since)
-    ).scalar_one()
-
-
-def yesterday(now: Instant) -> Instant:
-    """The same time a day ago."""
-    return now - DAY
 
 
 def oversold(connection: Connection, *, limit: int) -> Sequence[RowMapping]:
@@ -239,10 +233,7 @@ def failures(connection: Connection, now: Instant) -> Sequence[RowMapping]:
         .select_from(publications)
         .join(channels, channels.c.id == publications.c.channel_id)
         .join(skus, skus.c.id == publications.c.sku_id)
-        .where(
-            publications.c.failed_at.is_not(None),
-            deliveries.state_at(now) == deliveries.FAILED,
-        )
+        .where(*deliveries.is_in(deliveries.FAILED, now))
         .group_by(channels.c.key, publications.c.error_class)
         .order_by(sa.func.count().desc(), channels.c.key)
     )

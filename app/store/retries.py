@@ -61,12 +61,16 @@ WHERE id {among} RETURNING channel_id
 """
 
 
-def arm(connection: Connection, ids: Sequence[int]) -> set[str]:
+def arm(
+    connection: Connection, ids: Sequence[int], lane: Instant | None = None
+) -> set[str]:
     """Make rows due at once; return the keys of their channels.
 
-    Many at once are bulk work. Who retries a contradiction has looked: ours counts.
+    Many at once are bulk work, unless `lane` says whose turn they wait for. Who
+    retries a contradiction has looked: ours counts.
     """
-    lane = FIRST_LANE if len(ids) < MANY else BULK_LANE
+    if lane is None:
+        lane = FIRST_LANE if len(ids) < MANY else BULK_LANE
     statement = _ARM.replace("{lane}", str(lane))
     marked = bulk.select(connection, statement, sorted(ids), "bigint")
     found = bulk.select(

@@ -6,7 +6,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.store.tables import channels, push_tallies
+from app.domain.instants import HOUR, Instant
+from app.store.tables import channels, push_hours, push_tallies
 
 ATTEMPT: Final = "attempt:"
 """Before the result or class of error of a call."""
@@ -14,6 +15,11 @@ WISH: Final = "wish:"
 """Before what became of a wish: a number that a channel should show."""
 SUPERSEDED: Final = "wish:superseded"
 CORRECT: Final = "wish:already_correct"
+TAKEN: Final = "wish:accepted"
+_FAILED: Final = (
+    *("attempt:RetryLater", "attempt:GiveUp", "attempt:CredentialsRefused"),
+    "wish:rejected",
+)
 MILLISECONDS: Final = "milliseconds"
 """How long calls took in all."""
 
@@ -24,8 +30,19 @@ _ADD = sa.text(
 )
 
 
-def add(connection: Connection, channel_id: int, counts: Mapping[str, int]) -> None:
-    """Count some more of each."""
+_ADD_HOUR = sa.text(
+    "INSERT INTO push_hours (channel_id, hour, delivered, failed) "
+    "VALUES (:channel_id, :hour, :delivered, :failed) "
+    "ON CONFLICT (channel_id, hour) DO UPDATE SET "
+    "delivered = push_hours.delivered + excluded.delivered, "
+    "failed = push_hours.failed + excluded.failed"
+)
+
+
+def add(
+    connection: Connection, channel_id: int, counts: Mapping[str, int], now: Instant
+) -> None:
+    """Count some more of each, for ever and for this hour."""
     rows = [
         {"channel_id": channel_id, "what": what, "times": times}
         for what, times in sorted(counts.items())
@@ -33,6 +50,35 @@ def add(connection: Connection, channel_id: int, counts: Mapping[str, int]) -> N
     ]
     if rows:
         connection.execute(_ADD, rows)
+    hour = {
+        "channel_id": channel_id,
+        "hour": now // HOUR * HOUR,
+        "delivered": counts.get(TAKEN, 0) + counts.get(CORRECT, 0),
+        "failed": sum(counts.get(what, 0) for what in _FAILED),
+    }
+    if hour["delivered"] or hour["failed"]:
+        connection.execute(_ADD_HOUR, hour)
+
+
+def hours(
+    connection: Connection, now: Instant, span: int = 24
+) -> dict[int, list[tuple[int, int]]]:
+    """Channel id → (numbers delivered, calls or numbers that failed) of each of the
+    last hours, the current one last."""
+    first = now // HOUR * HOUR - (span - 1) * HOUR
+    query = sa.select(push_hours).where(push_hours.c.hour >= first)
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row in connection.execute(query):
+        line = found.setdefault(row.channel_id, [(0, 0)] * span)
+        place = (row.hour - first) // HOUR
+        if place < span:
+            line[place] = (row.delivered, row.failed)
+    return found
+
+
+def forget_hours(connection: Connection, before: Instant) -> None:
+    """Let go of what nobody draws any more."""
+    connection.execute(push_hours.delete().where(push_hours.c.hour < before))
 
 
 def all_of(connection: Connection) -> list[RowMapping]:

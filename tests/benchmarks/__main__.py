@@ -9,13 +9,21 @@ from functools import partial
 
 import click
 
-from tests.benchmarks import applying, claiming, growth, ingest, journey, report
+from tests.benchmarks import (
+    applying,
+    claiming,
+    growth,
+    ingest,
+    journey,
+    pages,
+    report,
+)
 from tests.benchmarks.measure import Target
 
 KINDS = ("sqlite", "postgresql")
 QUIET = 0.1
 """The share of the machine that others may use while a picture is made."""
-WHAT = ("ingest", "applying", "growth", "claiming", "journey")
+WHAT = ("ingest", "applying", "growth", "claiming", "pages", "journey")
 
 
 @click.command()
@@ -31,6 +39,7 @@ def main(quick: bool, only: Sequence[str], kinds: Sequence[str], rounds: int) ->
         "applying": partial(applying.run, rounds=rounds),
         "growth": partial(growth.run, rounds=rounds),
         "claiming": partial(claiming.run, rounds=rounds),
+        "pages": partial(pages.run, rounds=rounds),
         "journey": partial(journey.run, rounds=rounds, seconds=seconds),
     }
     targets: list[Target] = []

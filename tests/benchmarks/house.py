@@ -42,20 +42,25 @@ class Build:
 
     def furnish(self, push_url: str | None = None, *, stocked: bool = True) -> None:
         """Locations, channels, SKUs, listings and publications; stock if wanted."""
+        self.found(push_url)
+        self._catalogue()
+        if stocked:
+            self._receive()
+        analyze(self.engine)
+
+    def found(self, push_url: str | None = None) -> None:
+        """Locations and channels."""
         with writing(self.engine) as connection:
             channels.save_location(connection, "downtown", "Downtown", None)
         self.channel(TILL, publish=None)
         for shop in self.shops:
             settings = {"push_url": push_url} if push_url else {}
             self.channel(shop, publish={}, settings=settings)
+
+    def stock(self) -> None:
+        """SKUs with listings and publications, and units of each."""
         self._catalogue()
-        if stocked:
-            self._receive()
-        if self.engine.dialect.name == "postgresql":
-            # As autovacuum does within a minute of such an import.
-            with self.engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-                connection.exec_driver_sql("VACUUM ANALYZE")
+        self._receive()
 
     def settle(self) -> None:
         """Let every channel have been told everything there was to tell."""
@@ -110,6 +115,14 @@ class Build:
             with applying(self.engine) as connection:
                 house = house or read_house(connection)
                 apply(connection, house, [Told(None, batch, at)], now())
+
+
+def analyze(engine: sa.Engine) -> None:
+    """Do what autovacuum does within a minute of such an import."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def received(number: int, at: int) -> StockEvent:

@@ -5,7 +5,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import now
-from app.store import people, publications
+from app.pipeline import running
+from app.store import deliveries, people, publications, runs, tallies, views
 from app.store.engine import writing
 from app.store.tables import publications as table, users
 from tests.browser.axe import violations
@@ -20,6 +21,10 @@ PATHS = (
     "/deliveries",
     "/deliveries?state=any&open=1",
     "/deliveries/1",
+    "/deliveries?state=failed&error=GiveUp",
+    "/deliveries/plan?state=failed",
+    "/deliveries/runs/1",
+    "/deliveries/tail",
     "/stock",
     "/stock?q=nothing+like+it",
     f"/stock/{JACKET}",
@@ -70,6 +75,10 @@ def troubled(shop, endpoint):
         connection.execute(table.update().values(accepted=9, accepted_at=at))
         [row_id] = connection.execute(sa.select(table.c.id)).scalars()
         publications.fail(connection, row_id, "GiveUp", "no such item", at)
+        tallies.add(connection, 2, {tallies.TAKEN: 5, "attempt:RetryLater": 1}, at)
+        views.keep(connection, 1, "refused", {"state": "failed", "error": "GiveUp"})
+    chosen = deliveries.matching(deliveries.Filter(), at)
+    running.begin(shop.engine, runs.RETRY, "anna", {"sku": JACKET}, chosen, at)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ WRITES = {
     "/listings": "operator",
     "/inspections": "operator",
     "/incidents/x/resolve": "operator",
+    "/incidents/x/snooze": "operator",
+    "/runs/x/cancel": "operator",
     "/ledger/x/reverse": "operator",
     "/skus/X/aliases": "admin",
     "/skus/X/rename": "admin",
@@ -39,6 +41,7 @@ READS = (
     "/incidents",
     "/inspections",
     "/channels",
+    "/runs/x",
     "/skus/X",
 )
 MATRIX = [
@@ -54,6 +57,7 @@ IDS = {
     "ledger": "entry_id",
     "channels": "key",
     "publications": "publication_id",
+    "runs": "run_id",
 }
 OPEN = {"api-docs.openapi_json"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.instants import now
+from app.domain.instants import DAY, iso, now
 from tests.builders import JACKET, returned, sale
 
 
@@ -53,3 +53,16 @@ def test_an_incident_that_is_not_there_is_404(api, shop, named):
 
 def test_a_note_must_be_given(api, oversold):
     assert api.refused(f"/incidents/{oversold['id']}/resolve", {}) == ["note"]
+
+
+def test_an_incident_is_put_off_and_taken_up_again(api, oversold):
+    path = f"/incidents/{oversold['id']}/snooze"
+    assert oversold["snoozed_until"] is None
+
+    later = iso(now() + DAY)
+    assert api.post(path, {"until": later}, status=200)["snoozed_until"] == later
+    assert api.post(path, {"until": None}, status=200)["snoozed_until"] is None
+
+    assert api.refused(path, {"until": iso(now() - DAY)}) == ["until"]
+    assert api.refused(path, {}) == ["until"]
+    assert api.refused("/incidents/999/snooze", {"until": later}, 404) == []

@@ -100,6 +100,7 @@ def test_tallies_are_counters_by_channel(shop, engine, measured):
                 connection,
                 1,
                 {"attempt:timed_out": 1, tallies.SUPERSEDED: 4, "milliseconds": 1500},
+                now(),
             )
 
     told = measured()

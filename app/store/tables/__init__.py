@@ -1,10 +1,11 @@
-"""Every table, grouped as configuration · receiving · stock · publishing · people ·
-watching.
+"""Every table, grouped as configuration · receiving · stock · publishing · bulk ·
+people · watching.
 
 Times are microseconds since 1970 UTC (`_at`). Text columns named `targets`, `posted`,
 `details`, `document` … hold JSON. Quantities are 64-bit integers.
 """
 
+from app.store.tables.bulk import bulk_rows, bulk_runs
 from app.store.tables.columns import metadata
 from app.store.tables.configuration import (
     channel_locations,
@@ -23,14 +24,18 @@ from app.store.tables.people import (
     idempotency_keys,
     sessions,
     users,
+    views,
 )
 from app.store.tables.publishing import (
+    IS_DUE,
+    IS_STOPPED,
     drifts,
     incidents,
     leases,
     publications,
     push_attempt_items,
     push_attempts,
+    push_hours,
     push_tallies,
 )
 from app.store.tables.receiving import inbox, refused, refused_samples
@@ -48,9 +53,13 @@ from app.store.tables.stock import (
 from app.store.tables.watching import alerts
 
 __all__ = [
+    "IS_DUE",
+    "IS_STOPPED",
     "alerts",
     "api_tokens",
     "audit_log",
+    "bulk_rows",
+    "bulk_runs",
     "channel_locations",
     "channels",
     "checkpoints",
@@ -73,6 +82,7 @@ __all__ = [
     "publications",
     "push_attempt_items",
     "push_attempts",
+    "push_hours",
     "push_tallies",
     "recipes",
     "refused",
@@ -83,4 +93,5 @@ __all__ = [
     "stock_events",
     "stock_levels",
     "users",
+    "views",
 ]

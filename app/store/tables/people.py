@@ -55,6 +55,16 @@ idempotency_keys = sa.Table(
     UniqueConstraint("token_id", "path", "key"),
 )
 
+views = sa.Table(  # filters of the list of deliveries that a person has kept
+    "views",
+    metadata,
+    id_(),
+    ref("user_id", "users"),
+    Column("name", Text, nullable=False),
+    text("filters", "{}"),
+    UniqueConstraint("user_id", "name"),
+)
+
 audit_log = sa.Table(
     "audit_log",
     metadata,

@@ -40,25 +40,43 @@ publications = sa.Table(
     Index(None, "sku_id"),
 )
 _IS_WANTED = publications.c.wanted_version > publications.c.accepted_version
-_IS_DUE = sa.and_(
+IS_DUE = sa.and_(
     _IS_WANTED,
     publications.c.failed_at.is_(None),
     publications.c.discarded_at.is_(None),
 )
+"""What can be sent, now or later."""
 Index(
     "ix_publications_due",
     publications.c.channel_id,
     publications.c.next_attempt_at,
     publications.c.exposure.desc(),
     publications.c.wanted_at,
-    sqlite_where=_IS_DUE,
-    postgresql_where=_IS_DUE,
+    sqlite_where=IS_DUE,
+    postgresql_where=IS_DUE,
 )
 Index(
     "ix_publications_unranked",
     publications.c.channel_id,
     sqlite_where=sa.and_(_IS_WANTED, publications.c.exposure < 0),
     postgresql_where=sa.and_(_IS_WANTED, publications.c.exposure < 0),
+)
+
+IS_STOPPED = sa.or_(
+    publications.c.failed_at.is_not(None),
+    publications.c.discarded_at.is_not(None),
+    sa.and_(
+        publications.c.unsure,
+        publications.c.wanted_version <= publications.c.accepted_version,
+    ),
+)
+"""What is not due and not settled either: few rows, found without reading the others."""
+Index(
+    "ix_publications_stopped",
+    publications.c.channel_id,
+    publications.c.failed_at,
+    sqlite_where=IS_STOPPED,
+    postgresql_where=IS_STOPPED,
 )
 
 drifts = sa.Table(  # differences found between a channel's numbers and ours
@@ -114,6 +132,15 @@ push_tallies = sa.Table(  # counted for ever, whatever becomes of the attempts
     Column("channel_id", Big, primary_key=True, autoincrement=False),
     Column("what", Text, primary_key=True),
     Column("times", Big, nullable=False),
+)
+
+push_hours = sa.Table(  # numbers told by the hour, for some days
+    "push_hours",
+    metadata,
+    Column("channel_id", Big, primary_key=True, autoincrement=False),
+    Column("hour", Big, primary_key=True, autoincrement=False),  # it began at
+    count("delivered"),
+    count("failed"),
 )
 
 leases = sa.Table(

@@ -14,6 +14,7 @@ from app.web.api import (
     listings,
     publications,
     reversals,
+    runs,
     skus,
     stock,
 )
@@ -30,6 +31,7 @@ RESOURCES = (
     claims,
     inspections,
     publications,
+    runs,
     inbox,
     incidents,
     channels,

@@ -16,7 +16,7 @@ from app.web.api.paging import PageQuery, id_cursor, page_of, paged
 from app.web.api.resource import Resource
 from app.web.auth import OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
-from app.web.problems import Problem
+from app.web.problems import Problem, refused_field
 
 blueprint = Resource("incidents", "What needs a person.")
 
@@ -35,6 +35,9 @@ class Incident(Schema):
     seen_at = Moment()
     closed_at = Moment(allow_none=True)
     state = fields.String(metadata={"description": "open, resolved or closed"})
+    snoozed_until = Moment(
+        allow_none=True, metadata={"description": "Nobody needs to look before then."}
+    )
     resolution = fields.String(allow_none=True)
     resolved_by = fields.String(allow_none=True)
     resolved_at = Moment(allow_none=True)
@@ -44,6 +47,16 @@ class Resolution(Schema):
     """What a person did about it."""
 
     note = Word(longest=2000, required=True)
+
+
+class Snooze(Schema):
+    """Until when it is put off."""
+
+    until = Moment(
+        required=True,
+        allow_none=True,
+        metadata={"description": "A time to come; null: look at it now."},
+    )
 
 
 class IncidentQuery(PageQuery):
@@ -84,9 +97,7 @@ def list_incidents(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.answers(200, Incident)
 def resolve(told: dict[str, Any], incident_id: str) -> dict[str, Any]:
     """Say that it was dealt with. It opens again by itself when it gets worse."""
-    number_ = int(incident_id) if incident_id.isdecimal() else 0
-    if not 0 < number_ <= LARGEST_ID:
-        raise _no_incident(incident_id)
+    number_ = _number(incident_id)
     with writing(hub().engine) as connection:
         if not incidents.resolve(
             connection, number_, told["note"], actor(), this_try().now
@@ -97,6 +108,33 @@ def resolve(told: dict[str, Any], incident_id: str) -> dict[str, Any]:
         )
         [row] = messages.incidents_page(connection, limit=1, before=number_ + 1)
     return _told(dict(row))
+
+
+@blueprint.post("/incidents/<id:incident_id>/snooze")
+@needs(OPERATOR)
+@once
+@blueprint.body(Snooze)
+@blueprint.answers(200, Incident)
+def snooze(told: dict[str, Any], incident_id: str) -> dict[str, Any]:
+    """Put an open incident off. An oversell that gets worse comes back before that."""
+    number_, until, now = _number(incident_id), told["until"], this_try().now
+    if until is not None and until <= now:
+        raise refused_field("until", "that is over already")
+    with writing(hub().engine) as connection:
+        if not incidents.snooze(connection, number_, until):
+            raise Problem(404, f"there is no open incident {incident_id!r}")
+        action = "wake" if until is None else "snooze"
+        subject = f"incident {number_}"
+        deeds.note(connection, actor(), action, subject, now, {"until": until})
+        [row] = messages.incidents_page(connection, limit=1, before=number_ + 1)
+    return _told(dict(row))
+
+
+def _number(incident_id: str) -> int:
+    number_ = int(incident_id) if incident_id.isdecimal() else 0
+    if not 0 < number_ <= LARGEST_ID:
+        raise _no_incident(incident_id)
+    return number_
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.web.api.fields import LARGEST_ID, Moment, Word, number, one_of
 from app.web.api.idempotency import once
 from app.web.api.paging import PageQuery, id_cursor, page_of, paged
 from app.web.api.resource import Resource
-from app.web.auth import OPERATOR, VIEWER, needs
+from app.web.auth import OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
 from app.web.problems import Problem
 
@@ -95,6 +95,12 @@ PublicationPage = paged("PublicationPage", Publication)
 PublicationChoice = chosen("PublicationChoice", PublicationFilter)
 
 
+class Retried(Matched):
+    """How many rows it was about, and the bulk run that tells them if they are many."""
+
+    run = number(metadata={"description": "GET /api/v1/runs/<id> says how far it is."})
+
+
 @blueprint.get("/publications")
 @needs(VIEWER)
 @blueprint.query(PublicationQuery)
@@ -165,12 +171,12 @@ def list_attempts(query: dict[str, Any], publication_id: str) -> dict[str, Any]:
 @needs(OPERATOR)
 @once
 @blueprint.body(PublicationChoice)
-@blueprint.answers(202, Matched)
+@blueprint.answers(202, Retried)
 def retry(told: dict[str, Any]) -> dict[str, int]:
-    """Try publications again, those that failed too."""
-    matched, lanes = redelivery.retry(
-        hub().engine, ids=told.get("ids"), filter=told.get("filter")
+    """Try publications again, those that failed too; 500 and more as a bulk run."""
+    matched, lanes, run = redelivery.retry(
+        hub().engine, ids=told.get("ids"), filter=told.get("filter"), actor=actor()
     )
     audit.note("retry", "publications", {**told, "matched": matched})
     wake_all(hub().wakes, lanes)
-    return {"matched": matched}
+    return {"matched": matched} if run is None else {"matched": matched, "run": run}

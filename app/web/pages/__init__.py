@@ -21,8 +21,10 @@ from app.web.pages import (
     overview,
     people,
     policies,
+    runs,
     session,
     stock,
+    views,
 )
 
 __all__ = ["register"]
@@ -32,6 +34,8 @@ PAGES = (
     overview,
     incidents,
     deliveries,
+    runs,
+    views,
     stock,
     changing,
     inspections,

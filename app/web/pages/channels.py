@@ -1,7 +1,7 @@
 """`/channels`: how each channel is, and the buttons Pause and Resume."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain import instants
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
-from app.store import channels as store, deeds, deliveries, overview
+from app.store import channels as store, deeds, deliveries, overview, tallies
 from app.store.engine import writing
 from app.store.people import OPERATOR
 from app.web import login
@@ -30,6 +30,8 @@ class Card:
     word: words.Word
     behind: Mapping[str, int]
     """State → how many numbers."""
+    delivered: int
+    """Numbers that it took in the last 24 hours."""
     refused: list[RowMapping]
     webhook_url: str
 
@@ -49,9 +51,13 @@ def channels() -> ResponseReturnValue:
     now = instants.now()
     with hub().engine.connect() as connection:
         listed = store.rows(connection)
-        counts = deliveries.counts(connection, now)
+        counts = overview.counts(connection, now)
         refused = _refused(connection)
-    cards = [_card(row, counts, refused[row["key"]], now) for row in listed]
+        hours = tallies.hours(connection, now)
+    cards = [
+        _card(row, counts, hours.get(row["id"], []), refused[row["key"]], now)
+        for row in listed
+    ]
     cards.sort(key=lambda card: words.TONES.index(card.word.tone))
     return render_template(
         "channels.html", now=now, cards=cards, refused=REFUSED, strangers=refused["?"]
@@ -61,6 +67,7 @@ def channels() -> ResponseReturnValue:
 def _card(
     row: RowMapping,
     counts: Mapping[tuple[str, str], int],
+    hours: Sequence[tuple[int, int]],
     refused: list[RowMapping],
     now: Instant,
 ) -> Card:
@@ -70,6 +77,7 @@ def _card(
         row,
         words.channel(row, now, behind[deliveries.FAILED]),
         behind,
+        sum(done for done, _ in hours),
         refused,
         f"{hub().settings.public_url}/webhooks/{key}",
     )

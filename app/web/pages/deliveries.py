@@ -4,7 +4,7 @@ them beside the list or alone, with its story; the buttons Retry and Discard."""
 from collections.abc import Sequence
 from typing import Any
 
-from flask import abort, flash, render_template, request, url_for
+from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.engine import Connection
@@ -13,17 +13,16 @@ from app.domain import instants
 from app.domain.instants import Instant
 from app.pipeline import redelivery, revising
 from app.pipeline.facts import wake_all
-from app.store import channels, overview as store
+from app.store import channels, overview as store, spread, views
 from app.store.people import OPERATOR
+from app.store.tail import newest as newest_sent
 from app.web import login
 from app.web.hub import hub
-from app.web.pages import rows, story, words
+from app.web.pages import charts, rows, runs, story, words
 from app.web.pages.frame import back, chosen, note, pages, positive
-from app.web.pages.look import cursor, filters, position, wanted
+from app.web.pages.look import cursor, filters, position, wanted, written
 
 PAGE = 50
-AT_ONCE = 10_000
-"""How many one press of a button may move."""
 NOTHING = "Nothing was selected. Tick some rows first."
 
 
@@ -39,6 +38,9 @@ def deliveries() -> ResponseReturnValue:
         shown = rows.read(connection, found[:PAGE], now)
         keys = [row["key"] for row in channels.rows(connection)]
         told = None if opened is None else _told(connection, opened, now)
+        running = runs.unfinished(connection)
+        kept = views.of_user(connection, current_user.id)
+        ages = _ages(connection, look, now)
     return render_template(
         "deliveries.html",
         now=now,
@@ -47,9 +49,34 @@ def deliveries() -> ResponseReturnValue:
         channels=keys,
         deliveries=shown,
         told=told,
+        running=running,
+        views=kept,
+        written=written,
+        ages=ages,
+        matched=sum(one.rows for one in ages) if ages is not None else None,
         after=request.args.get("after"),
         more=cursor(found[PAGE - 1]) if len(found) > PAGE else None,
     )
+
+
+def _ages(
+    connection: Connection, look: store.Look, now: Instant
+) -> list[charts.Stretch] | None:
+    """Since when the rows are wanted; None where that says nothing."""
+    if not spread.is_drawn(look):
+        return None
+    return charts.histogram(*spread.wanted_in(connection, look, now))
+
+
+@pages.get("/deliveries/tail")
+def tail() -> ResponseReturnValue:
+    """Show what was sent last; with JavaScript the page keeps up by itself."""
+    with hub().engine.connect() as connection:
+        keys = [row["key"] for row in channels.rows(connection)]
+        channel = request.args.get("channel")
+        channel = channel if channel in keys else None
+        found = newest_sent(connection, limit=PAGE, channel=channel)
+    return render_template("tail.html", rows=found, channels=keys, channel=channel)
 
 
 @pages.get("/deliveries/<int(max=9223372036854775807):row_id>")
@@ -81,13 +108,32 @@ def _told(connection: Connection, row_id: int, now: Instant) -> dict[str, Any] |
 @login.needs(OPERATOR)
 def retry() -> ResponseReturnValue:
     """Try the chosen deliveries again at once, or all that match the filter."""
-    ids = _meant()
+    if request.form.get("all"):
+        return _retry_all()
+    ids = chosen()
     if not ids:
         return back(url_for("pages.deliveries"), NOTHING, "warning")
-    matched, lanes = redelivery.retry(hub().engine, ids)
-    for lane in lanes:
-        hub().wakes.wake(lane)
+    matched, lanes, _ = redelivery.retry(hub().engine, ids)
+    wake_all(hub().wakes, lanes)
     _note("retry", ids)
+    return _sent_again(matched)
+
+
+def _retry_all() -> ResponseReturnValue:
+    """All that match the filter: a few at once, many in a run that can be watched."""
+    look, actor = wanted(), current_user.email
+    rows_ = store.matching(look, instants.now())
+    told = redelivery.retry_all(hub().engine, rows_, filters(look), actor=actor)
+    if told.run is not None:
+        return back(url_for("pages.show_run", run_id=told.run))
+    if not told.matched:
+        return back(url_for("pages.deliveries"), NOTHING, "warning")
+    wake_all(hub().wakes, told.lanes)
+    note("retry", "publications", {**filters(look), "rows": told.matched})
+    return _sent_again(told.matched)
+
+
+def _sent_again(matched: int) -> ResponseReturnValue:
     is_or_are = "is" if matched == 1 else "are"
     return back(
         url_for("pages.deliveries"),
@@ -99,7 +145,7 @@ def retry() -> ResponseReturnValue:
 @login.needs(OPERATOR)
 def discard() -> ResponseReturnValue:
     """Leave the chosen deliveries alone; several at once are confirmed first."""
-    ids = _meant()
+    ids = chosen()
     if not ids:
         return back(url_for("pages.deliveries"), NOTHING, "warning")
     if len(ids) > 1 and not request.form.get("sure"):
@@ -141,17 +187,6 @@ def _cap(cap: int | None, said: str) -> ResponseReturnValue:
     note("policy", f"listing {listing['id']}", listing)
     words_ = said.format(channel=listing["channel"])
     return back(url_for("pages.overview"), f"{listing['sku']} {words_}.")
-
-
-def _meant() -> list[int]:
-    """The rows pressed or ticked, or every one that the filter shows."""
-    if not request.form.get("all"):
-        return chosen()
-    with hub().engine.connect() as connection:
-        found = store.undelivered(connection, wanted(), instants.now(), limit=AT_ONCE)
-    if len(found) == AT_ONCE:
-        flash(f"Only the first {AT_ONCE:,} were taken; press again.", "warning")
-    return [row["id"] for row in found]
 
 
 def _ask(ids: Sequence[int]) -> ResponseReturnValue:

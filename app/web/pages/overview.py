@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
+from app.domain.budget import Budget
 from app.domain.instants import Instant
 from app.pipeline import oversells
 from app.store import (
@@ -17,10 +18,11 @@ from app.store import (
     incidents,
     messages,
     overview as store,
+    tallies,
 )
 from app.store.overview import Look
 from app.web.hub import hub
-from app.web.pages import issues, risks, rows, words
+from app.web.pages import charts, issues, risks, rows, words
 from app.web.pages.frame import pages
 from app.web.pages.rows import Delivery
 
@@ -61,6 +63,11 @@ class Tile:
     failed: int
     held_until: Instant | None
     """When a channel that asked us to wait is sent numbers again."""
+    budget: int | None
+    """Per cent of its call budget that is left; None: its provider tells nothing."""
+    bars: list[charts.Bar]
+    """What was delivered in each of the last 24 hours."""
+    delivered: int
 
 
 @pages.get("/")
@@ -83,6 +90,7 @@ def _state(
 ) -> dict[str, Any]:
     counts = store.counts(connection, now)
     listed = channel_store.rows(connection)
+    hours = tallies.hours(connection, now)
     oversold = store.oversold(connection, limit=WORST)
     seen = issues.Seen(
         urgent=urgent,
@@ -96,9 +104,9 @@ def _state(
         now=now,
     )
     found = issues.find(seen)
-    strip = _strip(connection, counts, seen)
+    strip = _strip(connection, counts, hours, seen)
     return {
-        "tiles": [_tile(row, counts, now) for row in listed],
+        "tiles": [_tile(row, counts, hours.get(row["id"], []), now) for row in listed],
         "strip": strip,
         "issues": found,
         "verdict": issues.verdict(found, seen, behind=strip.waiting),
@@ -108,6 +116,7 @@ def _state(
 def _strip(
     connection: Connection,
     counts: Mapping[tuple[str, str], int],
+    hours: Mapping[int, list[tuple[int, int]]],
     seen: issues.Seen,
 ) -> Strip:
     by_state = {
@@ -123,12 +132,18 @@ def _strip(
         waiting=by_state[deliveries.WAITING] + by_state[deliveries.RETRYING],
         held=by_state[deliveries.HELD],
         overdue=deliveries.oldest_due(connection, seen.now),
-        delivered=store.delivered_since(connection, store.yesterday(seen.now)),
+        delivered=sum(done for line in hours.values() for done, _ in line),
     )
 
 
-def _tile(row: RowMapping, counts: Mapping[tuple[str, str], int], now: Instant) -> Tile:
+def _tile(
+    row: RowMapping,
+    counts: Mapping[tuple[str, str], int],
+    hours: list[tuple[int, int]],
+    now: Instant,
+) -> Tile:
     key = row["key"]
+    budget = Budget.of(row["budget"])
     failed = counts.get((key, deliveries.FAILED), 0)
     return Tile(
         key,
@@ -137,4 +152,7 @@ def _tile(row: RowMapping, counts: Mapping[tuple[str, str], int], now: Instant) 
         sum(counts.get((key, state), 0) for state in store.URGENCY),
         failed,
         row["held_until"] if (row["held_until"] or 0) > now else None,
+        round(100 * budget.at(now) / budget.size) if budget and budget.size else None,
+        charts.spark(hours),
+        sum(done for done, _ in hours),
     )

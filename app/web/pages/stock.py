@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
-from app.domain.instants import Instant
+from app.domain.instants import DAY, Instant
 from app.pipeline import assembling
 from app.pipeline.explaining import explain
 from app.pipeline.reversing import REVERSIBLE
@@ -17,11 +17,12 @@ from app.store import aliases, balances, history, overview as store
 from app.store.balances import When
 from app.store.history import Period, Position
 from app.web.hub import hub
-from app.web.pages import rows, words
+from app.web.pages import charts, rows, words
 from app.web.pages.frame import pages
 from app.web.pages.look import moment, written
 
 PAGE = 50
+CHART_DAYS = 30
 
 
 @pages.get("/stock")
@@ -64,6 +65,7 @@ def stock(sku: str) -> ResponseReturnValue:
             connection, sku_id, limit=PAGE + 1, before=before, period=period
         )
         entries = _entries(connection, found[:PAGE])
+        chart = _chart(connection, sku_id, balance, now if at is None else at)
     last = found[PAGE - 1] if len(found) > PAGE else None
     return render_template(
         "stock.html",
@@ -75,9 +77,20 @@ def stock(sku: str) -> ResponseReturnValue:
         why=why,
         excess=rows.excess(shown) if at is None else 0,
         entries=entries,
+        chart=chart,
         before=request.args.get("before"),
         more=f"{last['occurred_at']}.{last['id']}" if last else None,
     )
+
+
+def _chart(
+    connection: Connection, sku_id: int, balance: Mapping[str, Any], until: Instant
+) -> charts.Lines:
+    """Available and on hand over the last weeks, until then."""
+    last = until // DAY * DAY
+    days = [last - ago * DAY for ago in range(CHART_DAYS - 1, -1, -1)]
+    changes = history.changes_by_day(connection, sku_id, days[0] - 1, until)
+    return charts.lines(balance["available"], balance["on_hand"], changes, days)
 
 
 def _why(

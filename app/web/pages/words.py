@@ -1,6 +1,7 @@
 """Plain words for what is stored: states, errors, times of the ledger's entries."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -42,6 +43,15 @@ def lasting(span: Instant) -> str:
             amount = round(span / size)
             return units(amount, name) if name == "day" else f"{amount} {name}"
     return f"{max(1, round(span / instants.MINUTE))} min"
+
+
+def about(seconds: float) -> str:
+    """About how long something takes: `some seconds`, `about 3 min`."""
+    if seconds < 10:
+        return "some seconds"
+    if seconds < 90:
+        return f"about {math.ceil(seconds / 10) * 10} s"
+    return f"about {lasting(int(seconds * instants.SECOND))}"
 
 
 def pretty(document: str | None) -> str:
@@ -103,6 +113,18 @@ ATTEMPT: Final[Mapping[str, Word]] = {
     "retry": Word("Did not work", "warn", "Tried again later."),
     "unknown": Word("No answer", "warn", "It may or may not have arrived."),
 }
+
+
+RUN: Final[Mapping[str, Word]] = {
+    "done": Word("Done", "ok"),
+    "skipped": Word("Delivered meanwhile", "ok"),
+    "sent": Word("On their way", "quiet"),
+    "waits": Word("Still to come", "quiet"),
+    "retrying": Word("Tried again by themselves", "warn"),
+    "failed": Word("Failed again", "bad"),
+    "cancelled": Word("Left as they were", "quiet"),
+}
+"""How far the rows of a run are."""
 
 
 def problem(row: RowMapping) -> str:

@@ -1,0 +1,37 @@
+"""Kept filters of `/deliveries`: each person's own."""
+
+from typing import Any
+
+from flask import abort, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from app.store import views as store
+from app.store.engine import writing
+from app.web.hub import hub
+from app.web.pages.frame import back, pages
+from app.web.pages.look import filters, wanted
+
+
+@pages.post("/deliveries/views")
+def keep_view() -> ResponseReturnValue:
+    """Keep the filter by a name."""
+    kept = filters(wanted())
+    told: dict[str, Any] = dict(kept)
+    here = url_for("pages.deliveries", **told)
+    name = request.form.get("name", "").replace("\0", "").strip()[: store.LONGEST_NAME]
+    if not name or not kept:
+        return back(here, "Choose a filter, and give it a name.", "warning")
+    with writing(hub().engine) as connection:
+        if not store.keep(connection, current_user.id, name, kept):
+            return back(here, "You keep many already: delete one first.", "warning")
+    return back(here, f"It is kept as “{name}”.")
+
+
+@pages.post("/deliveries/views/<int(max=9223372036854775807):view_id>/delete")
+def drop_view(view_id: int) -> ResponseReturnValue:
+    """Forget a kept filter."""
+    with writing(hub().engine) as connection:
+        if not store.drop(connection, current_user.id, view_id):
+            abort(404)
+    return back(url_for("pages.deliveries"), "It is deleted.")
