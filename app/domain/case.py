@@ -64,6 +64,11 @@ def assumed_shipments(targets: Targets, rules: Rules) -> dict[int, int]:
     return order_line.assumed(_by_kind(targets), rules)
 
 
+def handed_over(targets: Targets, rules: Rules) -> Iterator[tuple[int, int]]:
+    """Where units were handed over, oldest first, and how many."""
+    return order_line.shipped(_by_kind(targets), rules)
+
+
 def _by_kind(targets: Targets) -> order_line.Facts:
     facts: order_line.Facts = {}
     for name, target in targets.items():
