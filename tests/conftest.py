@@ -15,11 +15,13 @@ import tempfile
 import time
 import uuid
 import warnings
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
 import sqlalchemy as sa
 from redis import Redis
@@ -175,6 +177,32 @@ def eventually() -> Callable[..., object]:
         return answer
 
     return ask
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _connected() -> Iterator[weakref.WeakKeyDictionary[psycopg.Connection, str]]:
+    """Every connection to PostgreSQL that is still there, and the test that made it."""
+    connected: weakref.WeakKeyDictionary[psycopg.Connection, str]
+    connected, connect = weakref.WeakKeyDictionary(), psycopg.connect
+
+    def noted(*arguments: object, **options: object) -> psycopg.Connection:
+        connection = connect(*arguments, **options)
+        connected[connection] = os.environ.get("PYTEST_CURRENT_TEST", "no test")
+        return connection
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(psycopg, "connect", noted)
+        yield connected
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closes_its_connections(_connected) -> Iterator[None]:
+    """Whoever leaves one open is told, not whose test the collector runs in later."""
+    yield
+    left = {one: test for one, test in _connected.items() if not one.closed}
+    for connection in left:
+        connection.close()
+    assert not left, f"connections left open by {sorted(set(left.values()))}"
 
 
 @pytest.fixture(scope="session")

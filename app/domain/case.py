@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from app.domain import events, order_line, states
 from app.domain.kits import NO_PARTS, Parts, of_parts
 from app.domain.states import Movement
-from app.domain.targets import DISPOSITIONS, Movements, Rules, Target, Targets
+from app.domain.targets import DISPOSITIONS, SENT_AT, Movements, Rules, Target, Targets
 
 
 def movements(
@@ -64,6 +64,11 @@ def assumed_shipments(targets: Targets, rules: Rules) -> dict[int, int]:
     return order_line.assumed(_by_kind(targets), rules)
 
 
+def handed_over(targets: Targets, rules: Rules) -> Iterator[tuple[int, int]]:
+    """Where units were handed over, oldest first, and how many."""
+    return order_line.shipped(_by_kind(targets), rules)
+
+
 def _by_kind(targets: Targets) -> order_line.Facts:
     facts: order_line.Facts = {}
     for name, target in targets.items():
@@ -103,7 +108,8 @@ def _within(
 
 
 def _received(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:
-    disposition, _, fulfils = str(target.extra or "").partition("|")
+    word, _, fulfils = str(target.extra or "").partition("|")
+    disposition = word.partition(SENT_AT)[0]
     origin = states.INCOMING if fulfils else states.SUPPLIER
     arrives = DISPOSITIONS[disposition or events.SELLABLE]
     return _within(sku, target, origin, arrives)

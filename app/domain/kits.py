@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events
 from app.domain.instants import Instant
-from app.domain.targets import Movements, Targets
+from app.domain.targets import SENT_AT, Movements, Target, Targets
 
 Parts: TypeAlias = Mapping[int, int]
 """SKU id → how many of it one kit takes; every SKU in it is one with stock."""
@@ -94,10 +94,14 @@ class Recipes:
 
 
 def ordered_at(targets: Targets) -> Instant:
-    """The time whose recipe a case keeps: when it was ordered, else its oldest word."""
-    placed = targets.get(events.PLACED)
+    """The time whose recipe a case keeps: when it was ordered or, of what arrives, sent;
+    else its oldest word."""
+    placed, received = targets.get(events.PLACED), targets.get(events.RECEIVED)
     if placed is not None:
         return placed.occurred_at
+    if received is not None:
+        sent = str(received.extra or "").partition("|")[0].partition(SENT_AT)[2]
+        return int(sent) if sent else received.occurred_at
     return min((target.occurred_at for target in targets.values()), default=0)
 
 
@@ -107,4 +111,16 @@ def of_parts(wanted: Movements, parts: Parts) -> Movements:
         movement._replace(sku_id=sku): quantity * units
         for movement, quantity in wanted.items()
         for sku, units in parts.items()
+    }
+
+
+def of_part(targets: Targets, units: int) -> dict[str, Target]:
+    """What is said of a kit, as said of a component that it takes so many of.
+
+    The same movements as `of_parts` of the kit's; a name keeps no mark of being
+    reported by the kit's SKU, lest it be taken for a report of the component.
+    """
+    return {
+        name.replace("\n", "\r"): target._replace(quantity=target.quantity * units)
+        for name, target in targets.items()
     }

@@ -84,6 +84,12 @@ def doubtful(facts: Facts, rules: Rules) -> Doubtful:
     return Doubtful(unlinked, surplus)
 
 
+def shipped(facts: Facts, rules: Rules) -> Iterator[tuple[int, int]]:
+    """Where units were handed over, oldest first, and how many."""
+    for report in _shipments(facts, _leaves_from(facts, rules), rules):
+        yield report.location, report.quantity
+
+
 def assumed(facts: Facts, rules: Rules) -> dict[int, int]:
     """What left a location that neither the shipment nor the promise named."""
     found: dict[int, int] = defaultdict(int)

@@ -19,6 +19,7 @@ from app.domain.states import Movement
 from app.pipeline import (
     checkpoints,
     flagging,
+    folding,
     observing,
     oversells,
     paying,
@@ -48,16 +49,17 @@ def apply(
         decider.decide(told, spoken)
     applied = Applied([[said.verdict for said in spoken] for spoken in heard])
     _consume_holds(connection, house, decider, batch, now)
-    changes = _changes(house, decider)
+    changes, folded = _changes(house, decider)
     if _tell_waiting(connection, house, decider, now):
         # By their own cause, lest a channel be thought to have done it.
-        changes += _changes(house, decider)
+        more, folded = _changes(house, decider)
+        changes += more
     decider.log.number()
     cases.save(connection, list(book.changed.values()))
     entries, suspects = _entries(connection, changes), set[int]()
     applied.wake = post(connection, house, entries, now, suspects)
     paying.follow(connection, book.changed.values(), now)
-    flagging.flag_cases(connection, house, book.doubted(), now)
+    flagging.flag_cases(connection, house, book, folded, now)
     flagging.settle(connection, decider.settled, now)
     applied.wake |= checkpoints.count_all(
         connection, house, decider.counts, now, suspects
@@ -119,9 +121,12 @@ def _tell_waiting(
 Change: TypeAlias = tuple[Movement, int, Said, OfKit | None]
 
 
-def _changes(house: House, decider: Decider) -> list[Change]:
+def _changes(
+    house: House, decider: Decider
+) -> tuple[list[Change], dict[int, folding.Folded]]:
     """What the changed cases call for now, less what they posted before, and why."""
     decider.share()
+    folded = folding.fold(house, decider.book, decider.causes)
     changes: list[Change] = []
     for case in decider.book.changed.values():
         said = decider.causes.get(id(case))
@@ -129,12 +134,15 @@ def _changes(house: House, decider: Decider) -> list[Change]:
             continue
         parts = house.parts_of(case.sku_id, case.targets)
         rules = house.rules_of(case.channel_id)
-        wanted = movements(case.sku_id, case.targets, rules, parts)
+        if id(case) in folded:
+            wanted = folded[id(case)].movements(rules)
+        else:
+            wanted = movements(case.sku_id, case.targets, rules, parts)
         change = difference(wanted, case.posted)
         case.posted = wanted
         kit = of_kit(case.sku_id, parts) if parts else None
         changes += [(movement, units, said, kit) for movement, units in change.items()]
-    return changes
+    return changes, folded
 
 
 def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:

@@ -57,10 +57,12 @@ class Casebook:
                 numbers.add(event.order)
             if said.owner is not None and event.kind in ORDER_KINDS:
                 keys.update(waits_under(event.order, event.order_number))
-        for case in (
-            *store.load(self._connection, sorted(keys)),
-            *store.load_numbers(self._connection, sorted(numbers)),
-        ):
+        found = list(store.load(self._connection, sorted(keys)))
+        if self._house.recipes.versions:
+            # What was reported of a kit's components stays under the order's number.
+            numbers |= {case.order_number for case in found if case.order_number}
+        found += store.load_numbers(self._connection, sorted(numbers))
+        for case in found:
             known = self._cases.get(case.case_key, {}).get(case.line)
             if known is None:
                 self._add(case)
@@ -109,11 +111,7 @@ class Casebook:
         owner = said.owner
         number = said.event.order_number or said.event.order or ""
         rows = {id(c): c for c in (*exact.values(), *self._numbers.get(number, ()))}
-        told = [
-            case
-            for case in rows.values()
-            if case.line and not _is_provisional(case, str(case.channel_id))
-        ]
+        told = [case for case in rows.values() if is_told(case)]
         if owner is not None and owner is not said.channel:
             return [case for case in told if case.channel_id == owner.id]
         # The sender does not say whose order it is: only one channel may have it.
@@ -160,7 +158,7 @@ class Casebook:
             and other.sku_id == case.sku_id
             and other.targets
             and (other.channel_id == owner.id or other.line.startswith("sku:"))
-            and _is_provisional(other, str(owner.id))
+            and is_provisional(other, str(owner.id))
         ]
         for other in adopted:
             case.targets.update(other.targets)
@@ -204,7 +202,7 @@ class Casebook:
             for line in sorted(found)
             if line
             and found[line].sku_id == case.sku_id
-            and not _is_provisional(found[line], str(case.channel_id))
+            and not is_provisional(found[line], str(case.channel_id))
         ]
 
     def touch(self, case: Case) -> None:
@@ -234,6 +232,18 @@ class Casebook:
         self.touch(case)
         return True
 
+    def around(self, case: Case) -> list[Case]:
+        """Every loaded row of what may be the same order, by its key or its number."""
+        number = case.order_number or case.case_key.split("/", 2)[2]
+        rows = {
+            id(other): other
+            for other in (
+                *self._cases.get(case.case_key, {}).values(),
+                *self._numbers.get(number, ()),
+            )
+        }
+        return list(rows.values())
+
     def row(self, owner: Place, order: str) -> Case:
         """The order's own row; made when there is none yet."""
         case = self.whole(owner, order)
@@ -253,7 +263,22 @@ class Casebook:
         )
 
 
-def _is_provisional(case: Case, owner: str) -> bool:
+def is_told(case: Case) -> bool:
+    """Whether a channel told of this line of an order of its own."""
+    return (
+        bool(case.line)
+        and not reports_only(case)
+        and not is_provisional(case, str(case.channel_id))
+    )
+
+
+def reports_only(case: Case) -> bool:
+    """Whether it is no line of an order, but what was reported of a SKU in it."""
+    facts = {name.partition(":")[0] for name in case.targets}
+    return case.line.startswith("sku:") and facts <= {*REPORTED, kinds.IGNORED}
+
+
+def is_provisional(case: Case, owner: str) -> bool:
     """Whether the order's own channel has said nothing of this line yet.
 
     All it holds was reported by others, or promised by a hold.
@@ -272,28 +297,3 @@ def _holds_doubt(case: Case) -> bool:
         or (target.location is None and name.startswith(kinds.SHIPPED))
         for name, target in case.targets.items()
     )
-
-
-def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:
-    """Share a report about several lines of one SKU among them, in their order.
-
-    Each line takes what it placed; what is left over goes to the last. A payment is of
-    all of them.
-    """
-    if len(found) == 1 or name in kinds.PAYMENT:
-        return [target] * len(found)
-    left, shares = target.quantity, []
-    for case in found:
-        placed = case.targets.get(kinds.PLACED)
-        others = sum(
-            known.quantity
-            for fact, known in case.targets.items()
-            if ":" in name
-            and fact != name
-            and fact.rpartition(":")[0] == name.rpartition(":")[0]
-        )
-        room = max(0, (placed.quantity if placed else 0) - others)
-        shares.append(target._replace(quantity=min(left, room)))
-        left -= shares[-1].quantity
-    shares[-1] = shares[-1]._replace(quantity=shares[-1].quantity + left)
-    return shares

@@ -15,14 +15,14 @@ from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import Instant
 from app.domain.targets import Target
 from app.pipeline import checkpoints, copies, flagging, observing, paying
-from app.pipeline.casebook import FROM_HOLDS, Casebook, shared
+from app.pipeline.casebook import FROM_HOLDS, Casebook
 from app.pipeline.eventlog import EventLog
 from app.pipeline.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, missing_location, missing_sku
 from app.pipeline.newer import ties
 from app.pipeline.placing import detail, shown_at, where
-from app.pipeline.sharing import share
+from app.pipeline.sharing import share, shared
 from app.pipeline.told import (
     DUPLICATE,
     OBSERVED,

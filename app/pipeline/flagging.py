@@ -12,6 +12,9 @@ from sqlalchemy.engine import Connection
 
 from app.domain.case import assumed_shipments, doubtful_returns
 from app.domain.instants import Instant
+from app.domain.targets import Targets
+from app.pipeline.casebook import Casebook
+from app.pipeline.folding import Folded, reported
 from app.pipeline.house import API, House
 from app.pipeline.told import QUARANTINED, Verdict
 from app.store import bulk, incidents
@@ -22,6 +25,7 @@ COUNTED_KIT: Final = "counted_kit"
 UNLINKED_RETURN: Final = "unlinked_return"
 SURPLUS_RETURN: Final = "surplus_return"
 ASSUMED_LOCATION: Final = "assumed_location"
+KIT_SURPLUS: Final = "kit_surplus"
 
 SETTLED: Final = "a higher version of the same fact was told since: that one counts"
 
@@ -43,11 +47,17 @@ _WORDS: Final = {
         "neither the shipment nor the order named a location. If another was meant, "
         "let the shipment be told again with it; else resolve this with a note."
     ),
+    KIT_SURPLUS: (
+        "{units} of {sku} left {places} for order {name}{of} above what its kits and "
+        "lines take. They are off the stock, for that is what was reported. If fewer "
+        "left, let the shipment be told again; else resolve this with a note."
+    ),
 }
 _NAMES: Final = {
     UNLINKED_RETURN: "return",
     SURPLUS_RETURN: "order",
     ASSUMED_LOCATION: "order",
+    KIT_SURPLUS: "order",
 }
 """What the case of such an incident is named after."""
 
@@ -97,15 +107,23 @@ def counted_kit(
 
 
 def flag_cases(
-    connection: Connection, house: House, cases: Sequence[Case], now: Instant
+    connection: Connection,
+    house: House,
+    book: Casebook,
+    folded: Mapping[int, Folded],
+    now: Instant,
 ) -> None:
     """Open, change and close the incidents of cases that hold or held what is
-    doubtful: returns, and shipments that name no location."""
+    doubtful: returns, shipments that name no location, and parts of kits."""
+    cases = [*book.doubted(), *reported(house, book, folded)]
     if not cases:
         return
     skus = _skus(connection, cases)
     subjects = {f"{case.case_key}/{case.line}": case for case in cases}
-    doubts = {subject: _doubts(house, case) for subject, case in subjects.items()}
+    doubts = {
+        subject: _doubts(house, case, folded.get(id(case)))
+        for subject, case in subjects.items()
+    }
     for kind in _NAMES:
         known = incidents.followed(connection, kind, subjects)
         for subject, case in subjects.items():
@@ -128,18 +146,23 @@ def flag_cases(
             )
 
 
-def _doubts(house: House, case: Case) -> dict[str, Mapping[int, int]]:
-    rules = house.rules_of(case.channel_id)
-    returns = doubtful_returns(case.targets, rules)
-    channel = house.channels.get(case.channel_id or 0)
+def _doubts(
+    house: House, case: Case, folded: Folded | None
+) -> dict[str, Mapping[int, int]]:
+    channel_id: int | None = case.channel_id
+    targets: Targets = case.targets
+    if folded is not None and folded.judged is not None:
+        channel_id, targets = folded.channel_id, folded.judged.targets
+    rules = house.rules_of(channel_id)
+    returns = doubtful_returns(targets, rules)
+    channel = house.channels.get(channel_id or 0)
     # Of one location there is nothing to assume.
     can_differ = channel is not None and len(channel.mapped or house.physical) > 1
     return {
         UNLINKED_RETURN: returns.unlinked,
         SURPLUS_RETURN: returns.surplus,
-        ASSUMED_LOCATION: (
-            assumed_shipments(case.targets, rules) if can_differ else {}
-        ),
+        ASSUMED_LOCATION: (assumed_shipments(targets, rules) if can_differ else {}),
+        KIT_SURPLUS: folded.surplus(rules) if folded is not None else {},
     }
 
 

@@ -119,9 +119,13 @@ class InboxWriter:
     def _drop(self) -> None:
         connection = getattr(self._mine, "connection", None)
         self._mine.connection = None
-        if connection is not None:
-            self._opened.remove(connection)
-            connection.close()
+        if connection is None:
+            return
+        with self._closing:
+            # Unless `close` took it away just now.
+            if connection in self._opened:
+                self._opened.remove(connection)
+        connection.close()
 
     def close(self) -> None:
         """Close every thread's connection; a thread that comes late is refused."""

@@ -53,7 +53,8 @@ def door(shop: Shop) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    # Closing waits for who is still at the database: it is disposed of next.
+    server.daemon_threads = False
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -63,6 +63,11 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "Its channel named no location, so units were taken where it usually ships.",
         "Look where it really left from; transfer the units if it was elsewhere.",
     ),
+    "kit_surplus": Saying(
+        "More of a kit's components left than its order takes",
+        "They are off the stock, for that is what was reported.",
+        "Ask who packed it. If fewer left, have the shipment told again.",
+    ),
     "counted_kit": Saying(
         "A kit was counted",
         "A kit has no units of its own, so the count changed nothing.",
