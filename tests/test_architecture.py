@@ -76,6 +76,7 @@ MAY_IMPORT = {
         "app.queues",
         "app.store",
         "msgspec",
+        "openpyxl",
         "sqlalchemy",
         "structlog",
     },

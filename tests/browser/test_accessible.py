@@ -5,7 +5,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import now
-from app.store import people, publications
+from app.pipeline import sheets
+from app.store import people, publications, sheets as store
 from app.store.engine import writing
 from app.store.tables import publications as table, users
 from tests.browser.axe import violations
@@ -34,6 +35,9 @@ PATHS = (
     f"/inspections?code={JACKET}",
     "/counting",
     "/counting?location=downtown",
+    "/sheets",
+    "/sheets/1",
+    "/sheets/2",
     "/channels",
     "/channels/market/policy",
     "/listings/1/policy",
@@ -64,12 +68,24 @@ def troubled(shop, endpoint):
     shop.tell("market", order("1002", "gloves-9", 1, at=at))
     shop.tell("till", returned("9", JACKET, 1, at=at, location="1", to="inspect"))
     shop.tell("market", b"{nonsense")
+    bring_sheets(shop, at)
     with writing(shop.engine) as connection:
         connection.execute(users.update().values(role="admin"))
         people.create_token(connection, "till", "viewer")
         connection.execute(table.update().values(accepted=9, accepted_at=at))
         [row_id] = connection.execute(sa.select(table.c.id)).scalars()
         publications.fail(connection, row_id, "GiveUp", "no such item", at)
+
+
+def bring_sheets(shop, at):
+    """One to be looked at, and one that was let in but for a line."""
+    for name, units in (("looked at.csv", 1), ("let in.csv", 2)):
+        text = f"sku,location,quantity\n{JACKET},downtown,{units}\nGHOST,downtown,1\n"
+        file = sheets.File(name, text.encode())
+        sheets.bring(shop.engine, "counts", file, actor="anna", now=at)
+    with shop.engine.connect() as connection:
+        row = store.one(connection, 2)
+    sheets.let_in(shop.engine, row, actor="anna", now=at, wakes=shop.bell)
 
 
 @pytest.mark.parametrize(

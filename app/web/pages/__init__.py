@@ -22,6 +22,7 @@ from app.web.pages import (
     people,
     policies,
     session,
+    sheets,
     stock,
 )
 
@@ -36,6 +37,7 @@ PAGES = (
     changing,
     inspections,
     counting,
+    sheets,
     channels,
     policies,
     inbox,

@@ -30,6 +30,9 @@ LOOKS = {
     "/inspections": "viewer",
     "/listings/<listing_id>/policy": "viewer",
     "/people": "admin",
+    "/sheets": "operator",
+    "/sheets/<sheet_id>": "operator",
+    "/sheets/export/<what>.<ending>": "viewer",
     "/stock": "viewer",
     "/stock/<sku>": "viewer",
 }
@@ -61,10 +64,19 @@ DEEDS = {
     "/people/<user_id>/password": "admin",
     "/people/<user_id>/role": "admin",
     "/people/<user_id>/sessions/end": "admin",
+    "/sheets": "operator",
+    "/sheets/<sheet_id>/apply": "operator",
+    "/sheets/<sheet_id>/undo": "operator",
     "/tokens": "admin",
     "/tokens/<token_id>/revoke": "admin",
 }
-NAMES = {"kind": "adjust", "key": "web", "sku": JACKET}
+NAMES = {
+    "kind": "adjust",
+    "key": "web",
+    "sku": JACKET,
+    "what": "counts",
+    "ending": "csv",
+}
 
 
 def address(rule: str) -> str:
