@@ -16,7 +16,7 @@ from app.pipeline.adjusting import ADJUSTMENTS
 from app.pipeline.importing import LISTINGS
 from app.pipeline.sheet import COUNTS, SKUS, write_sheet
 from app.pipeline.workbook import write_workbook
-from app.store import balances, history
+from app.store import balances, deeds, history
 from app.store.balances import When
 from app.store.tables import channels, listings, skus
 
@@ -110,6 +110,25 @@ def _ledger(connection: Connection, when: When) -> Iterator[Line]:
             }
             yield tuple(told[name] for name in _ENTRY)
         after = page[-1]["id"]
+
+
+_DEED = ("id", "at", "actor", "action", "subject", "details")
+
+
+def deeds_of(actor: str | None, text: str | None) -> Export:
+    """The audit log, or what is found in it, newest first."""
+
+    def lines(connection: Connection, _: When) -> Iterator[Line]:
+        before = None
+        while page := deeds.page(
+            connection, limit=PAGE, before=before, actor=actor, text=text
+        ):
+            for row in page:
+                told = {**row, "at": iso(row["at"])}
+                yield tuple(told[name] for name in _DEED)
+            before = page[-1]["id"]
+
+    return Export(_DEED, lines)
 
 
 EXPORTS: Final[Mapping[str, Export]] = {

@@ -5,6 +5,7 @@ from flask import Flask
 from app.web.api import (
     channels,
     claims,
+    deeds,
     docs,
     explain,
     facts,
@@ -35,6 +36,7 @@ RESOURCES = (
     channels,
     listings,
     skus,
+    deeds,
 )
 
 

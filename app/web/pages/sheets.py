@@ -1,11 +1,9 @@
 """`/sheets`: spreadsheets go out and come in; what one would change is looked at first."""
 
 import json
-from collections.abc import Iterator
-from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 
-from flask import Response, abort, redirect, render_template, request, url_for
+from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.engine import RowMapping
@@ -23,16 +21,12 @@ from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.changing import MOVED
+from app.web.pages.files import attachment
 from app.web.pages.frame import back, note, pages
 
 SHOWN: Final = 300
 """Lines of a plan on the page; the rest are counted."""
 LATEST: Final = 20
-IN_MEMORY: Final = 1024 * 1024
-TYPES: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 @pages.get("/sheets")
@@ -46,24 +40,12 @@ def all_sheets() -> ResponseReturnValue:
 def export_sheet(what: str, ending: str) -> ResponseReturnValue:
     """What is known now, as a file."""
     export, now = EXPORTS.get(what) or abort(404), instants.now()
-    file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
-    try:
+
+    def write(out: IO[bytes]) -> None:
         with snapshot(hub().engine) as connection:
-            write_file(file, export, connection, When(now), ending)
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    answer = Response(_parts(file), content_type=TYPES[ending])
-    name = f"{what}-{instants.to_datetime(now):%Y-%m-%d-%H%M}.{ending}"
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
+            write_file(out, export, connection, When(now), ending)
 
-
-def _parts(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while part := file.read(IN_MEMORY):
-            yield part
+    return attachment(what, ending, now, write)
 
 
 @pages.post("/sheets")
