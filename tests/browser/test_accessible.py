@@ -43,6 +43,7 @@ PATHS = (
     "/listings/1/policy",
     "/people",
     "/account",
+    "/account/factor",
     "/audit",
     "/inbox?state=parked",
     "/inbox?state=buried",

@@ -14,6 +14,7 @@ from app.web.pages import (
     channels,
     counting,
     deliveries,
+    factors,
     frame,
     inbox,
     incidents,
@@ -43,6 +44,7 @@ PAGES = (
     inbox,
     people,
     account,
+    factors,
     audit,
 )
 """Each of them adds its addresses to `frame.pages` when it is imported."""

@@ -13,11 +13,18 @@ from tests.builders import JACKET
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 ROLES = ("viewer", "operator", "admin")
-OPEN = {("GET", "/login"), ("POST", "/login"), ("POST", "/logout")}
+OPEN = {
+    ("GET", "/login"),
+    ("POST", "/login"),
+    ("POST", "/login/code"),
+    ("POST", "/logout"),
+}
 LOOKS = {
     "/": "viewer",
     "/account": "viewer",
+    "/account/factor": "viewer",
     "/audit": "operator",
+    "/audit.csv": "operator",
     "/change/<kind>": "operator",
     "/channels": "viewer",
     "/channels/<key>/policy": "viewer",
@@ -37,6 +44,9 @@ LOOKS = {
     "/stock/<sku>": "viewer",
 }
 DEEDS = {
+    "/account/factor": "viewer",
+    "/account/factor/confirm": "viewer",
+    "/account/factor/off": "viewer",
     "/account/password": "viewer",
     "/account/sessions/<session_id>/end": "viewer",
     "/account/sessions/end": "viewer",
@@ -59,6 +69,7 @@ DEEDS = {
     "/ledger/<entry_id>/reverse": "operator",
     "/listings/<listing_id>/policy": "operator",
     "/people": "admin",
+    "/people/<user_id>/factor/off": "admin",
     "/people/<user_id>/in": "admin",
     "/people/<user_id>/out": "admin",
     "/people/<user_id>/password": "admin",
