@@ -56,6 +56,7 @@ MAY_IMPORT = {
         "alembic",
         "cryptography",
         "msgspec",  # the JSON of cases: a sixth of what json costs
+        "pyotp",
         "psycopg",  # webhooks are stored without SQLAlchemy's part of the cost
         "sqlalchemy",
         "structlog",
@@ -76,6 +77,7 @@ MAY_IMPORT = {
         "app.queues",
         "app.store",
         "msgspec",
+        "openpyxl",
         "sqlalchemy",
         "structlog",
     },

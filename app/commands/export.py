@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from app.domain import instants
-from app.pipeline.exporting import EXPORTS
+from app.pipeline.exporting import EXPORTS, write_file
 from app.pipeline.sheet import write_sheet
 from app.store.balances import When
 from app.store.engine import open_engine, snapshot
@@ -28,16 +28,19 @@ def _instant(_: click.Context, __: click.Parameter, given: str | None) -> int | 
 @click.option("--at", callback=_instant, help="As it was at this time.")
 @click.pass_obj
 def command(settings: Settings, what: str, file: Path | None, at: int | None) -> None:
-    """Write SKUs, listings, counts, stock or the ledger as CSV, to a file or out.
+    """Write what is known as CSV, to a file or out; as a workbook to a file .xlsx.
 
-    What `import` takes can be imported again: counts say what is there, at that time.
+    What `import` takes can be imported again: counts say what is there, at that time;
+    adjustments are a form to fill in.
     """
     export, engine = EXPORTS[what], open_engine(settings.database_url)
     with snapshot(engine) as connection:
-        lines = export.lines(connection, When(instants.now(), at))
+        when = When(instants.now(), at)
         if file is None:
+            lines = export.lines(connection, when)
             write_sheet(sys.stdout, export.columns, lines)
             return
-        with file.open("w", encoding="utf-8", newline="") as out:
-            count = write_sheet(out, export.columns, lines)
+        ending = "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
+        with file.open("wb") as out:
+            count = write_file(out, export, connection, when, ending)
     click.echo(f"{count} lines written to {file}.")

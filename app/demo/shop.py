@@ -21,7 +21,7 @@ from app.domain.instants import HOUR, iso, now
 from app.pipeline import counting, importing
 from app.pipeline.importing import Work
 from app.pipeline.loading import load
-from app.pipeline.sheet import read_sheet
+from app.pipeline.sheet import COUNTS, SKUS, read_sheet
 from app.pipeline.wanted import Surroundings
 from app.queues import Wakes
 from app.store import deliveries
@@ -214,7 +214,7 @@ def _load(shop: Shop) -> None:
     for lane in loaded.lanes:
         work.wakes.wake(lane)
     skus = [(good.sku, good.name, "") for good in (*GOODS, MUG)]
-    importing.import_skus(work, read_sheet(_csv(importing.SKUS, skus), importing.SKUS))
+    importing.import_skus(work, read_sheet(_csv(SKUS, skus), SKUS))
     import_listings(shop, [row for good in GOODS for row in _listings(good)])
     with shop.engine.connect() as connection:
         counted = connection.execute(
@@ -257,7 +257,7 @@ def import_counts(shop: Shop, goods: Sequence[Good]) -> None:
         for place in (DOWNTOWN, DEPOT)
     ]
     work = shop.work()
-    sheet = read_sheet(_csv(counting.COUNTS, rows), counting.COUNTS)
+    sheet = read_sheet(_csv(COUNTS[:4], rows), COUNTS, COUNTS[:3])
     counting.import_counts(work, sheet, counting.read_counts(sheet, work.now))
 
 

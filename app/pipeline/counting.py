@@ -1,7 +1,9 @@
 """Importing counts: absolute numbers, checked before they change what people sell.
 
 A file that was exported wrongly would empty a shop in a second, so one that changes
-much of what was counted before asks first.
+much of what was counted before asks first. And a number is only as good as what it was
+based on: a line that says what its writer saw (`was`) changes nothing once that is
+different here.
 """
 
 from collections import defaultdict
@@ -19,11 +21,10 @@ from app.domain.states import ON_HAND
 from app.pipeline.facts import record_in
 from app.pipeline.house import House, read_house
 from app.pipeline.importing import Imported, Work, Written, in_transactions, portions
-from app.pipeline.sheet import Problem, Row, Sheet
+from app.pipeline.sheet import COUNTS, Problem, Row, Sheet
 from app.store.aliases import sku_ids
 from app.store.tables import checkpoints, ledger, stock_levels
 
-COUNTS = ("sku", "location", "quantity", "counted_at")
 MOST_CHANGED_PERCENT = 30
 _LARGEST = 2**31 - 1
 _OLDEST = instants.parse("2000-01-01T00:00:00Z")
@@ -54,6 +55,14 @@ class Count:
     location: str
     quantity: int
     counted_at: Instant
+    was: int | None = None
+    """What its writer saw before: an export's number, perhaps changed since."""
+    seen: int | None = None
+    """What a person was shown beside it, before it was let in."""
+
+
+Spot = tuple[int, int]
+"""A SKU's id and a location's."""
 
 
 def read_counts(sheet: Sheet, now: Instant) -> list[Count]:
@@ -75,12 +84,24 @@ def read_counts(sheet: Sheet, now: Instant) -> list[Count]:
 
 
 def _count(row: Row, now: Instant) -> Count:
-    sku, location, quantity, counted_at = (row.values[name] for name in COUNTS)
+    sku, location, quantity, counted_at = (row.values[name] for name in COUNTS[:4])
     for name in COUNTS[:2]:
         if not row.values[name]:
             raise BadConfiguration(f"{name} is blank")
     at = _time(counted_at, now) if counted_at else now
-    return Count(row.line, sku, location, _quantity(quantity), at)
+    was, seen = (seen_number(row, name) for name in ("was", "seen"))
+    return Count(row.line, sku, location, _quantity(quantity), at, was, seen)
+
+
+def seen_number(row: Row, name: str) -> int | None:
+    """The number that a line's writer saw; it may be negative. Raises BadConfiguration."""
+    given = row.values.get(name, "")
+    digits = given.removeprefix("-")
+    if given and not (digits.isascii() and digits.isdigit() and len(digits) < 18):
+        raise BadConfiguration(
+            f"{name} {given!r} is not a whole number; leave it alone"
+        )
+    return int(given) if given else None
 
 
 def _quantity(given: str) -> int:
@@ -116,7 +137,7 @@ def change_of(connection: Connection, counts: Sequence[Count]) -> Change:
         moments[count.counted_at].append(count)
     for at, counted in moments.items():
         ids = sku_ids(connection, [count.sku for count in counted])
-        before = _counted_before(connection, list(ids.values()), at)
+        before = on_hand_at(connection, list(ids.values()), at, counted=True)
         for count in counted:
             spot = (ids.get(count.sku, 0), codes.get(count.location, 0))
             if before.get(spot, count.quantity) != count.quantity:
@@ -126,19 +147,19 @@ def change_of(connection: Connection, counts: Sequence[Count]) -> Change:
     return Change(int(counted_skus), len(changed), len(zeroed))
 
 
-def _counted_before(
-    connection: Connection, ids: Sequence[int], at: Instant
-) -> dict[tuple[int, int], int]:
-    """(SKU, location) → on_hand as of a time, where anything was counted before."""
+def on_hand_at(
+    connection: Connection, ids: Sequence[int], at: Instant, *, counted: bool = False
+) -> dict[Spot, int]:
+    """On hand as of a time, where anything ever was; or where anything was counted."""
     first, *others = (stock_levels.c[state] for state in ON_HAND)
     on_hand = sum(others, start=first)
-    found: dict[tuple[int, int], int] = {}
+    found: dict[Spot, int] = {}
+    spot = (stock_levels.c.sku_id, stock_levels.c.location_id)
     for some in portions(ids, 500):
-        levels = connection.execute(
-            sa.select(stock_levels.c.sku_id, stock_levels.c.location_id, on_hand).where(
-                stock_levels.c.sku_id.in_(some), stock_levels.c.counted_at.is_not(None)
-            )
-        )
+        query = sa.select(*spot, on_hand).where(stock_levels.c.sku_id.in_(some))
+        if counted:
+            query = query.where(stock_levels.c.counted_at.is_not(None))
+        levels = connection.execute(query)
         found |= {(row[0], row[1]): int(row[2]) for row in levels}
         for place, state, sign in (
             (ledger.c.to_location_id, ledger.c.to_state, -1),
@@ -161,13 +182,18 @@ def _counted_before(
 
 def import_counts(work: Work, sheet: Sheet, counts: Sequence[Count]) -> Imported:
     """Record counts as stock events; those known already change nothing."""
-    by_line = {count.line: count for count in counts}
+    by_row = {(count.line, count.location): count for count in counts}
 
     def write(connection: Connection, rows: Sequence[Row]) -> Written:
-        return _write(work, connection, [by_line[row.line] for row in rows])
+        return _write(work, connection, [by_row[_spot_of(row)] for row in rows])
 
-    rows = [row for row in sheet.rows if row.line in by_line]
+    rows = [row for row in sheet.rows if _spot_of(row) in by_row]
     return in_transactions(work, Sheet(rows, sheet.problems), write)
+
+
+def _spot_of(row: Row) -> tuple[int, str]:
+    """What makes a line one count: another program's may count at several locations."""
+    return row.line, row.values["location"]
 
 
 def _write(work: Work, connection: Connection, counts: Sequence[Count]) -> Written:
@@ -175,22 +201,49 @@ def _write(work: Work, connection: Connection, counts: Sequence[Count]) -> Writt
     ids = sku_ids(connection, [count.sku for count in counts])
     written, events = Written(), []
     known = _known(connection, list(ids.values()))
+    there = on_hand_at(connection, list(ids.values()), work.now)
     for count in counts:
-        problem = _unknown(count, ids, house)
+        problem = unknown(count, ids, house)
+        if problem is None:
+            spot = ids[count.sku], house.codes[count.location]
+            problem = outdated(count, there.get(spot))
         if problem is not None:
             written.problems.append(Problem(count.line, problem))
-            continue
-        spot = (ids[count.sku], house.codes[count.location], count.counted_at)
-        if known.get(spot) == count.quantity:
+        elif is_untouched(count, there.get(spot)) or (
+            known.get((*spot, count.counted_at)) == count.quantity
+        ):
             written.unchanged += 1
         else:
-            events.append(_event(count, work.now))
+            events.append(event_of(count, work.now))
     if events:
-        _, written.woken = record_in(connection, events, actor="file", now=work.now)
+        _, written.woken = record_in(connection, events, actor=work.actor, now=work.now)
     return written
 
 
-def _unknown(count: Count, ids: Mapping[str, int], house: House) -> str | None:
+def is_untouched(count: Count, there: int | None) -> bool:
+    """Whether a line has nothing to say: it came back as it went out, or it is so by
+    now. Where nothing ever was, in a new house, it is a count like any other."""
+    if there is None:
+        return False
+    told = count.seen if count.was is None else count.was
+    return count.was == count.quantity or (
+        told not in (None, there) and count.quantity == there
+    )
+
+
+def outdated(count: Count, there: int | None) -> str | None:
+    """Why a line is based on a number that is no longer true, if it is."""
+    told = count.seen if count.was is None else count.was
+    if told in (None, there) or there is None or is_untouched(count, there):
+        return None
+    return (
+        f"{count.sku} at {count.location} is {there} by now, not {told} as it was when "
+        f"this {count.quantity} was written; look again and export anew"
+    )
+
+
+def unknown(count: Count, ids: Mapping[str, int], house: House) -> str | None:
+    """Why a line names nothing that could be counted, if it does not."""
     if count.sku not in ids:
         return f"there is no SKU {count.sku!r}; import it first"
     if house.recipes.components(ids[count.sku], count.counted_at):
@@ -215,7 +268,8 @@ def _known(
     return {(row[0], row[1], row[2]): row[3] for row in found}
 
 
-def _event(count: Count, now: Instant) -> StockEvent:
+def event_of(count: Count, now: Instant) -> StockEvent:
+    """A count as the stock event it becomes."""
     return StockEvent(
         COUNTED,
         count.quantity,

@@ -1,19 +1,22 @@
-"""Exporting: SKUs, listings, counts, stock and the ledger as rows of a CSV file.
+"""Exporting: SKUs, listings, counts, stock and the ledger as rows of a spreadsheet.
 
-The first three have the columns that `importing` and `counting` read, so a file that
+The first ones have the columns that `importing` and `counting` read, so a file that
 goes out can come back in. Read page by page: a long ledger needs no memory.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from io import TextIOWrapper
+from typing import IO, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import iso
-from app.pipeline.counting import COUNTS
-from app.pipeline.importing import LISTINGS, SKUS
-from app.store import balances, history
+from app.pipeline.adjusting import ADJUSTMENTS
+from app.pipeline.importing import LISTINGS
+from app.pipeline.sheet import COUNTS, SKUS, write_sheet
+from app.pipeline.workbook import write_workbook
+from app.store import balances, deeds, history
 from app.store.balances import When
 from app.store.tables import channels, listings, skus
 
@@ -63,7 +66,17 @@ def _counts(connection: Connection, when: When) -> Iterator[Line]:
     counted_at = iso(when.now if when.at is None else when.at)
     for stock in _balances(connection, when):
         for spot in stock["locations"]:
-            yield stock["sku"], spot["location"], spot["on_hand"], counted_at
+            there = spot["on_hand"]
+            # What was once true is told as a count of then, whatever happened since.
+            was = there if when.at is None else ""
+            yield stock["sku"], spot["location"], there, counted_at, was
+
+
+def _adjustments(connection: Connection, when: When) -> Iterator[Line]:
+    """A form to fill in: lines that are left empty change nothing."""
+    for stock in _balances(connection, when):
+        for spot in stock["locations"]:
+            yield stock["sku"], spot["location"], "", "", "", spot["on_hand"]
 
 
 _STATES = ("on_hand", *balances.SHOWN)
@@ -99,10 +112,44 @@ def _ledger(connection: Connection, when: When) -> Iterator[Line]:
         after = page[-1]["id"]
 
 
+_DEED = ("id", "at", "actor", "action", "subject", "details")
+
+
+def deeds_of(actor: str | None, text: str | None) -> Export:
+    """The audit log, or what is found in it, newest first."""
+
+    def lines(connection: Connection, _: When) -> Iterator[Line]:
+        before = None
+        while page := deeds.page(
+            connection, limit=PAGE, before=before, actor=actor, text=text
+        ):
+            for row in page:
+                told = {**row, "at": iso(row["at"])}
+                yield tuple(told[name] for name in _DEED)
+            before = page[-1]["id"]
+
+    return Export(_DEED, lines)
+
+
 EXPORTS: Final[Mapping[str, Export]] = {
     "skus": Export(SKUS, _skus),
     "listings": Export(LISTINGS, _listings),
     "counts": Export(COUNTS, _counts),
+    "adjustments": Export(ADJUSTMENTS, _adjustments),
     "stock": Export(("sku", "name", "location", *_STATES), _stock),
     "ledger": Export(_ENTRY, _ledger),
 }
+
+
+def write_file(
+    out: IO[bytes], export: Export, connection: Connection, when: When, ending: str
+) -> int:
+    """Write an export as a file of that kind, csv or xlsx; return how many lines."""
+    lines = export.lines(connection, when)
+    if ending == "xlsx":
+        return write_workbook(out, export.columns, lines)
+    text = TextIOWrapper(out, "utf-8", newline="", write_through=True)
+    try:
+        return write_sheet(text, export.columns, lines)
+    finally:
+        text.detach()

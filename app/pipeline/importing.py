@@ -1,4 +1,4 @@
-"""Importing SKUs, recipes and listings from CSV files, a hundred lines at a time.
+"""Importing SKUs, recipes and listings from spreadsheets, a hundred lines at a time.
 
 A bad line is told with its number and the rest still loads; see `sheet` for reading
 them and `counting` for counts.
@@ -17,12 +17,11 @@ from app.pipeline.facts import Waker, wake_all
 from app.pipeline.house import read_house
 from app.pipeline.listings import add_sku, lanes, publish_listings, save_listing, unpark
 from app.pipeline.recipes import publish, save_recipe
-from app.pipeline.sheet import Problem, Row, Sheet
+from app.pipeline.sheet import SKUS, Problem, Row, Sheet
 from app.store.engine import applying
 
 LINES_A_TRANSACTION = 100
 
-SKUS = ("sku", "name", "barcode")
 RECIPES = ("kit", "component", "quantity")
 LISTINGS = ("channel", "sku", "external_id", "external_parent_id")
 
@@ -51,6 +50,8 @@ class Work:
     wakes: Waker
     now: Instant
     step: Step = lambda _: None
+    actor: str = "file"
+    """Who is named for it in the ledger."""
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ def import_recipes(work: Work, sheet: Sheet) -> Imported:
         written, changed = Written(), set[int]()
         for row in rows:
             kit, parts = row.values["kit"], kits[row.line]
-            saved = save_recipe(connection, kit, parts, now=work.now, actor="file")
+            saved = save_recipe(connection, kit, parts, now=work.now, actor=work.actor)
             written.unchanged += not saved
             changed |= saved
         written.woken = publish(connection, changed, work.now)
@@ -174,15 +175,20 @@ def _inner_first(
     return list(found.values())
 
 
-def _listing(connection: Connection, row: Row) -> int:
+def check_listing(row: Row) -> None:
+    """Raise BadConfiguration for a line that names no item of a channel."""
     for name in LISTINGS[:3]:
         if not row.values[name]:
             raise BadConfiguration(f"{name} is blank")
-    channel, sku, external_id, parent = (row.values[name] for name in LISTINGS)
-    for given in (external_id, parent):
+    for given in (row.values[name] for name in LISTINGS[2:]):
         if given.startswith("gid://"):
             plain = given.rpartition("/")[2]
             raise BadConfiguration(f"{given} is a gid; write the plain id, {plain}")
+
+
+def _listing(connection: Connection, row: Row) -> int:
+    check_listing(row)
+    channel, sku, external_id, parent = (row.values[name] for name in LISTINGS)
     saved = save_listing(connection, channel, sku, external_id, parent or None)
     return int(saved["id"])
 

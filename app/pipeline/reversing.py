@@ -52,16 +52,24 @@ def reverse(
 
     Raises UnknownName, and NotReversible where something else is the way.
     """
-    woken: set[str] = set()
     with applying(engine) as connection:
-        row = _caused(connection, entry_id)
-        event = _reversal(current(connection), row, reason, now)
-        key = f"{API}:{key_of(event)}"
-        is_new = not _is_reversed(connection, key, row.version)
-        if is_new:
-            _, woken = record_in(connection, [event], actor=actor, now=now)
+        done, woken = reverse_in(connection, entry_id, reason, actor=actor, now=now)
     wake_all(wakes, woken)
-    return Reversed(key, is_new)
+    return done
+
+
+def reverse_in(
+    connection: Connection, entry_id: int, reason: str, *, actor: str, now: Instant
+) -> tuple[Reversed, set[str]]:
+    """The same inside a caller's `applying` transaction; also the lanes to wake."""
+    woken: set[str] = set()
+    row = _caused(connection, entry_id)
+    event = _reversal(current(connection), row, reason, now)
+    key = f"{API}:{key_of(event)}"
+    is_new = not _is_reversed(connection, key, row.version)
+    if is_new:
+        _, woken = record_in(connection, [event], actor=actor, now=now)
+    return Reversed(key, is_new), woken
 
 
 def _caused(connection: Connection, entry_id: int) -> sa.Row[tuple[object, ...]]:

@@ -1,20 +1,25 @@
-"""CSV files: read, their lines by number and what is wrong with them; and written."""
+"""Spreadsheets: read, their lines by number and what is wrong with them; and written.
+
+CSV in UTF-8 or an Excel workbook, with our own columns or those of a program that
+`dialects` knows.
+"""
 
 import csv
 import difflib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from app.domain.errors import BadConfiguration
+from app.pipeline.dialects import Dialect, recognised
 from app.pipeline.toml import line_of, text_problem
+from app.pipeline.workbook import MAGIC, read_workbook
 
-_MARKS = {
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-    b"PK\x03\x04": "an Excel workbook",
-}
+SKUS: Final = ("sku", "name", "barcode")
+COUNTS: Final = ("sku", "location", "quantity", "counted_at", "was")
+
+_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 class Problem(NamedTuple):
@@ -37,6 +42,8 @@ class Sheet:
 
     rows: list[Row] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    source: str = ""
+    """Whose columns it has, when they are not ours."""
 
 
 def read_sheet(
@@ -47,17 +54,44 @@ def read_sheet(
     Columns that are not `required` may be left out. Raises BadConfiguration for what
     makes every line unreadable: another encoding, other columns.
     """
-    lines = io.StringIO(_decoded(text), newline="").readlines()
     sheet = Sheet()
-    header: list[str] = []
-    for line, cells in _cells(lines, sheet):
-        if not header:
-            header = _header(cells, line, columns, required or columns)
-        else:
-            _take(sheet, line, header, cells, columns)
-    if not header:
+    lines = _workbook(text) if text.startswith(MAGIC) else _csv(text, sheet)
+    first = next(lines, None)
+    if first is None:
         raise BadConfiguration(f"is empty; its first line is {','.join(columns)}")
+    line, header = first
+    dialect = None if set(required or columns) <= set(header) else recognised(header)
+    if dialect is not None and columns in (SKUS, COUNTS):
+        _take_theirs(sheet, dialect, header, lines, columns)
+        return sheet
+    header = _header(header, line, columns, required or columns)
+    for line, cells in lines:
+        _take(sheet, line, header, cells, columns)
     return sheet
+
+
+def _take_theirs(
+    sheet: Sheet,
+    dialect: Dialect,
+    header: Sequence[str],
+    lines: Iterable[tuple[int, list[str]]],
+    columns: Sequence[str],
+) -> None:
+    """Take the lines of another program's file as ours."""
+    sheet.source = dialect.title
+    told = [(line, dict(zip(header, cells, strict=False))) for line, cells in lines]
+    read = dialect.skus if columns == SKUS else dialect.counts
+    for line, given in read(told):
+        _keep(sheet, line, given, columns)
+
+
+def _workbook(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in read_workbook(content):
+        yield line, [_plain(cell) for cell in cells]
+
+
+def _csv(text: bytes, sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
+    return _cells(io.StringIO(_decoded(text), newline="").readlines(), sheet)
 
 
 def _cells(lines: Sequence[str], sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
@@ -119,7 +153,12 @@ def _take(
         words = f"has {len(cells)} values, the first line names {len(header)} columns"
         sheet.problems.append(Problem(line, words))
         return
-    given = dict(zip(header, cells, strict=False))
+    _keep(sheet, line, dict(zip(header, cells, strict=False)), columns)
+
+
+def _keep(
+    sheet: Sheet, line: int, given: Mapping[str, str], columns: Sequence[str]
+) -> None:
     for name, cell in given.items():
         if cell and (problem := text_problem(cell)):
             sheet.problems.append(Problem(line, f"{name} {problem}"))

@@ -71,7 +71,8 @@ def set_password(connection: Connection, user_id: int, password: str) -> None:
 def listed(connection: Connection) -> Sequence[RowMapping]:
     """Everybody who may log in or might once, by e-mail; no password."""
     columns = (users.c.id, users.c.email, users.c.role, users.c.disabled_at)
-    query = sa.select(*columns, users.c.created_at).order_by(users.c.email)
+    times = (users.c.created_at, users.c.totp_since)
+    query = sa.select(*columns, *times).order_by(users.c.email)
     return connection.execute(query).mappings().all()
 
 

@@ -20,17 +20,22 @@ from sqlalchemy.engine import RowMapping
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain import instants
-from app.store import deeds, people, sessions
+from app.domain.instants import MINUTE
+from app.store import deeds, factors, people, sessions
 from app.store.engine import writing
 from app.web.hub import hub
 from app.web.security import limiter
 
-OPEN: Final = ("pages.login", "pages.log_in")
+OPEN: Final = ("pages.login", "pages.log_in", "pages.log_in_code")
 """What can be seen without a login."""
 LIFETIME: Final = timedelta(days=7)
 TRIES_PER_ACCOUNT: Final = "10 per 10 minutes"
 """From one address for one e-mail: nobody can lock another person out."""
 TRIES_PER_ADDRESS: Final = "60 per 10 minutes"
+
+
+HALFWAY: Final = 5 * MINUTE
+"""How long the second factor may take after the password."""
 
 
 class Person(UserMixin):  # type: ignore[misc]
@@ -108,6 +113,18 @@ def throttled(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
+def code_throttled(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Slow guessing codes down, from wherever: who may try knows the password."""
+    return limiter.limit(TRIES_PER_ACCOUNT, key_func=_code_key, deduct_when=_failed)(
+        view
+    )
+
+
+def _code_key() -> str:
+    whose = session.get(_HALF, [0])[0]
+    return f"code {current_user.id if current_user.is_authenticated else whose}"
+
+
 def require() -> AnyResponse | None:
     """Send whoever is not logged in to the login page, and back here afterwards."""
     if current_user.is_authenticated:
@@ -143,16 +160,48 @@ def form(email: str = "", message: str = "", status: int = 200) -> ResponseRetur
     ), status
 
 
-def enter() -> bool:
-    """Check what the form says and log that person in."""
+def enter() -> RowMapping | None:
+    """Whose e-mail and password the form holds, if they are right."""
     with hub().engine.connect() as connection:
-        row = people.check_password(
+        return people.check_password(
             connection, request.form.get("email", ""), request.form.get("password", "")
         )
-    if row is None:
-        return False
+
+
+_HALF: Final = "half"
+"""Where the cookie keeps whose password was right: id, password's mark, when."""
+
+
+def wait_for_code(row: RowMapping) -> None:
+    """Remember that the password was right; the second factor is asked for now."""
+    session.clear()
+    session[_HALF] = [row["id"], _mark(row["password_hash"]), instants.now()]
+
+
+def halfway() -> RowMapping | None:
+    """Whose password was right just now, and whose code is still asked for."""
+    user_id, mark, at = session.get(_HALF, [0, "", 0])
+    if not instants.now() - HALFWAY < at <= instants.now():
+        return None
+    with hub().engine.connect() as connection:
+        row = people.user_by_id(connection, user_id)
+    return row if row is not None and _mark(row["password_hash"]) == mark else None
+
+
+def take_code(row: RowMapping) -> bool:
+    """Log that person in if the form's code is right."""
+    code, now = request.form.get("code", ""), instants.now()
+    with writing(hub().engine) as connection:
+        if not factors.check(connection, hub().vault, row["id"], code, now):
+            return False
     begin(row)
     return True
+
+
+def code_form(message: str = "", status: int = 200) -> ResponseReturnValue:
+    """Ask for the second factor."""
+    wanted = request.values.get("next", "")
+    return render_template("login_code.html", message=message, next=wanted), status
 
 
 def begin(row: RowMapping) -> None:

@@ -5,8 +5,16 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import now
-from app.pipeline import running
-from app.store import deliveries, people, publications, runs, tallies, views
+from app.pipeline import running, sheets
+from app.store import (
+    deliveries,
+    people,
+    publications,
+    runs,
+    sheets as store,
+    tallies,
+    views,
+)
 from app.store.engine import writing
 from app.store.tables import publications as table, users
 from tests.browser.axe import violations
@@ -39,11 +47,15 @@ PATHS = (
     f"/inspections?code={JACKET}",
     "/counting",
     "/counting?location=downtown",
+    "/sheets",
+    "/sheets/1",
+    "/sheets/2",
     "/channels",
     "/channels/market/policy",
     "/listings/1/policy",
     "/people",
     "/account",
+    "/account/factor",
     "/audit",
     "/inbox?state=parked",
     "/inbox?state=buried",
@@ -69,6 +81,7 @@ def troubled(shop, endpoint):
     shop.tell("market", order("1002", "gloves-9", 1, at=at))
     shop.tell("till", returned("9", JACKET, 1, at=at, location="1", to="inspect"))
     shop.tell("market", b"{nonsense")
+    bring_sheets(shop, at)
     with writing(shop.engine) as connection:
         connection.execute(users.update().values(role="admin"))
         people.create_token(connection, "till", "viewer")
@@ -79,6 +92,17 @@ def troubled(shop, endpoint):
         views.keep(connection, 1, "refused", {"state": "failed", "error": "GiveUp"})
     chosen = deliveries.matching(deliveries.Filter(), at)
     running.begin(shop.engine, runs.RETRY, "anna", {"sku": JACKET}, chosen, at)
+
+
+def bring_sheets(shop, at):
+    """One to be looked at, and one that was let in but for a line."""
+    for name, units in (("looked at.csv", 1), ("let in.csv", 2)):
+        text = f"sku,location,quantity\n{JACKET},downtown,{units}\nGHOST,downtown,1\n"
+        file = sheets.File(name, text.encode())
+        sheets.bring(shop.engine, "counts", file, actor="anna", now=at)
+    with shop.engine.connect() as connection:
+        row = store.one(connection, 2)
+    sheets.let_in(shop.engine, row, actor="anna", now=at, wakes=shop.bell)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_the_past_can_be_exported(onecount, shop) -> None:
     assert rows(onecount("export", "counts", "--at", before))[1] == [
         *(JACKET, "downtown", "10"),
         before,
+        "",
     ]
     assert rows(onecount("export", "counts"))[1][2] == "9"
     assert len(rows(onecount("export", "ledger", "--at", before))) == 2

@@ -76,7 +76,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(onecount, write) -> No
     [
         ("sku,name\nA,caf\xe9\n".encode("latin-1"), "line 2, byte 6: 0xE9 (é in"),
         ("sku,name\nA,x\n".encode("utf-16"), "is UTF-16"),
-        (b"PK\x03\x04rest", "is an Excel workbook"),
+        (b"PK\x03\x04rest", "cannot be read as an Excel workbook"),
         (b"", "is empty"),
         (b"sku;name;barcode\nA;B;C\n", "separate by commas"),
         (b"SKU,name\nA,B\n", "unknown column 'SKU'; did you mean 'sku'?"),
@@ -292,3 +292,68 @@ def test_counts_of_kits_are_refused_by_line(onecount, counted, write, shop) -> N
     assert answer.exit_code == 1
     assert "line 2: SIX is a kit: count its components" in answer.output
     assert shop.level("A") == {"available": 7}
+
+
+# -- looked at first, and only once ---------------------------------------------
+
+
+def test_a_dry_run_shows_each_change_and_makes_none(counted, onecount, write, shop):
+    shop.sku(JACKET)
+    counted(f"{JACKET},downtown,12,")
+    text = f"sku,location,quantity,was\n{JACKET},downtown,9,12\nGHOST,downtown,1,\n"
+
+    said = onecount("import", "counts", write("c.csv", text), "--dry-run")
+
+    assert said.exit_code == 1
+    assert f"line 2: {JACKET} at downtown, on hand: 12 -> 9" in said.output
+    assert "line 3: there is no SKU 'GHOST'" in said.output
+    assert "1 changes, 0 lines change nothing. This was a dry run." in said.output
+    assert shop.level(JACKET) == {"available": 12}
+    names = write("s.csv", f"sku,name\n{JACKET},Jacket\n")
+    assert (
+        "name: nothing -> Jacket"
+        in onecount("import", "skus", names, "--dry-run").output
+    )
+
+
+def test_a_line_based_on_an_old_number_changes_nothing(counted, onecount, write, shop):
+    shop.sku(JACKET)
+    counted(f"{JACKET},downtown,12,")
+    text = f"sku,location,quantity,was\n{JACKET},downtown,9,11\n"
+
+    said = onecount("import", "counts", write("c.csv", text), "--yes")
+
+    assert f"line 2: {JACKET} at downtown is 12 by now, not 11" in said.output
+    assert shop.level(JACKET) == {"available": 12}
+
+
+def test_a_file_of_adjustments_happens_once(counted, onecount, write, shop):
+    shop.sku(JACKET)
+    counted(f"{JACKET},downtown,12,")
+    text = (
+        "sku,location,change,reason,to\n"
+        f"{JACKET},downtown,-2,moths,damaged\n{JACKET},downtown,1,twice,\n"
+        f"{JACKET},depot,some,found,\n{JACKET},depot,,,\n"
+    )
+    path = write("a.csv", text)
+
+    first = onecount("import", "adjustments", path)
+    again = onecount("import", "adjustments", path)
+
+    assert "line 3: adjusts the same place as line 2" in first.output
+    assert "line 4: change 'some' is not a whole number" in first.output
+    assert "1 adjustments loaded." in first.output
+    assert "(1 known already)" in again.output
+    assert shop.level(JACKET) == {"available": 10, "damaged": 2}
+
+
+def test_a_workbook_goes_out_and_comes_back(counted, onecount, shop, tmp_path):
+    shop.sku(JACKET)
+    counted(f"{JACKET},downtown,12,")
+    path = str(tmp_path / "counts.xlsx")
+
+    assert "1 lines written" in onecount("export", "counts", path).output
+    back = onecount("import", "counts", path)
+
+    assert back.exit_code == 0, back.output
+    assert "1 counts loaded (1 known already)." in back.output

@@ -46,6 +46,7 @@ READS = (
 )
 MATRIX = [
     *(("GET", path, "viewer") for path in READS),
+    ("GET", "/audit", "operator"),
     *(("POST", path, role) for path, role in WRITES.items()),
     ("DELETE", "/holds/x", "operator"),
     ("PUT", "/skus/X/recipe", "admin"),

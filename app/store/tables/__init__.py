@@ -1,5 +1,5 @@
 """Every table, grouped as configuration · receiving · stock · publishing · bulk ·
-people · watching.
+people · sheets · watching.
 
 Times are microseconds since 1970 UTC (`_at`). Text columns named `targets`, `posted`,
 `details`, `document` … hold JSON. Quantities are 64-bit integers.
@@ -39,6 +39,7 @@ from app.store.tables.publishing import (
     push_tallies,
 )
 from app.store.tables.receiving import inbox, refused, refused_samples
+from app.store.tables.sheets import sheets
 from app.store.tables.stock import (
     checkpoints,
     hold_lines,
@@ -88,6 +89,7 @@ __all__ = [
     "refused",
     "refused_samples",
     "sessions",
+    "sheets",
     "sku_aliases",
     "skus",
     "stock_events",

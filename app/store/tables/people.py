@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, UniqueConstraint
 
-from app.store.tables.columns import Big, Text, id_, metadata, ref, text
+from app.store.tables.columns import Big, Text, count, id_, metadata, ref, text
 
 users = sa.Table(
     "users",
@@ -14,6 +14,10 @@ users = sa.Table(
     Column("role", Text, nullable=False),
     Column("created_at", Big, nullable=False),
     Column("disabled_at", Big),
+    Column("totp_secret", Text),  # sealed
+    Column("totp_since", Big),  # the second factor is asked for; NULL: it is not
+    count("totp_step"),  # the last code that was taken: it is not good twice
+    text("recovery", "[]"),  # JSON: hashes of the recovery codes that are left
 )
 
 sessions = sa.Table(

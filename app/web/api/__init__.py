@@ -5,6 +5,7 @@ from flask import Flask
 from app.web.api import (
     channels,
     claims,
+    deeds,
     docs,
     explain,
     facts,
@@ -37,6 +38,7 @@ RESOURCES = (
     channels,
     listings,
     skus,
+    deeds,
 )
 
 

@@ -14,6 +14,7 @@ from app.web.pages import (
     channels,
     counting,
     deliveries,
+    factors,
     frame,
     inbox,
     incidents,
@@ -23,6 +24,7 @@ from app.web.pages import (
     policies,
     runs,
     session,
+    sheets,
     stock,
     views,
 )
@@ -40,11 +42,13 @@ PAGES = (
     changing,
     inspections,
     counting,
+    sheets,
     channels,
     policies,
     inbox,
     people,
     account,
+    factors,
     audit,
 )
 """Each of them adds its addresses to `frame.pages` when it is imported."""

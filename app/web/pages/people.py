@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
-from app.store import people as store, sessions
+from app.store import factors, people as store, sessions
 from app.store.engine import writing
 from app.store.people import ADMIN
 from app.web import login
@@ -88,6 +88,17 @@ def let_in(user_id: int) -> ResponseReturnValue:
     email = _try(lambda connection: store.set_disabled(connection, user_id, None))
     note("let in", email)
     return back(url_for("pages.people"), f"{email} may log in again.")
+
+
+@pages.post("/people/<int(max=9223372036854775807):user_id>/factor/off")
+@login.needs(ADMIN)
+def drop_factor(user_id: int) -> ResponseReturnValue:
+    """Let somebody in by the password alone, whose phone is lost."""
+    with writing(hub().engine) as connection:
+        row = store.user_by_id(connection, user_id) or abort(404)
+        factors.turn_off(connection, user_id)
+    note("drop second factor", row["email"])
+    return back(url_for("pages.people"), f"{row['email']} needs only the password now.")
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/sessions/end")

@@ -1,4 +1,4 @@
-"""Coming in and going out: /login and /logout."""
+"""Coming in and going out: /login, /login/code and /logout."""
 
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,6 +8,9 @@ from app.web import login
 from app.web.pages.frame import local_path, pages
 
 REFUSED = "That e-mail and password do not belong together. Try again."
+WRONG_CODE = (
+    "That is not the code of now, or it was used before. Wait for the next one."
+)
 
 
 @pages.get("/login", endpoint="login")
@@ -22,10 +25,26 @@ def login_page() -> ResponseReturnValue:
 @login.throttled
 def log_in() -> ResponseReturnValue:
     """Let a person in, to the page that was asked for."""
-    wanted = _wanted()
-    if login.enter():
-        return redirect(wanted, code=303)
-    return login.form(request.form.get("email", ""), REFUSED, 401)
+    row = login.enter()
+    if row is None:
+        return login.form(request.form.get("email", ""), REFUSED, 401)
+    if row["totp_since"] is not None:
+        login.wait_for_code(row)
+        return login.code_form()
+    login.begin(row)
+    return redirect(_wanted(), code=303)
+
+
+@pages.post("/login/code")
+@login.code_throttled
+def log_in_code() -> ResponseReturnValue:
+    """Take the second factor of whoever gave the right password just now."""
+    row = login.halfway()
+    if row is None:
+        return login.form("", "That took too long. Begin again.", 401)
+    if login.take_code(row):
+        return redirect(_wanted(), code=303)
+    return login.code_form(WRONG_CODE, 401)
 
 
 @pages.post("/logout")

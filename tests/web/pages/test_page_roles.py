@@ -13,11 +13,18 @@ from tests.builders import JACKET
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 ROLES = ("viewer", "operator", "admin")
-OPEN = {("GET", "/login"), ("POST", "/login"), ("POST", "/logout")}
+OPEN = {
+    ("GET", "/login"),
+    ("POST", "/login"),
+    ("POST", "/login/code"),
+    ("POST", "/logout"),
+}
 LOOKS = {
     "/": "viewer",
     "/account": "viewer",
+    "/account/factor": "viewer",
     "/audit": "operator",
+    "/audit.csv": "operator",
     "/change/<kind>": "operator",
     "/channels": "viewer",
     "/channels/<key>/policy": "viewer",
@@ -33,10 +40,16 @@ LOOKS = {
     "/inspections": "viewer",
     "/listings/<listing_id>/policy": "viewer",
     "/people": "admin",
+    "/sheets": "operator",
+    "/sheets/<sheet_id>": "operator",
+    "/sheets/export/<what>.<ending>": "viewer",
     "/stock": "viewer",
     "/stock/<sku>": "viewer",
 }
 DEEDS = {
+    "/account/factor": "viewer",
+    "/account/factor/confirm": "viewer",
+    "/account/factor/off": "viewer",
     "/account/password": "viewer",
     "/account/sessions/<session_id>/end": "viewer",
     "/account/sessions/end": "viewer",
@@ -63,15 +76,25 @@ DEEDS = {
     "/ledger/<entry_id>/reverse": "operator",
     "/listings/<listing_id>/policy": "operator",
     "/people": "admin",
+    "/people/<user_id>/factor/off": "admin",
     "/people/<user_id>/in": "admin",
     "/people/<user_id>/out": "admin",
     "/people/<user_id>/password": "admin",
     "/people/<user_id>/role": "admin",
     "/people/<user_id>/sessions/end": "admin",
+    "/sheets": "operator",
+    "/sheets/<sheet_id>/apply": "operator",
+    "/sheets/<sheet_id>/undo": "operator",
     "/tokens": "admin",
     "/tokens/<token_id>/revoke": "admin",
 }
-NAMES = {"kind": "adjust", "key": "web", "sku": JACKET}
+NAMES = {
+    "kind": "adjust",
+    "key": "web",
+    "sku": JACKET,
+    "what": "counts",
+    "ending": "csv",
+}
 
 
 def address(rule: str) -> str:

@@ -1,11 +1,16 @@
 """People, their passwords and sessions, programs' tokens, and who did what."""
 
+import csv
 import re
+import time
 
+import pyotp
 import pytest
 import sqlalchemy as sa
+import time_machine
 
-from app.store import people
+from app.domain.instants import now
+from app.store import deeds, people
 from app.store.engine import writing
 from app.store.tables import api_tokens, users
 from tests.web.pages.conftest import PASSWORD, Person, text_of
@@ -244,6 +249,99 @@ def test_the_log_is_read_page_by_page(ada, engine):
     assert "button-149" in first
     assert "button-049" not in first
     assert "button-049" in second
+
+
+def test_what_is_found_in_the_log_is_a_file_and_an_answer(
+    person, client, token, engine
+):
+    anna = person("operator")
+    anna.press("/account/password", {"old": "=wrong"})
+    with writing(engine) as connection:
+        deeds.note(connection, "x", "press", "=HYPERLINK(1)", now(), {"n": 1})
+
+    file = anna.get("/audit.csv?q=press")
+    rows = list(csv.reader(file.text.splitlines()))
+    answer = client.get(
+        "/api/v1/audit?q=press",
+        headers={"Authorization": "Bearer " + token("operator")},
+    ).json
+
+    assert rows[0] == ["id", "at", "actor", "action", "subject", "details"]
+    assert [row[2:] for row in rows[1:]] == [
+        ["x", "press", "'=HYPERLINK(1)", '{"n": 1}']
+    ]
+    assert file.headers["Content-Disposition"].startswith("attachment; filename=audit-")
+    assert [(one["subject"], one["details"]) for one in answer["items"]] == [
+        ("=HYPERLINK(1)", {"n": 1})
+    ]
+
+
+# -- a second factor ------------------------------------------------------------------
+
+
+def set_up(somebody: Person) -> tuple[pyotp.TOTP, str]:
+    page = somebody.press("/account/factor").text
+    found = re.search(r'id="secret" readonly value="(\w+)"', page)
+    assert found
+    assert f"secret={found[1]}" in page, "the address an authenticator opens"
+    return pyotp.TOTP(found[1]), page
+
+
+def test_a_code_of_the_phone_is_asked_for_and_is_good_once(anna):
+    totp, _ = set_up(anna)
+    second_browser(anna)
+    assert (
+        "not the code of now"
+        in anna.press("/account/factor/confirm", {"code": "000000x"}).text
+    )
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        other = Person(anna.client.application, anna.email)
+        anna.log_in()
+        page = anna.press(
+            "/account/factor/confirm", {"code": totp.at(int(time.time()))}
+        )
+        codes = re.findall(r"[0-9a-f]{8}-[0-9a-f]{8}", page.text)
+        assert len(codes) == 8
+
+        clock.shift(60)
+        assert "Now the code of your phone" in text_of(other.log_in().text)
+        assert other.get("/").status_code == 302, "the password alone opens nothing"
+        told = {"code": totp.at(int(time.time()))}
+        assert other.press("/login/code", told, on="/login").status_code == 200
+        assert other.get("/").status_code == 200
+
+        late = Person(anna.client.application, anna.email)
+        late.log_in()
+        again = late.press("/login/code", told, on="/login")
+        assert "used before" in text_of(again.text)
+        late.press("/login/code", {"code": codes[0].upper()}, on="/login")
+        assert late.get("/").status_code == 200
+        assert "7 recovery codes left" in late.words("/account/factor")
+
+        refused = late.press("/account/factor/off", {"password": "wrong"})
+        assert refused.status_code == 401
+        late.press("/account/factor/off", {"password": PASSWORD})
+        assert Person(anna.client.application, anna.email).log_in().status_code == 303
+
+
+def test_a_half_login_ends_and_codes_are_not_guessed(anna, ada, engine):
+    totp, _ = set_up(anna)
+    anna.press("/account/factor/confirm", {"code": totp.now()})
+    other = Person(anna.client.application, anna.email)
+    assert (
+        "took too long" in other.press("/login/code", {"code": "1"}, on="/login").text
+    )
+    other.log_in()
+    for _ in range(10):
+        assert other.press("/login/code", {"code": "1"}, on="/login").status_code == 401
+    assert other.press("/login/code", {"code": "1"}, on="/login").status_code == 429
+
+    with time_machine.travel(time.time() + 301):
+        late = other.press("/login/code", {"code": "1"}, on="/login")
+        assert late.status_code in (401, 429)
+
+    ada.press(f"/people/{id_of(engine, anna.email)}/factor/off")
+    assert Person(anna.client.application, anna.email).log_in().status_code == 303
 
 
 def test_the_hash_of_a_password_is_what_is_kept(ada, engine):

@@ -1,0 +1,24 @@
+"""Spreadsheets that people brought: looked at first, then let in, perhaps undone."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column
+
+from app.store.tables.columns import Big, Text, id_, metadata, text
+
+sheets = sa.Table(
+    "sheets",
+    metadata,
+    id_(),
+    Column("at", Big, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # skus · listings · counts · adjustments
+    Column("name", Text, nullable=False),  # the file's
+    Column("digest", Text, nullable=False),  # of the file's bytes
+    text("source"),  # whose columns it had, when they were not ours
+    text("rows", "[]"),  # JSON: [line, {column: text}], with what was seen beside it
+    text("problems", "[]"),  # JSON: [line, words]
+    Column("applied_at", Big),  # when somebody let it in
+    text("before", "[]"),  # JSON: the names or listings that there were until then
+    text("result", "{}"),  # JSON: how many lines, what was left out; {}: not finished
+    Column("undone_at", Big),
+)

@@ -1,0 +1,54 @@
+"""GET /api/v1/audit: what people and programs did beside the ledger."""
+
+import json
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.store import deeds
+from app.web.api.fields import Moment, Word, number
+from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.resource import Resource
+from app.web.auth import OPERATOR, needs
+from app.web.hub import hub
+
+blueprint = Resource("audit", "Who did what.")
+
+
+class Done(Schema):
+    """One press of a button, or one call of a program."""
+
+    id = number()
+    at = Moment()
+    actor = fields.String()
+    action = fields.String()
+    subject = fields.String()
+    details = fields.Raw()
+
+
+class AuditQuery(PageQuery):
+    """A page of the audit log."""
+
+    actor = Word(metadata={"description": "An e-mail, or `token:` and its name."})
+    q = Word(metadata={"description": "Part of what was done, or to what."})
+
+
+AuditPage = paged("AuditPage", Done)
+
+
+@blueprint.get("/audit")
+@needs(OPERATOR)
+@blueprint.query(AuditQuery)
+@blueprint.answers(200, AuditPage)
+def list_deeds(query: dict[str, Any]) -> dict[str, Any]:
+    """Search the audit log, newest first."""
+    with hub().engine.connect() as connection:
+        rows = deeds.page(
+            connection,
+            limit=query["limit"] + 1,
+            before=id_cursor(query),
+            actor=query.get("actor"),
+            text=query.get("q"),
+        )
+    told = [{**row, "details": json.loads(row["details"])} for row in rows]
+    return page_of(told, query["limit"], lambda row: row["id"])

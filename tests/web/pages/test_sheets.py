@@ -1,0 +1,269 @@
+"""Spreadsheets go out, come back in, are looked at first and can be undone."""
+
+import csv
+import io
+import re
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from openpyxl import Workbook, load_workbook
+
+from app.domain.instants import DAY, SECOND, now
+from app.pipeline.listings import add_sku
+from app.store import sheets as store
+from app.store.engine import writing
+from app.store.tables import listings, skus
+from tests.builders import JACKET, sale
+from tests.web.pages.conftest import text_of
+
+
+@pytest.fixture
+def shelf(shop, engine):
+    with writing(engine) as connection:
+        add_sku(connection, "SCARF", "A scarf")
+    shop.count("SCARF", "downtown", 4)
+    return shop
+
+
+@pytest.fixture
+def bring(person, shelf):
+    """Somebody brings a file; returns the page that shows what it would change."""
+    people: dict[str, Any] = {}
+
+    def send(kind: str, content: str | bytes, role: str = "operator", **form: str):
+        somebody = people.setdefault(role, person(role) if role not in people else None)
+        data = content.encode() if isinstance(content, str) else content
+        file = (io.BytesIO(data), "stock.csv")
+        answer = somebody.press("/sheets", {"kind": kind, "file": file, **form})
+        return Brought(somebody, answer)
+
+    return send
+
+
+class Brought:
+    def __init__(self, somebody, answer) -> None:
+        self.somebody, self.answer = somebody, answer
+        self.says = text_of(answer.text)
+        self.path = answer.request.path
+
+    def press(self, what: str, **form: str) -> str:
+        return text_of(self.somebody.press(f"{self.path}/{what}", form).text)
+
+
+def lines(*told: str) -> str:
+    return "\n".join(told)
+
+
+def exported(somebody, what: str) -> list[list[str]]:
+    text = somebody.get(f"/sheets/export/{what}.csv").text
+    return list(csv.reader(text.splitlines()))
+
+
+def workbook(*rows: list[Any]) -> bytes:
+    book, out = Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(out)
+    return out.getvalue()
+
+
+def test_an_edited_export_changes_only_what_was_edited_and_is_undone(
+    person, bring, shelf
+):
+    table = exported(person("viewer"), "counts")
+    assert table[0] == ["sku", "location", "quantity", "counted_at", "was"]
+    edited = [[*row[:2], "6", *row[3:]] if row[0] == JACKET else row for row in table]
+    shelf.tell("till", sale("T-1", "SCARF", 1, at=now(), location="1"))
+
+    file = bring("counts", lines(*(",".join(row) for row in edited)))
+
+    assert "It changes 1 thing; nothing new in 1 line" in file.says
+    assert f"{JACKET} at downtown on hand 10 6" in file.says
+    assert shelf.level(JACKET) == {"available": 10}, (
+        "nothing happens before it is let in"
+    )
+    assert "1 line taken, nothing new in 1 line" in file.press("apply", sure="1")
+    file.press("apply", sure="1")
+    assert shelf.level(JACKET) == {"available": 6}
+    shelf.tell("till", sale("T-2", JACKET, 1, at=now(), location="1"))
+
+    assert "undone" in file.press("undo")
+    file.press("undo")
+    assert shelf.level(JACKET) == {"available": 9}, "what was sold since stays sold"
+    assert shelf.level("SCARF") == {"available": 3}
+
+
+def test_a_number_that_changed_since_it_was_seen_keeps_its_line_out(bring, shelf):
+    table = f"sku,location,quantity,was\n{JACKET},downtown,12,9\nSCARF,downtown,5,"
+
+    file = bring("counts", table)
+    assert f"{JACKET} at downtown is 10 by now, not 9 as it was" in file.says
+    shelf.tell("till", sale("T-1", "SCARF", 1, at=now(), location="1"))
+    said = file.press("apply", sure="1")
+
+    assert "0 lines taken" in said
+    assert "SCARF at downtown is 3 by now, not 4" in said
+    assert shelf.level("SCARF") == {"available": 3}
+
+
+def test_bad_lines_are_named_and_a_large_change_is_asked_about(bring, shelf):
+    table = lines(
+        "sku,location,quantity",
+        f"{JACKET},downtown,0",
+        "GHOST,downtown,1",
+        "SCARF,moon,1",
+        "SCARF,downtown,many",
+    )
+    file = bring("counts", table)
+
+    assert "3 there is no SKU 'GHOST'; import it first" in file.says
+    assert "4 there is no location 'moon'; known: " in file.says
+    assert "5 quantity 'many' is not a whole number" in file.says
+    assert "1 of them to 0. That is right." in file.says
+    assert "Say first" in file.press("apply")
+    assert shelf.level(JACKET) == {"available": 10}
+    file.press("apply", sure="1")
+    assert shelf.level(JACKET) == {}
+
+
+def test_adjustments_happen_once_and_are_reversed(bring, shelf):
+    table = lines(
+        "sku,location,change,reason,to,was",
+        f"{JACKET},downtown,-3,moths,damaged,10",
+        "SCARF,downtown,2,found,,4",
+        "SCARF,harbour,,,,",
+    )
+    file = bring("adjustments", table)
+    assert "SCARF at downtown on hand, found 4 6" in file.says
+
+    file.press("apply")
+    file.press("apply")
+
+    assert shelf.level(JACKET) == {"available": 7, "damaged": 3}
+    assert shelf.level("SCARF") == {"available": 6}
+    again = bring("adjustments", table)
+    assert "The very same file was let in" in again.says
+    assert "SCARF at downtown is 6 by now, not 4" in again.says
+    file.press("undo")
+    assert shelf.level(JACKET) == {"available": 10}
+    assert shelf.level("SCARF") == {"available": 4}
+
+
+def test_skus_and_listings_get_back_what_they_had(bring, shelf, engine):
+    names = bring("skus", "sku,name\nSCARF,Red scarf\nHAT,A hat\n", "admin")
+    assert "SCARF name A scarf Red scarf" in names.says
+    assert "HAT new SKU nothing A hat" in names.says
+    names.press("apply")
+    mapped = bring(
+        "listings",
+        "channel,sku,external_id\nweb,SCARF,jacket-on-the-web\nweb,HAT,hat-1\n",
+        "admin",
+    )
+    assert "web jacket-on-the-web is BLUE-JACKET-M SCARF" in mapped.says
+    mapped.press("apply")
+    assert listed(engine) >= {("jacket-on-the-web", "SCARF"), ("hat-1", "HAT")}
+
+    mapped.press("undo")
+    names.press("undo")
+
+    assert ("jacket-on-the-web", JACKET) in listed(engine)
+    assert "hat-1" not in {one for one, _ in listed(engine)}
+    with engine.connect() as connection:
+        found = dict(connection.execute(sa.select(skus.c.sku, skus.c.name)).all())
+    assert (found["SCARF"], found["HAT"]) == ("A scarf", "A hat")
+
+
+def listed(engine) -> set[tuple[str, str]]:
+    query = (
+        sa.select(listings.c.external_id, skus.c.sku)
+        .join(skus, skus.c.id == listings.c.sku_id)
+        .where(listings.c.gone_at.is_(None))
+    )
+    with engine.connect() as connection:
+        return {tuple(row) for row in connection.execute(query)}
+
+
+def test_an_operator_brings_no_names_and_a_viewer_nothing(bring, person):
+    assert bring("skus", "sku\nHAT\n").answer.status_code == 403
+    admins = bring("skus", "sku\nHAT\n", "admin").path
+    assert (
+        bring("counts", "sku,location,quantity\n").somebody.get(admins).status_code
+        == 403
+    )
+    assert bring("counts", "sku\n", "viewer").answer.status_code == 403
+
+
+def test_a_workbook_goes_out_and_comes_in(person, bring, shelf):
+    add = "=1+1"
+    with writing(shelf.engine) as connection:
+        add_sku(connection, "00123", add)
+    otto = person("viewer")
+    book = load_workbook(
+        io.BytesIO(otto.get("/sheets/export/skus.xlsx").data), read_only=True
+    )
+    rows = [tuple(row) for row in book.active.iter_rows(values_only=True)]
+    assert ("00123", add) in rows
+    cell = next(row[1] for row in book.active.iter_rows() if row[0].value == "00123")
+    assert cell.data_type == "s", "text, no formula"
+    book.close()
+
+    file = bring(
+        "counts",
+        workbook(
+            ["sku", "location", "quantity"],
+            [JACKET, "downtown", 8],
+            ["SCARF", "downtown", None],
+        ),
+    )
+    assert f"{JACKET} at downtown on hand 10 8" in file.says
+    assert "3 quantity is blank, and blank is not zero" in file.says
+
+
+def test_a_file_that_cannot_be_read_says_why(bring):
+    for content, words in (
+        (b"", "stock.csv is empty"),
+        (b"PK\x03\x04nonsense", "cannot be read as an Excel workbook"),
+        (b"sku,location,quantity\n" + b"A,b,1\n" * 5001, "5,000 are the most"),
+    ):
+        answer = bring("counts", content)
+        assert answer.answer.status_code == 422
+        assert words in answer.says
+
+
+def test_a_file_of_another_program_needs_only_a_location(bring):
+    table = (
+        'ID,Type,SKU,"GTIN, UPC, EAN, or ISBN",Name,In stock?,Stock,Parent\n'
+        f"1,simple,{JACKET},,Jacket,1,7,\n2,variable,,,Scarves,1,,"
+    )
+    file = bring("counts", table, location="downtown")
+
+    assert "WooCommerce's products" in file.says
+    assert f"{JACKET} at downtown on hand 10 7" in file.says
+    assert "Left out" not in file.says
+
+
+def test_no_name_in_a_file_is_markup(bring):
+    evil = '<img src=x onerror="alert(1)">'
+    page = bring(
+        "skus", f'sku,name\n"{evil.replace(chr(34), chr(34) * 2)}",{evil}\n', "admin"
+    )
+
+    assert "<img src=x" not in page.answer.text
+    assert "&lt;img src=x onerror=" in page.answer.text
+    assert evil in page.says
+
+
+def test_what_was_cut_off_is_finished_and_old_files_are_forgotten(bring, shelf, engine):
+    file = bring("counts", f"sku,location,quantity\n{JACKET},downtown,8\n")
+    sheet_id = int(re.findall(r"\d+", file.path)[0])
+    with writing(engine) as connection:
+        store.begin(connection, sheet_id, now() - SECOND, [])
+    assert "begun" in text_of(file.somebody.read(file.path))
+
+    assert "1 line taken" in file.press("apply")
+    assert shelf.level(JACKET) == {"available": 8}
+
+    with writing(engine) as connection:
+        store.prune(connection, now() + DAY)
+        assert store.one(connection, sheet_id) is None
