@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from app.domain import events, order_line, states
 from app.domain.kits import NO_PARTS, Parts, of_parts
 from app.domain.states import Movement
-from app.domain.targets import DISPOSITIONS, SENT_AT, Movements, Rules, Target, Targets
+from app.domain.targets import DISPOSITIONS, Movements, Rules, Target, Targets
 
 
 def movements(
@@ -108,8 +108,7 @@ def _within(
 
 
 def _received(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:
-    word, _, fulfils = str(target.extra or "").partition("|")
-    disposition = word.partition(SENT_AT)[0]
+    disposition, _, fulfils = str(target.extra or "").partition("|")
     origin = states.INCOMING if fulfils else states.SUPPLIER
     arrives = DISPOSITIONS[disposition or events.SELLABLE]
     return _within(sku, target, origin, arrives)

@@ -113,8 +113,6 @@ class StockEvent:
     reason: str | None = None
     scope: str | None = None
     until: Instant | None = None
-    sent_at: Instant | None = None
-    """Of a receipt: when what it fulfils was sent; a kit arrives as it was then."""
 
 
 def key_of(event: StockEvent) -> str:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events
 from app.domain.instants import Instant
-from app.domain.targets import SENT_AT, Movements, Target, Targets
+from app.domain.targets import Movements, Target, Targets
 
 Parts: TypeAlias = Mapping[int, int]
 """SKU id → how many of it one kit takes; every SKU in it is one with stock."""
@@ -94,14 +94,10 @@ class Recipes:
 
 
 def ordered_at(targets: Targets) -> Instant:
-    """The time whose recipe a case keeps: when it was ordered or, of what arrives, sent;
-    else its oldest word."""
-    placed, received = targets.get(events.PLACED), targets.get(events.RECEIVED)
+    """The time whose recipe a case keeps: when it was ordered, else its oldest word."""
+    placed = targets.get(events.PLACED)
     if placed is not None:
         return placed.occurred_at
-    if received is not None:
-        sent = str(received.extra or "").partition("|")[0].partition(SENT_AT)[2]
-        return int(sent) if sent else received.occurred_at
     return min((target.occurred_at for target in targets.values()), default=0)
 
 

@@ -51,7 +51,5 @@ DISPOSITIONS: Final = {
 }
 """A disposition → the state it puts units into."""
 
-SENT_AT = "@"
-"""In a receipt's disposition, before the time that what it fulfils was sent."""
 UNLINKED = "!"
 """Behind a return's disposition: it names no order, so no shipment limits it."""

@@ -2,7 +2,7 @@
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent
-from app.domain.targets import SENT_AT, UNLINKED
+from app.domain.targets import UNLINKED
 from app.pipeline.house import House, Place
 from app.pipeline.names import Names, missing_location
 
@@ -66,8 +66,7 @@ def detail(
             return None, missing_location(channel, event.to_place)
         return found, None
     if event.kind == kinds.RECEIVED and event.of is not None:
-        sent = f"{SENT_AT}{event.sent_at}" if event.sent_at is not None else ""
-        return f"{event.disposition or ''}{sent}|{event.of}", None
+        return f"{event.disposition or ''}|{event.of}", None
     if event.kind == kinds.RETURNED and event.order is None:
         return f"{event.disposition or kinds.SELLABLE}{UNLINKED}", None
     if event.kind == kinds.UNPAID:

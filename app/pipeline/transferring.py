@@ -112,7 +112,6 @@ def receive_transfer(
                 fact=transfer_id,
                 of=transfer_id,
                 line=f"{fact}/{number}",
-                sent_at=way.sent_at,
             )
             for number, line in enumerate(lines, 1)
         ]
@@ -137,7 +136,6 @@ class _Way:
         if not sent:
             raise UnknownName(f"there is no transfer {transfer_id!r}", "id")
         self.to = int(sent[0].targets[kinds.TRANSFERRED].extra or 0)
-        self.sent_at = sent[0].targets[kinds.TRANSFERRED].occurred_at
         self.lines = {case.line for case in arrived}
         self.units: dict[int, int] = defaultdict(int)
         for case in sent:

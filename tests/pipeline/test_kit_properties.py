@@ -10,7 +10,6 @@ from app.pipeline.house import read_house
 from app.pipeline.rebuilding import rebuild
 from app.pipeline.recipes import set_recipe
 from app.pipeline.rehearsal import rehearse
-from app.pipeline.transferring import receive_transfer, transfer
 from app.store.tables import publications, skus, stock_levels
 from tests.pipeline.test_properties import (
     BEGIN,
@@ -22,7 +21,6 @@ from tests.pipeline.test_properties import (
     hasty,
     picture,
     stories,
-    tell_anew,
     told_in,
 )
 
@@ -105,40 +103,5 @@ def test_a_kit_is_never_shown_more_often_than_its_scarcest_component(trade):
             gifts, pairs = shown[channel, GIFT], shown[channel, PAIR]
             assert 0 <= 2 * pairs <= gifts <= shown[channel, SKUS[0]]
             assert 3 * gifts <= shown[channel, SKUS[1]]
-
-    law()
-
-
-def test_a_transfer_arrives_as_it_was_sent_whatever_the_recipe_is_by_then(trade):
-    """Any recipes, changed any time while kits are on their way and arrive in parts:
-    all that left arrives, and nothing stays behind on the way."""
-    dozen = st.integers(1, 12)
-
-    @settings(bounded, max_examples=8)
-    @given(dozen, dozen, dozen, dozen, st.integers(0, 4))
-    def law(before, after, later, sent, first):
-        def recipe(jackets):
-            set_recipe(trade.engine, GIFT, {SKUS[0]: jackets}, now=now())
-
-        def receive(units):
-            if units:
-                lines = [{"sku": GIFT, "quantity": units}]
-                receive_transfer(trade.engine, way, lines, actor="test", now=now())
-
-        tell_anew(trade, [])
-        trade.count(SKUS[0], "north", 200)
-        recipe(before)
-        lines = [{"sku": GIFT, "quantity": sent}]
-        way = transfer(trade.engine, "north", "south", lines, actor="test", now=now())[
-            "id"
-        ]
-        recipe(after)
-        receive(min(first, sent))
-        recipe(later)
-        receive(sent - min(first, sent))
-
-        assert trade.level(SKUS[0], "south") == {"available": before * sent}
-        with trade.engine.connect() as connection:
-            assert list(rehearse(connection, now(), 3)) == []
 
     law()
