@@ -7,6 +7,7 @@ from sqlalchemy.engine import Engine, RowMapping
 from adapters.base import Adapter
 from app.domain.errors import CredentialsRefused, HubError, RetryLater
 from app.pipeline.reaching import reach
+from app.pipeline.subscribing import look_only
 from app.pipeline.tuning import Tuning
 from app.store.engine import reading
 from app.store.vault import Vault
@@ -28,10 +29,19 @@ def check(engine: Engine, vault: Vault, row: RowMapping, settings: Tuning) -> Ch
     """Ask a channel something cheap with its own credentials."""
     with reading(engine) as connection:
         adapter = reach(connection, vault, row, settings)
-    return Checked(row["key"], adapter.title, _problems(adapter), adapter.polls)
+    problems = problems_of(adapter) or _unheard(adapter, row, settings)
+    return Checked(row["key"], adapter.title, problems, adapter.polls)
 
 
-def _problems(adapter: Adapter) -> list[str]:
+def _unheard(adapter: Adapter, row: RowMapping, settings: Tuning) -> list[str]:
+    try:
+        return look_only(adapter, row, settings)
+    except HubError as error:
+        return [f"Its webhooks cannot be looked at. {error}"]
+
+
+def problems_of(adapter: Adapter) -> list[str]:
+    """What is wrong with a channel's settings and credentials, in sentences."""
     key = adapter.channel.key
     try:
         adapter.check(adapter.channel)
