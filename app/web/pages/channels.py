@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.engine import Connection, RowMapping
 
+import adapters
 from app.domain import instants
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
@@ -32,6 +33,8 @@ class Card:
     """State → how many numbers."""
     refused: list[RowMapping]
     webhook_url: str
+    may_publish: bool
+    """Its provider takes numbers."""
 
 
 REFUSED = {
@@ -72,6 +75,7 @@ def _card(
         behind,
         refused,
         f"{hub().settings.public_url}/webhooks/{key}",
+        row["provider"] in adapters.names() and adapters.get(row["provider"]).publishes,
     )
 
 
