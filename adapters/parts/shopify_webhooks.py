@@ -8,7 +8,6 @@ https://shopify.dev/docs/api/admin-graphql/2026-10/mutations/webhookSubscription
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from adapters.parts.shopify_client import Admin
 from adapters.parts.shopify_setup_documents import SUBSCRIBE, SUBSCRIPTIONS, UNSUBSCRIBE
@@ -46,7 +45,7 @@ def subscribe(admin: Admin, address: str, *, mend: bool) -> Subscribed:
             refused.setdefault(words, []).append(topic)
     there = right | {enum(topic) for topic in mended}
     for one in found:
-        if one["topic"] in there and _is_outdated(one, address):
+        if one["topic"] in there and _is_cut_down(one, address):
             _delete(admin, one["id"])
     return Subscribed(tuple(missing), tuple(mended), tuple(_sentences(refused)))
 
@@ -75,10 +74,9 @@ def _is_right(one: dict[str, Any], address: str) -> bool:
     return one.get("uri") == address and one.get("format") == "JSON" and is_whole
 
 
-def _is_outdated(one: dict[str, Any], address: str) -> bool:
-    """Whether it is ours and wrong: this channel's path, elsewhere or only in part."""
-    same = urlsplit(str(one.get("uri") or "")).path == urlsplit(address).path
-    return same and not _is_right(one, address)
+def _is_cut_down(one: dict[str, Any], address: str) -> bool:
+    """Whether it is ours and wrong. What goes elsewhere may be another hub's."""
+    return one.get("uri") == address and not _is_right(one, address)
 
 
 def _register(admin: Admin, topic: str, address: str) -> str | None:

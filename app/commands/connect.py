@@ -89,7 +89,8 @@ def command(
 
     Its credentials and scopes are checked, its locations and items are fitted to ours
     and shown; once you agree, the channel is loaded (it listens only), webhooks are
-    registered, and what publishing would change is shown. May be run again.
+    registered, and what publishing would change is shown. May be run again; like
+    loading its file, that puts back to their default what is not named.
     """
     asked = Asked(
         key or provider,

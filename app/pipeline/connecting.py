@@ -26,6 +26,7 @@ from app.pipeline.wanted import Known, Surroundings
 from app.store.tables import locations
 
 _NO_WORD = re.compile(r"[^a-z0-9]+")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def as_toml(asked: Asked, new: Iterable[Proposal], mapped: Mapping[str, str]) ->
 
 def _table(values: Mapping[str, Any]) -> str:
     parts = [
-        f"{_text(key)} = {_text(value) if isinstance(value, str) else _list(value)}"
+        f"{_name(key)} = {_text(value) if isinstance(value, str) else _list(value)}"
         for key, value in values.items()
     ]
     return "{ " + ", ".join(parts) + " }"
@@ -102,6 +103,10 @@ def _table(values: Mapping[str, Any]) -> str:
 
 def _list(values: Iterable[str]) -> str:
     return "[" + ", ".join(map(_text, values)) + "]"
+
+
+def _name(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _text(key)
 
 
 def _text(value: str) -> str:
