@@ -90,6 +90,8 @@ def _tell(found: Checked) -> None:
         click.echo(f"{found.key} ({found.title}): {problem}", err=True)
     if not found.problems:
         click.echo(f"{found.key} ({found.title}): fine.")
+    if found.by_hand:
+        click.echo(f"{found.key} has its webhooks set up by hand, to {found.by_hand}")
     if not found.is_polled:
         click.echo(
             f"{found.key} cannot be asked what changed there: what it could not "

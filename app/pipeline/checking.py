@@ -7,7 +7,7 @@ from sqlalchemy.engine import Engine, RowMapping
 from adapters.base import Adapter
 from app.domain.errors import CredentialsRefused, HubError, RetryLater
 from app.pipeline.reaching import reach
-from app.pipeline.subscribing import look_only
+from app.pipeline.subscribing import address, look_only
 from app.pipeline.tuning import Tuning
 from app.store.engine import reading
 from app.store.vault import Vault
@@ -23,6 +23,8 @@ class Checked:
     """Each one sentence that says what to do."""
     is_polled: bool
     """Whether a webhook that gets lost is made up for."""
+    by_hand: str | None
+    """Where a person must let its webhooks be sent; None where we see to that."""
 
 
 def check(engine: Engine, vault: Vault, row: RowMapping, settings: Tuning) -> Checked:
@@ -30,7 +32,8 @@ def check(engine: Engine, vault: Vault, row: RowMapping, settings: Tuning) -> Ch
     with reading(engine) as connection:
         adapter = reach(connection, vault, row, settings)
     problems = problems_of(adapter) or _unheard(adapter, row, settings)
-    return Checked(row["key"], adapter.title, problems, adapter.polls)
+    by_hand = None if adapter.subscribes else address(row["key"], settings)
+    return Checked(row["key"], adapter.title, problems, adapter.polls, by_hand)
 
 
 def _unheard(adapter: Adapter, row: RowMapping, settings: Tuning) -> list[str]:
