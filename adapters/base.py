@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from adapters.http import Http
 from adapters.signatures import Signature
 from app.domain.channels import Channel, Outcome, Reading, Wish
+from app.domain.connecting import Subscribed, TheirItem, TheirPlace
 from app.domain.errors import BadConfiguration, MalformedPayload
 from app.domain.events import Message, Normalised, Read
 from app.domain.instants import Instant
@@ -140,6 +141,10 @@ class Adapter(ABC):
     """Its clock ticks whole seconds, so orders are read again when webhooks tie."""
     polls: ClassVar[bool] = False
     """`changes` works: what a lost webhook would have told can be asked for."""
+    subscribes: ClassVar[bool] = False
+    """`subscribe` works: its webhooks can be registered, checked and mended by us."""
+    connects: ClassVar[bool] = False
+    """`places`, `items` and `open_orders` work: `onecount connect` can ask for them."""
     batch_limit: ClassVar[int] = 100
     """Wishes in one call, at most."""
 
@@ -179,6 +184,28 @@ class Adapter(ABC):
         Returns what is wrong all the same: each one sentence that says what to do.
         Raises RetryLater, GiveUp or CredentialsRefused.
         """
+
+    # -- connecting ----------------------------------------------------------
+
+    def subscribe(self, address: str, *, mend: bool) -> Subscribed:
+        """See whether all webhooks we need come to this address; `mend` what does not.
+
+        Raises RetryLater, GiveUp or CredentialsRefused (only when `subscribes`).
+        """
+        raise NotImplementedError(f"{self.title} has its webhooks set up by hand")
+
+    def places(self) -> list[TheirPlace]:
+        """The channel's active locations (only when `connects`)."""
+        raise NotImplementedError(f"{self.title} cannot be asked for its locations")
+
+    def items(self) -> Iterator[TheirItem]:
+        """Everything the channel sells (only when `connects`)."""
+        raise NotImplementedError(f"{self.title} cannot be asked for its items")
+
+    def open_orders(self) -> Iterator[Change]:
+        """Every order of which something is still to be shipped, as `changes` would
+        tell it (only when `connects`)."""
+        raise NotImplementedError(f"{self.title} cannot be asked for its orders")
 
     # -- receiving -----------------------------------------------------------
 

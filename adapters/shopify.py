@@ -26,15 +26,18 @@ from adapters.base import Adapter, Change, SignedRequest
 from adapters.http import Http, scrub
 from adapters.parts import (
     shopify_access as access,
+    shopify_connecting as connecting,
     shopify_orders as orders,
     shopify_quantities as quantities,
     shopify_reading as reading,
+    shopify_webhooks as webhooks,
 )
 from adapters.parts.shopify_client import API_VERSION, Admin
 from adapters.parts.shopify_origin import origin
 from adapters.parts.shopify_topics import KEPT, READ_ORDER, TOPICS
 from adapters.signatures import HmacBody
 from app.domain.channels import Channel, Outcome, Reading as Shown, Wish
+from app.domain.connecting import Subscribed, TheirItem, TheirPlace
 from app.domain.errors import BadConfiguration, InvalidSignature
 from app.domain.events import Message, Normalised, Read, key_of, sharpened
 from app.domain.instants import Instant
@@ -76,6 +79,8 @@ class Shopify(Adapter):
     tells_payment = True
     ignores = ("tags", "sources", "order_prefix")
     polls = True
+    subscribes = True
+    connects = True
     batch_limit = 250
 
     def __init__(self, channel: Channel, http: Http) -> None:
@@ -110,6 +115,21 @@ class Shopify(Adapter):
 
     def check_access(self) -> list[str]:
         return access.problems(self.admin, self.channel)
+
+    # -- connecting ----------------------------------------------------------
+
+    def subscribe(self, address: str, *, mend: bool) -> Subscribed:
+        return webhooks.subscribe(self.admin, address, mend=mend)
+
+    def places(self) -> list[TheirPlace]:
+        return connecting.places(self.admin)
+
+    def items(self) -> Iterator[TheirItem]:
+        return connecting.items(self.admin)
+
+    def open_orders(self) -> Iterator[Change]:
+        for document, _ in reading.found_orders(self.admin, connecting.OPEN):
+            yield Change(READ_ORDER, document)
 
     # -- receiving -----------------------------------------------------------
 

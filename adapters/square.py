@@ -20,10 +20,16 @@ from urllib.parse import quote
 from adapters.base import Adapter, Change, keep
 from adapters.checks import time_or_none
 from adapters.http import Answer
-from adapters.parts import square_counts as counts, square_orders as orders
+from adapters.parts import (
+    square_counts as counts,
+    square_orders as orders,
+    square_setup as setup,
+)
+from adapters.parts.square_payment import amount
 from adapters.shapes import kept
 from adapters.signatures import HmacBody
 from app.domain.channels import REJECTED, Channel, Outcome, Reading, Wish
+from app.domain.connecting import Subscribed, TheirItem, TheirPlace
 from app.domain.errors import BadConfiguration, GiveUp, MalformedPayload, RetryLater
 from app.domain.events import DAMAGED, INSPECT, SELLABLE, Message, Normalised, Read
 from app.domain.instants import Instant, iso, now
@@ -47,6 +53,7 @@ _POINTERS = {
 }
 """Topics that only point at an order → the name of the pointer inside `data.object`."""
 _COUNTED = "inventory.count.updated"
+_TOPICS = (*_POINTERS, _COUNTED)
 _READ = "order.read"
 """Our own topic, for orders that were looked up and not told of by a webhook."""
 
@@ -87,6 +94,8 @@ class Square(Adapter):
     reads = True
     tells_payment = True
     polls = True
+    subscribes = True
+    connects = True
 
     @classmethod
     def check(cls, channel: Channel) -> None:
@@ -97,11 +106,10 @@ class Square(Adapter):
                 f"returns is {returns!r}; one of {', '.join(_DISPOSITIONS)}",
                 "settings.returns",
             )
-        for name, meaning in cls.secrets.items():
-            if not channel.secret(name):
-                raise BadConfiguration(
-                    f"Square needs secrets.{name}: {meaning}", f"secrets.{name}"
-                )
+        # The signature key is told to us when we register the webhooks ourselves.
+        if not channel.secret("access_token"):
+            words = f"Square needs secrets.access_token: {cls.secrets['access_token']}"
+            raise BadConfiguration(words, "secrets.access_token")
 
     def check_access(self) -> list[str]:
         found = counts.rows(self._read("GET", "/v2/locations"), "locations")
@@ -114,6 +122,21 @@ class Square(Adapter):
             for code, place in self.channel.locations.items()
             if place not in active
         ]
+
+    # -- connecting ----------------------------------------------------------
+
+    def subscribe(self, address: str, *, mend: bool) -> Subscribed:
+        known = tuple(self.channel.secrets.get("webhook") or ())
+        return setup.subscribe(self._read, address, _TOPICS, known, mend=mend)
+
+    def places(self) -> list[TheirPlace]:
+        return setup.places(self._read)
+
+    def items(self) -> Iterator[TheirItem]:
+        return setup.items(self._read)
+
+    def open_orders(self) -> Iterator[Change]:
+        return self._orders({"state_filter": {"states": ["OPEN"]}})
 
     # -- receiving -----------------------------------------------------------
 
@@ -148,7 +171,7 @@ class Square(Adapter):
             return Normalised(ignored=(f"The payment is {status}: nothing is sold.",))
         if message.fetched is None:
             return Normalised(read=Read("order", order))
-        paid = _amount(pointer) if kind == "payment" else None
+        paid = amount(pointer) if kind == "payment" else None
         fetched = message.fetched if isinstance(message.fetched, dict) else {}
         told = self._order(fetched.get("order"), paid)
         if kind == "refund" and not fetched["order"].get("returns"):
@@ -165,18 +188,18 @@ class Square(Adapter):
         return {"order": keep(found.get("order"), orders.KEPT)}
 
     def changes(self, since: Instant) -> Iterator[Change]:
+        times = {"updated_at": {"start_at": iso(since)}}
+        return self._orders({"date_time_filter": times})
+
+    def _orders(self, filter_: dict[str, Any]) -> Iterator[Change]:
         places = self._places()
         is_one_list = len(places) <= _MOST_PLACES
+        sort = {"sort_field": "UPDATED_AT", "sort_order": "ASC"}
         for first in range(0, len(places), _MOST_PLACES):
             query = {
                 "location_ids": places[first : first + _MOST_PLACES],
                 "limit": 100,
-                "query": {
-                    "filter": {
-                        "date_time_filter": {"updated_at": {"start_at": iso(since)}}
-                    },
-                    "sort": {"sort_field": "UPDATED_AT", "sort_order": "ASC"},
-                },
+                "query": {"filter": filter_, "sort": sort},
             }
             for page in self._pages("/v2/orders/search", query):
                 for order in counts.rows(page, "orders"):
@@ -271,14 +294,6 @@ def _object(document: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise MalformedPayload("data.object: expected an object")
     return found
-
-
-def _amount(payment: dict[str, Any]) -> int:
-    for name in ("total_money", "amount_money"):
-        money = payment.get(name)
-        if isinstance(money, dict) and isinstance(money.get("amount"), int):
-            return int(money["amount"])
-    return 0
 
 
 adapter = Square

@@ -12,6 +12,7 @@ from app.pipeline.fetching import Fetcher
 from app.pipeline.inbound import Inbound
 from app.pipeline.polling import Poller
 from app.pipeline.publish import Publisher
+from app.pipeline.subscribing import Watchdog
 from app.queues import Wakes
 from app.store.engine import open_engine
 from app.store.vault import Vault
@@ -30,6 +31,7 @@ class Hands:
     fetcher: Fetcher
     comparer: Comparer
     poller: Poller
+    watchdog: Watchdog
 
 
 def make(settings: Settings) -> Hands:
@@ -47,6 +49,7 @@ def make(settings: Settings) -> Hands:
         fetcher,
         Comparer(engine, publisher, settings),
         Poller(engine, vault, settings, fetcher.lease),
+        Watchdog(engine, vault, settings),
     )
 
 

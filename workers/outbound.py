@@ -41,6 +41,7 @@ def fetch(key: str, given: Hands | None = None) -> None:
     def work() -> bool:
         done = mine.fetcher.fetch_due(key)
         polled = mine.poller.poll_due(key)
+        mine.watchdog.look(key)
         if done or polled.stored:
             mine.wakes.wake(INBOUND)
         while mine.poller.woken:

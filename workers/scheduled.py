@@ -6,7 +6,7 @@ Redis may lose everything it holds: a round later all of it is known again.
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import claims, oversells, polling, running
+from app.pipeline import claims, oversells, polling, running, subscribing
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
@@ -52,6 +52,7 @@ def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
             for row in (
                 *connection.execute(_fetches(moment)),
                 *polling.due(connection, moment),
+                *subscribing.due(connection, mine.settings, moment),
             )
         }
         lanes += [(f"fetch:{key}", is_slow) for key, is_slow in reads.items()]

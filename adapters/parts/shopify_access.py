@@ -6,8 +6,8 @@ https://shopify.dev/docs/api/usage/access-scopes
 from collections.abc import Iterator
 
 from adapters.parts.shopify_client import Admin
-from adapters.parts.shopify_documents import ACCESS, PLACES
 from adapters.parts.shopify_quantities import gid, plain
+from adapters.parts.shopify_setup_documents import ACCESS, PLACES
 from app.domain.channels import Channel
 
 NEEDED = (

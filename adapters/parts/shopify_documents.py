@@ -8,6 +8,8 @@ would cancel the lines it lacks.
 https://shopify.dev/docs/api/admin-graphql/2026-10
 """
 
+from adapters.parts import shopify_setup_documents as setup
+
 FIRST_LISTED = 5
 """Fulfillments and refunds read with an order; they are plain lists without pages."""
 
@@ -232,22 +234,8 @@ query Levels($ids: [ID!]!, $location: ID!) {
 }
 """
 
-ACCESS = """
-query Access {
-  shop { myshopifyDomain }
-  currentAppInstallation { accessScopes { handle } }
-}
-"""
-
-PLACES = """
-query Places($ids: [ID!]!) {
-  nodes(ids: $ids) { ... on Location { id isActive } }
-}
-"""
-
 ALL = (
-    ACCESS,
-    PLACES,
+    *setup.ALL,
     ORDER,
     ROUTED_ORDER,
     CHANGED_ORDERS,

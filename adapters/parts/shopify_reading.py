@@ -53,8 +53,12 @@ def changed_orders(
 
     A shop that asks for a pause in between raises RetryLater; what was yielded stands.
     """
+    return found_orders(admin, f"updated_at:>='{iso(since - _OVERLAP)}'")
+
+
+def found_orders(admin: Admin, query: str) -> Iterator[tuple[dict[str, Any], Instant]]:
+    """The same for another query in Shopify's search syntax."""
     after = None
-    query = f"updated_at:>='{iso(since - _OVERLAP)}'"
     while True:
         asked = {"query": query, "after": after}
         data = admin.ask(CHANGED_ORDERS, asked, _SCOPE)

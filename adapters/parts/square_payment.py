@@ -17,3 +17,12 @@ def is_owed(order: dict[str, Any], paid: int | None) -> bool:
     due = (order["net_amount_due_money"] or {}).get("amount") or 0
     is_open = order["state"] == "OPEN" and not order["tenders"]
     return is_open and due > 0 and not paid
+
+
+def amount(payment: dict[str, Any]) -> int:
+    """What a payment is about, in the currency's smallest unit."""
+    for name in ("total_money", "amount_money"):
+        money = payment.get(name)
+        if isinstance(money, dict) and isinstance(money.get("amount"), int):
+            return int(money["amount"])
+    return 0

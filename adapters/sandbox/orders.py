@@ -13,6 +13,7 @@ class Item:
     sku: str
     parent: str | None = None
     name: str = ""
+    barcode: str | None = None
 
 
 @dataclass
@@ -104,4 +105,5 @@ def item_from(row: dict[str, Any]) -> Item:
         str(row.get("sku") or ""),
         None if parent is None else str(parent),
         str(row.get("name") or row.get("sku") or row["id"]),
+        row.get("barcode"),
     )

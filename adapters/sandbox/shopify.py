@@ -3,7 +3,8 @@
 More keys in its configuration: `shop` (its domain), `client_id` and `client_secret` for
 the client-credentials grant, `token_seconds`, `scopes`, `bucket` and `restore_rate`
 (points), `untracked` and `bundles` (items), `inactive` ([[item, location]]),
-`write_seconds` (how long a write takes), `retry_scale`.
+`write_seconds` (how long a write takes), `retry_scale`, `protected` (see
+`shopify_setup`). Without `webhook_url`, webhooks go to whom the app subscribed.
 """
 
 import base64
@@ -167,7 +168,10 @@ class ShopifySandbox(Sandbox):
             "X-Shopify-Event-Id": str(uuid.uuid4()),
             "X-Shopify-Triggered-At": clock().isoformat().replace("+00:00", "Z"),
         }
-        self.webhooks.send(lambda _, tries: headers, body)
+        # An address that a person put in gets everything, else who subscribed to it.
+        known = self.webhooks.url
+        for url in [known] if known else self.admin.setup.addresses(topic):
+            self.webhooks.send(lambda _, tries: headers, body, url)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from graphql import (
 from adapters.sandbox.orders import clock
 from adapters.sandbox.shopify_orders import connection, order_node, stamp
 from adapters.sandbox.shopify_schema import SCHEMA, has_writes, points
+from adapters.sandbox.shopify_setup import Setup
 from adapters.sandbox.shopify_writes import Writes, check_size, plain
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class AdminApi:
             float(config.get("bucket", 2000)), float(config.get("restore_rate", 100))
         )
         self.writes = Writes(shop)
+        self.setup = Setup(shop)
 
     def answer(self, body: Any) -> dict[str, Any]:
         """The whole JSON answer to one document."""
@@ -161,6 +163,11 @@ class AdminApi:
                 "accessScopes": [{"handle": one} for one in self._scopes()],
             },
             "inventorySetQuantities": self.writes.set_quantities,
+            "locations": self.setup.locations,
+            "productVariants": self.setup.variants,
+            "webhookSubscriptions": self.setup.listed,
+            "webhookSubscriptionCreate": self.setup.create,
+            "webhookSubscriptionDelete": self.setup.delete,
         }
 
     def _nodes(self, info: Any, ids: list[str]) -> list[Any]:
@@ -225,6 +232,8 @@ class AdminApi:
                 found = [
                     o for o in found if o.updated_at.replace(microsecond=0) >= start
                 ]
+            if "status:open" in (query or ""):
+                found = [o for o in found if o.state == "open"]
             nodes = [self._order_node(order.id) for order in found]
         return connection(nodes)(info, first, after)
 

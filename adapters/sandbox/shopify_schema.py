@@ -21,7 +21,10 @@ from graphql import (
     build_schema,
 )
 
-SDL = """
+from adapters.sandbox.shopify_topics import SUBSCRIPTIONS
+
+SDL = (
+    """
 directive @idempotent(key: String!) on FIELD
 scalar DateTime
 scalar UnsignedInt64
@@ -36,6 +39,9 @@ type Query {
   nodes(ids: [ID!]!): [Node]!
   shop: Shop!
   currentAppInstallation: AppInstallation!
+  locations(first: Int, after: String): LocationConnection!
+  productVariants(first: Int, after: String): ProductVariantConnection!
+  webhookSubscriptions(first: Int, after: String): WebhookSubscriptionConnection!
 }
 type AppInstallation implements Node { id: ID! accessScopes: [AccessScope!]! }
 type AccessScope { handle: String! }
@@ -43,6 +49,10 @@ type Mutation {
   inventorySetQuantities(
     input: InventorySetQuantitiesInput!
   ): InventorySetQuantitiesPayload
+  webhookSubscriptionCreate(
+    topic: WebhookSubscriptionTopic!, webhookSubscription: WebhookSubscriptionInput!
+  ): WebhookSubscriptionCreatePayload
+  webhookSubscriptionDelete(id: ID!): WebhookSubscriptionDeletePayload
 }
 interface Node { id: ID! }
 enum OrderDisplayFinancialStatus {
@@ -59,7 +69,11 @@ type Shop { id: ID! name: String! myshopifyDomain: String! }
 type Location implements Node {
   id: ID! legacyResourceId: UnsignedInt64! name: String! isActive: Boolean!
 }
-type ProductVariant implements Node { id: ID! sku: String }
+type LocationConnection { nodes: [Location!]! pageInfo: PageInfo! }
+type ProductVariant implements Node {
+  id: ID! sku: String barcode: String displayName: String! inventoryItem: InventoryItem!
+}
+type ProductVariantConnection { nodes: [ProductVariant!]! pageInfo: PageInfo! }
 
 type OrderConnection { nodes: [Order!]! edges: [OrderEdge!]! pageInfo: PageInfo! }
 type OrderEdge { cursor: String! node: Order! }
@@ -202,6 +216,8 @@ enum InventorySetQuantitiesUserErrorCode {
   NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR
 }
 """
+    + SUBSCRIPTIONS
+)
 
 SCHEMA = build_schema(SDL)
 

@@ -2,7 +2,8 @@
 
 The number of an item at a location is the last physical count plus what came later,
 ordered by `occurred_at` and not by arrival, as Square works it out. Beyond the common
-configuration: `notification_url` (signed with; default: `webhook_url`).
+configuration: `notification_url` (signed with; default: `webhook_url`), `oauth_token`
+(see `square_setup`). Without `webhook_url`, webhooks go to whom was subscribed.
 """
 
 import base64
@@ -12,6 +13,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask, jsonify, request
@@ -20,6 +22,7 @@ from adapters.sandbox import square_inventory, square_orders
 from adapters.sandbox.orders import Order, Refund, Shipment, clock
 from adapters.sandbox.server import Sandbox, serve
 from adapters.sandbox.square_inventory import History, Wrong
+from adapters.sandbox.square_setup import Setup
 
 _BEGINNING = timedelta(hours=48)
 """How long before its start the first numbers were counted: older than any write."""
@@ -33,6 +36,7 @@ class SquareSandbox(Sandbox):
     retry_seconds = (1, 2, 4, 8, 16, 32, 60, 120, 240, 480, 480)
 
     def __init__(self, config: dict[str, Any]) -> None:
+        self.setup = Setup(self)
         super().__init__(config)
         self.address = str(config.get("notification_url") or self.webhooks.url or "")
         self.histories: dict[tuple[str, str], History] = {}
@@ -139,16 +143,27 @@ class SquareSandbox(Sandbox):
             "created_at": square_orders.iso(clock()),
             "data": {"type": kind, "id": str(uuid.uuid4()), "object": {kind: told}},
         }
-        first_at = event["created_at"]
-        self.webhooks.send(
-            lambda body, tries: self.headers(body, tries, str(first_at)),
-            json.dumps(event, separators=(",", ":")).encode(),
-        )
+        first_at = str(event["created_at"])
+        raw = json.dumps(event, separators=(",", ":")).encode()
+        # An address that a person put in gets everything, else who subscribed to it.
+        if self.webhooks.url:
+            hearers = [(self.webhooks.url, self.address, self.secret)]
+        else:
+            hearers = [
+                (one["notification_url"], one["notification_url"], one["signature_key"])
+                for one in self.setup.hearers(topic)
+            ]
+        for url, address, key in hearers:
+            headers = partial(self.headers, first_at=first_at, signer=(address, key))
+            self.webhooks.send(headers, raw, url)
 
-    def headers(self, body: bytes, tries: int, first_at: str) -> Mapping[str, str]:
-        """The headers of one try."""
-        signed = self.address.encode() + body
-        made = hmac.new(self.secret.encode(), signed, hashlib.sha256).digest()
+    def headers(
+        self, body: bytes, tries: int, first_at: str, signer: tuple[str, str]
+    ) -> Mapping[str, str]:
+        """The headers of one try; `signer` is the subscription's address and key."""
+        address, key = signer
+        signed = address.encode() + body
+        made = hmac.new(key.encode(), signed, hashlib.sha256).digest()
         again = {"square-retry-number": str(tries), "square-retry-reason": "http_error"}
         return {
             "content-type": "application/json",
@@ -177,6 +192,7 @@ class SquareSandbox(Sandbox):
         ):
             app.add_url_rule(path, view_func=view, methods=["POST"])
         app.add_url_rule("/v2/locations", view_func=self.get_locations)
+        self.setup.routes(app)
 
     def _recognise(self) -> None:
         if not request.path.startswith("/v2/"):

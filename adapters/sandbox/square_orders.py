@@ -152,9 +152,11 @@ def paper(
 
 
 def search(documents: list[dict[str, Any]], wanted: dict[str, Any]) -> dict[str, Any]:
-    """One page of orders/search, by location and time of the last change."""
+    """One page of orders/search, by location, state and time of the last change."""
     query = wanted.get("query") or {}
-    times = (query.get("filter") or {}).get("date_time_filter") or {}
+    wanted_by = query.get("filter") or {}
+    times = wanted_by.get("date_time_filter") or {}
+    states = (wanted_by.get("state_filter") or {}).get("states") or _STATES.values()
     since = datetime.fromisoformat(
         (times.get("updated_at") or {}).get("start_at") or "1970-01-01T00:00:00Z"
     )
@@ -163,6 +165,7 @@ def search(documents: list[dict[str, Any]], wanted: dict[str, Any]) -> dict[str,
         one
         for one in documents
         if one["location_id"] in places
+        and one["state"] in states
         and datetime.fromisoformat(one["updated_at"]) >= since
     ]
     found.sort(key=lambda one: str(one["updated_at"]))

@@ -1,6 +1,7 @@
 """`onecount channels …`: how channels are doing; stop and start publishing to them."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
@@ -8,11 +9,12 @@ from rich.table import Table
 from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import Instant, iso, now
-from app.pipeline import checking
+from app.pipeline import checking, switching
 from app.pipeline.checking import Checked
+from app.pipeline.switching import Would
 from app.queues import Wakes
 from app.store import channels, deeds
-from app.store.engine import open_engine, reading, writing
+from app.store.engine import applying, open_engine, reading, writing
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -88,6 +90,8 @@ def _tell(found: Checked) -> None:
         click.echo(f"{found.key} ({found.title}): {problem}", err=True)
     if not found.problems:
         click.echo(f"{found.key} ({found.title}): fine.")
+    if found.by_hand:
+        click.echo(f"{found.key} has its webhooks set up by hand, to {found.by_hand}")
     if not found.is_polled:
         click.echo(
             f"{found.key} cannot be asked what changed there: what it could not "
@@ -130,6 +134,55 @@ def resume(settings: Settings, key: str | None, everyone: bool) -> None:
         wakes.wake(f"outbound:{one}")
         wakes.wake(f"fetch:{one}")
     click.echo(f"Resumed: {', '.join(keys) or 'nothing'}")
+
+
+@command.command()
+@click.argument("key")
+@click.option("--buffer", type=click.IntRange(0), help="Units kept back.")
+@click.option("--cap", type=click.IntRange(0), help="Never show more.")
+@click.option("--share", type=click.IntRange(0, 100), help="Percent of it.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change there.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def publish(
+    settings: Settings, /, key: str, dry_run: bool, yes: bool, **policy: int | None
+) -> None:
+    """Publish to a channel that only listened, after a look at what that changes."""
+    engine = open_engine(settings.database_url)
+    vault = Vault(settings.secret_keys)
+    wanted = {name: value for name, value in policy.items() if value is not None}
+    found = switching.preview(engine, vault, settings, key, wanted, now())
+    show_preview(key, found)
+    if dry_run:
+        return
+    if not yes:
+        click.confirm(f"Publish to {key} from now on?", abort=True)
+    with applying(engine) as connection:
+        moment = now()
+        lanes = switching.switch_in(connection, key, wanted, now=moment, actor=ACTOR)
+        deeds.note(connection, ACTOR, "publish", key, moment, wanted)
+    wakes = Wakes(settings.redis_url)
+    for lane in sorted(lanes):
+        wakes.wake(lane)
+    click.echo(
+        f"{key} is published to. If it is loaded from a file, put `publish` into it, or "
+        "loading that makes it listen only again."
+    )
+
+
+def show_preview(key: str, found: Sequence[Would]) -> None:
+    """Tell what publishing would change, number by number."""
+    changed = [one for one in found if one.changes]
+    click.echo(
+        f"{key}: {len(found)} numbers compared, publishing would change {len(changed)}."
+    )
+    if not changed:
+        return
+    table = Table("SKU", "Place", "It shows", "It would show", box=None)
+    for one in changed:
+        theirs = "?" if one.theirs is None else str(one.theirs)
+        table.add_row(one.sku, one.place or "", theirs, str(one.ours))
+    Console(width=120).print(table)
 
 
 def _keys(known: list[str], key: str | None, everyone: bool) -> list[str]:

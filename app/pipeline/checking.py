@@ -7,6 +7,7 @@ from sqlalchemy.engine import Engine, RowMapping
 from adapters.base import Adapter
 from app.domain.errors import CredentialsRefused, HubError, RetryLater
 from app.pipeline.reaching import reach
+from app.pipeline.subscribing import address, look_only
 from app.pipeline.tuning import Tuning
 from app.store.engine import reading
 from app.store.vault import Vault
@@ -22,16 +23,28 @@ class Checked:
     """Each one sentence that says what to do."""
     is_polled: bool
     """Whether a webhook that gets lost is made up for."""
+    by_hand: str | None
+    """Where a person must let its webhooks be sent; None where we see to that."""
 
 
 def check(engine: Engine, vault: Vault, row: RowMapping, settings: Tuning) -> Checked:
     """Ask a channel something cheap with its own credentials."""
     with reading(engine) as connection:
         adapter = reach(connection, vault, row, settings)
-    return Checked(row["key"], adapter.title, _problems(adapter), adapter.polls)
+    problems = problems_of(adapter) or _unheard(adapter, row, settings)
+    by_hand = None if adapter.subscribes else address(row["key"], settings)
+    return Checked(row["key"], adapter.title, problems, adapter.polls, by_hand)
 
 
-def _problems(adapter: Adapter) -> list[str]:
+def _unheard(adapter: Adapter, row: RowMapping, settings: Tuning) -> list[str]:
+    try:
+        return look_only(adapter, row, settings)
+    except HubError as error:
+        return [f"Its webhooks cannot be looked at. {error}"]
+
+
+def problems_of(adapter: Adapter) -> list[str]:
+    """What is wrong with a channel's settings and credentials, in sentences."""
     key = adapter.channel.key
     try:
         adapter.check(adapter.channel)

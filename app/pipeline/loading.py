@@ -47,14 +47,15 @@ def load(
     Raises BadConfiguration with everything that is wrong; then nothing is written.
     """
     with applying(engine) as connection:
-        wanted = read(text, around, _known(connection))
+        wanted = read(text, around, known(connection))
         before, house = _state(connection, vault), read_house(connection)
         _write(connection, vault, wanted, now)
         after = _state(connection, vault)
         return _follow(connection, wanted, (before, house), after, now)
 
 
-def _known(connection: Connection) -> Known:
+def known(connection: Connection) -> Known:
+    """What a file may refer to besides itself."""
     codes = connection.execute(
         sa.select(locations.c.code).where(locations.c.unassigned_of.is_(None))
     )
@@ -111,13 +112,13 @@ def _follow(
     now: Instant,
 ) -> Loaded:
     """Let publications and what waited for a name follow the new configuration."""
-    before, known = was
+    before, former = was
     named = [one.key for one in wanted.channels]
     changed = [key for key in named if key in before and _differs(before, after, key)]
     house = read_house(connection)
     again = {
         *_of_channels(connection, _affected(before, after)),
-        *ruled_anew(connection, known, house),
+        *ruled_anew(connection, former, house),
     }
     woken = publish_listings(connection, house, now)
     woken |= wish_again(connection, again, now)

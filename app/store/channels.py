@@ -112,6 +112,23 @@ def resume(connection: Connection, key: str, now: Instant) -> None:
     retries.hasten(connection, row(connection, key)["id"])
 
 
+def webhooks_due(connection: Connection, channel_id: int, at: Instant) -> None:
+    """Say when a channel's webhooks are to be looked at next."""
+    same = channels.c.id == channel_id
+    connection.execute(channels.update().where(same).values(webhooks_due_at=at))
+
+
+def add_secret(
+    connection: Connection, vault: Vault, key: str, name: str, secret: str, now: Instant
+) -> None:
+    """Take one more secret, the newest of its name. Raise UnknownName."""
+    known = vault.open_json(row(connection, key)["secrets"])
+    others = [one for one in known.get(name, ()) if one != secret]
+    sealed = vault.seal_json({**known, name: [secret, *others]})
+    _set(connection, key, secrets=sealed)
+    touch(connection, now)
+
+
 def _set(connection: Connection, key: str, **values: Any) -> None:
     changed = connection.execute(
         channels.update().where(channels.c.key == key).values(**values)
@@ -134,6 +151,19 @@ def republish(
     connection.execute(channels.update().where(same).values(**values))
     policies.keep_channel(connection, channel_id, publish, mapped, now, actor)
     touch(connection, now)
+
+
+def mark_from_here(connection: Connection, channel_id: int) -> None:
+    """All that a channel publishes is wanted: what was before need not be marked."""
+    values = {"marked_to": last_entry(connection)}
+    same = channels.c.id == channel_id
+    connection.execute(channels.update().where(same).values(**values))
+
+
+def settings_of(row: RowMapping) -> dict[str, Any]:
+    """The settings in a channel's row."""
+    found: dict[str, Any] = json.loads(row["settings"])
+    return found
 
 
 def save_location(
@@ -173,7 +203,7 @@ def save(
     """Insert or replace a channel's configuration; return its id. `mapped`: our
     location code → the channel's own id, in order; codes must exist."""
     values = {
-        "poll_due_at": 0,
+        **dict.fromkeys(("poll_due_at", "webhooks_due_at"), 0),
         "provider": provider,
         "base_url": base_url,
         "settings": json.dumps(dict(settings)),

@@ -19,7 +19,11 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 from graphql.validation import specified_rules
 
-from adapters.parts import shopify_documents
+from adapters.parts import (
+    shopify_documents,
+    shopify_setup_documents,
+    shopify_webhooks,
+)
 from adapters.parts.shopify_quantities import variables
 from adapters.sandbox.shopify_schema import SCHEMA as SANDBOX, points
 from app.domain.channels import Wish
@@ -98,11 +102,20 @@ def test_the_checks_find_what_they_are_for(schema: GraphQLSchema):
 def test_every_document_of_the_module_is_checked():
     texts = {
         value
-        for value in vars(shopify_documents).values()
+        for module in (shopify_documents, shopify_setup_documents)
+        for value in vars(module).values()
         if isinstance(value, str) and value.lstrip().startswith(("query", "mutation"))
     }
 
     assert texts | set(shopify_documents.MORE.values()) <= set(shopify_documents.ALL)
+
+
+def test_a_subscription_has_the_types_of_the_schema(schema: GraphQLSchema):
+    for topic in shopify_webhooks.NEEDED:
+        asked = {"uri": "https://stock.example.com/webhooks/web", "format": "JSON"}
+        sent = {"topic": shopify_webhooks.enum(topic), "subscription": asked}
+
+        assert coerced(schema, shopify_setup_documents.SUBSCRIBE, sent) == sent
 
 
 def test_a_written_number_always_names_the_number_it_replaces(schema: GraphQLSchema):

@@ -124,7 +124,6 @@ def test_the_address_the_proxy_shows_does_not_matter_but_the_configured_one_does
         ({"settings": {"returns": "shelf"}}, "settings.returns"),
         ({"settings": {"shop": "x"}}, "settings.shop"),
         ({"secrets": {"webhook": ["key"]}}, "secrets.access_token"),
-        ({"secrets": {"access_token": ["token"]}}, "secrets.webhook"),
     ],
 )
 def test_a_channel_that_cannot_work_is_refused_by_field(changes: dict, field: str):

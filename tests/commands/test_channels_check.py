@@ -59,6 +59,16 @@ def test_all_is_well_with_every_provider(onecount, urls) -> None:
         assert line in done.output
     assert "wms cannot be asked what changed there" in done.output
     assert "web cannot be asked" not in done.output
+    assert "parcels has its webhooks set up by hand, to http" in done.output
+
+
+def test_a_webhook_that_does_not_come_is_named(onecount, urls) -> None:
+    public = {"ONECOUNT_PUBLIC_URL": "https://stock.example.com"}
+
+    done = onecount("channels", "check", "web", **public)
+
+    assert done.exit_code == 1
+    assert "It does not send us orders/create, orders/updated" in done.output
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import responses
 
 from adapters.base import Adapter
 from app.domain.channels import Reading
+from app.domain.connecting import Subscribed
 from app.domain.errors import (
     ChannelError,
     CredentialsRefused,
@@ -176,3 +177,37 @@ def test_checking_among_nonsense_is_an_error_or_sentences(provider: Provider):
         found, _ = _under(adapter.check_access, status=200, body=body)
 
         assert all(isinstance(one, str) and one for one in found or ()), body
+
+
+def _set_up(adapter: Adapter) -> dict[str, Callable[[], Any]]:
+    """Everything that is asked of a channel when it is connected."""
+    address = "https://stock.example.com/webhooks/one"
+    found: dict[str, Callable[[], Any]] = {}
+    if adapter.subscribes:
+        found["look"] = lambda: adapter.subscribe(address, mend=False)
+        found["mend"] = lambda: adapter.subscribe(address, mend=True)
+    if adapter.connects:
+        found["places"] = adapter.places
+        found["items"] = lambda: list(adapter.items())
+        found["orders"] = lambda: list(adapter.open_orders())
+    return found
+
+
+@pytest.mark.parametrize(("status", "kind"), _STATUSES)
+def test_connecting_is_refused_in_the_same_words(
+    provider: Provider, status: int, kind: type[ChannelError]
+):
+    for name, ask in _set_up(provider.adapter()).items():
+        found, error = _under(ask, status=status, body="no")
+
+        # Who may ask for the rest may still have no say over the webhooks.
+        is_said = isinstance(found, Subscribed) and found.problems
+        assert is_said or type(error) is kind, name
+
+
+def test_connecting_among_nonsense_is_an_error_or_plain_values(provider: Provider):
+    for name, ask in _set_up(provider.adapter()).items():
+        for body in _NONSENSE:
+            found, _ = _under(ask, status=200, body=body)
+
+            assert isinstance(found, Subscribed) or not found, (name, body)

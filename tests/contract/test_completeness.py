@@ -119,6 +119,8 @@ def test_the_capability_table_has_its_row(provider: Provider):
         adapter.stamps,
         provider.pointers() != [],
         adapter.polls,
+        adapter.subscribes,
+        adapter.connects,
     ]
 
 

@@ -20,6 +20,7 @@ WRITES = {
     "/publications/retry": "operator",
     "/channels/x/pause": "operator",
     "/channels/x/resume": "operator",
+    "/channels/x/publish": "admin",
     "/inbox/replay": "operator",
     "/listings": "operator",
     "/inspections": "operator",

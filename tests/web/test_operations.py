@@ -118,8 +118,25 @@ def test_a_channel_is_paused_and_resumed_at_once(api, shop, engine, redis):
     assert deeds == ["resume", "pause"]
 
 
+def test_a_channel_that_listens_is_published_to(api, shop, engine, redis):
+    shop.channel("wms", settings={"push_url": "http://127.0.0.1:1/stock"})
+    shop.channel("ear")
+    shop.listing("wms", JACKET, "jacket-there")
+
+    told = api.post("/channels/wms/publish", {"buffer": 2}, status=200)
+
+    assert told["publishes"] is True
+    assert redis.exists("wake:outbound:wms")
+    (item,) = api.get("/publications?channel=wms")["items"]
+    assert item["desired"] == 8
+    again = api.post("/channels/wms/publish", {}, status=422)
+    assert "published to already" in again["detail"]
+    lacking = api.post("/channels/ear/publish", {}, status=422)
+    assert "without the setting push_url" in lacking["detail"]
+
+
 def test_a_channel_that_does_not_exist_cannot_be_resumed(api, shop):
-    for action in ("pause", "resume"):
+    for action in ("pause", "resume", "publish"):
         api.post(f"/channels/nobody/{action}", {}, status=404)
 
 

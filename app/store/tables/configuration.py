@@ -43,6 +43,7 @@ channels = sa.Table(
     Column("poll_began_at", Big),  # since when a round of reading is under way
     Column("poll_position", Big),  # how far that round has got
     Column("poll_from", Big),  # a person asked for all changes since then
+    count("webhooks_due_at"),  # when its webhooks are looked at next; 0: at once
     count("marked_to"),  # the ledger entry up to which its publications are marked
     count("changed_at"),
 )

@@ -10,14 +10,16 @@ from app.domain import instants
 from app.domain.budget import Budget
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
+from app.pipeline import switching
 from app.pipeline.facts import wake_all
 from app.store import channels, deeds
-from app.store.engine import writing
+from app.store.engine import applying, writing
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once, this_try
+from app.web.api.listings import ListingPolicy
 from app.web.api.paging import PageQuery, page_of, paged, word_cursor
 from app.web.api.resource import Resource
-from app.web.auth import OPERATOR, VIEWER, actor, needs
+from app.web.auth import ADMIN, OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
 from app.web.problems import Problem
 
@@ -120,6 +122,28 @@ def resume(key: str) -> dict[str, Any]:
     told = _set(key, "resume", lambda link: channels.resume(link, key, now))
     wake_all(hub().wakes, {f"outbound:{key}", f"fetch:{key}"})
     return told
+
+
+@blueprint.post("/channels/<id:key>/publish")
+@needs(ADMIN)
+@once
+@blueprint.body(ListingPolicy, required=False)
+@blueprint.answers(200, ChannelItem)
+def publish(told: dict[str, Any], key: str) -> dict[str, Any]:
+    """Publish to a channel that only listened, by this policy; 422 if it does already."""
+    now = this_try().now
+    policy = {name: value for name, value in told.items() if value is not None}
+    try:
+        with applying(hub().engine) as connection:
+            lanes = switching.switch_in(connection, key, policy, now=now, actor=actor())
+            deeds.note(connection, actor(), "publish", key, now, policy)
+            row = _told(channels.row(connection, key), now)
+    except UnknownName as error:
+        if error.field != "channel":
+            raise
+        raise Problem(404, str(error)) from error
+    wake_all(hub().wakes, lanes)
+    return row
 
 
 def _set(

@@ -78,6 +78,11 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "A webhook that gets lost there is not found by asking.",
         "Read why in the message, and put that right at the provider.",
     ),
+    "webhooks": Saying(
+        "A channel's webhooks may not reach us",
+        "What happens there is heard of by polling only, so minutes later.",
+        "Read what to do in the message; it is looked at again every hour.",
+    ),
     "channel": Saying(
         "A channel refuses our credentials",
         "Nothing is sent to it until it has new ones; its numbers wait.",

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.engine import Connection, RowMapping
 
+import adapters
 from app.domain import instants
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
@@ -34,6 +35,8 @@ class Card:
     """Numbers that it took in the last 24 hours."""
     refused: list[RowMapping]
     webhook_url: str
+    may_publish: bool
+    """Its provider takes numbers."""
 
 
 REFUSED = {
@@ -80,6 +83,7 @@ def _card(
         sum(done for done, _ in hours),
         refused,
         f"{hub().settings.public_url}/webhooks/{key}",
+        row["provider"] in adapters.names() and adapters.get(row["provider"]).publishes,
     )
 
 

@@ -2,7 +2,8 @@
 with a preview of the numbers that would change."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from flask import abort, render_template, request, url_for
@@ -11,12 +12,13 @@ from flask_login import current_user
 from marshmallow import ValidationError
 from sqlalchemy.engine import Connection, RowMapping
 
+import adapters
 from app.domain import instants
 from app.domain.errors import HubError
 from app.domain.instants import Instant
-from app.pipeline import revising
+from app.pipeline import revising, switching
 from app.pipeline.facts import wake_all
-from app.pipeline.foreseeing import Rows, foresee
+from app.pipeline.foreseeing import Shown, foresee
 from app.store import channels, deliveries, listed, overview
 from app.store.engine import applying
 from app.store.people import ADMIN, OPERATOR
@@ -28,6 +30,8 @@ from app.web.pages.frame import back, note, pages
 
 WEIGHED: Final = 5_000
 """How many numbers of a channel a preview works out."""
+READ: Final = 250
+"""How many numbers of a channel that only listens are read there for it."""
 NAMED: Final = 50
 NUMBERS: Final = ("buffer", "cap", "share", "stop_at", "preorder")
 
@@ -38,7 +42,7 @@ Change = Callable[[Connection, Instant], set[str]]
 def channel_policy(key: str) -> ResponseReturnValue:
     """Show a channel's policy, and the listings with one of their own."""
     row = _channel(key)
-    return _page(row, json.loads(row["publish"]))
+    return _page(row, json.loads(row["publish"] or "{}"))
 
 
 @pages.post("/channels/<key>/policy")
@@ -50,17 +54,42 @@ def set_channel_policy(key: str) -> ResponseReturnValue:
     if wrong:
         return _page(row, told, wrong=wrong)
 
+    actor = current_user.email
+    page = partial(_page, row, told)
+    if row["publish"] is None:
+        return _start(key, told, page)
+
     def change(connection: Connection, now: Instant) -> set[str]:
-        return revising.republish_in(
-            connection, key, told, now=now, actor=current_user.email
-        )
+        return revising.republish_in(connection, key, told, now=now, actor=actor)
 
     def rows(connection: Connection) -> list[RowMapping]:
         wanted = deliveries.Filter(channel=key)
         now = instants.now()
         return list(deliveries.page(connection, wanted, now=now, limit=WEIGHED))
 
-    return _decide(change, rows, lambda **more: _page(row, told, **more), key, told)
+    def look(now: Instant) -> Sequence[Shown]:
+        return foresee(hub().engine, lambda one: change(one, now), rows, (), now).shown
+
+    return _decide(change, look, page, key, told)
+
+
+def _start(
+    key: str, told: Mapping[str, Any], page: Callable[..., ResponseReturnValue]
+) -> ResponseReturnValue:
+    """The same for a channel that only listens: what it shows is read there."""
+    actor = current_user.email
+
+    def change(connection: Connection, now: Instant) -> set[str]:
+        return switching.switch_in(connection, key, told, now=now, actor=actor)
+
+    def look(now: Instant) -> Sequence[Shown]:
+        mine = hub()
+        found = switching.preview(
+            mine.engine, mine.vault, mine.settings, key, told, now, limit=READ
+        )
+        return [Shown(key, one.sku, one.place, one.theirs, one.ours) for one in found]
+
+    return _decide(change, look, page, key, told)
 
 
 @pages.get("/listings/<int(max=9223372036854775807):listing_id>/policy")
@@ -90,15 +119,16 @@ def set_listing_policy(listing_id: int) -> ResponseReturnValue:
     def rows(connection: Connection) -> list[RowMapping]:
         return list(overview.of_sku(connection, one["sku"], instants.now()))
 
+    def look(now: Instant) -> Sequence[Shown]:
+        return foresee(hub().engine, lambda one: change(one, now), rows, (), now).shown
+
     subject = f"listing {listing_id}"
-    return _decide(
-        change, rows, lambda **more: _page(row, policy, one, **more), subject, policy
-    )
+    return _decide(change, look, partial(_page, row, policy, one), subject, policy)
 
 
 def _decide(
     change: Change,
-    rows: Rows,
+    look: Callable[[Instant], Sequence[Shown]],
     page: Callable[..., ResponseReturnValue],
     subject: str,
     told: Mapping[str, Any],
@@ -107,8 +137,7 @@ def _decide(
     now = instants.now()
     try:
         if not request.form.get("sure"):
-            found = foresee(hub().engine, lambda one: change(one, now), rows, (), now)
-            return page(changed=[one for one in found.shown if one.changes])
+            return page(changed=[one for one in look(now) if one.changes])
         with applying(hub().engine) as connection:
             lanes = change(connection, now)
     except HubError as error:
@@ -139,7 +168,7 @@ def _channel(key: str) -> RowMapping:
         row = next(
             (one for one in channels.rows(connection) if one["key"] == key), None
         )
-    if row is None or row["publish"] is None:
+    if row is None or not adapters.get(row["provider"]).publishes:
         abort(404)
     return row
 
@@ -166,7 +195,7 @@ def _page(
         row=row,
         one=one,
         policy={**policy, "from": policy.get("from") or policy.get("from_") or []},
-        usual=json.loads(row["publish"]) if one is not None else {},
+        usual=json.loads(row["publish"] or "{}") if one is not None else {},
         places=places,
         own=own,
         wrong=wrong or [],

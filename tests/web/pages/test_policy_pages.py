@@ -5,9 +5,14 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from adapters.sandbox.shopify import ShopifySandbox
+from app.store import channels as store
 from app.store.tables import channels, listings, policies
+from tests.adapters.sandboxes import serving
 from tests.builders import JACKET
 from tests.web.pages.conftest import Person, text_of
+
+SHOP = "blue-jacket.myshopify.com"
 
 
 @pytest.fixture
@@ -105,8 +110,63 @@ def test_only_administrators_set_a_channel_s_policy(anna, person, shop, engine):
     assert "See what it changes" not in otto.read("/channels/web/policy")
 
 
-def test_a_channel_that_only_listens_has_none(ada, shop):
-    assert ada.get("/channels/till/policy").status_code == 404
-    assert ada.press("/channels/till/policy", {"cap": "1"}).status_code == 404
+def test_a_channel_that_shows_no_stock_has_none(ada, shop):
+    shop.channel("parcels", provider="shipstation", secrets={"api_key": ["v2"]})
+
+    assert ada.get("/channels/parcels/policy").status_code == 404
+    assert ada.press("/channels/parcels/policy", {}).status_code == 404
     assert ada.get("/channels/ghost/policy").status_code == 404
     assert ada.get("/listings/999/policy").status_code == 404
+
+
+def test_a_channel_that_listens_is_published_to_once_its_numbers_were_seen(
+    ada, shop, engine, redis
+):
+    stock = {"808": {"71": 3}}
+    sandbox = ShopifySandbox(
+        {"token": "token", "shop": SHOP, "locations": [{"id": "71"}], "stock": stock}
+        | {"items": [{"id": "808", "sku": JACKET}]}
+    )
+    with serving(sandbox) as url:
+        shop.channel(
+            "store",
+            provider="shopify",
+            base_url=url,
+            settings={"shop": SHOP},
+            secrets={"webhook": ["hush"], "access_token": ["token"]},
+            mapped={"downtown": "71"},
+        )
+        shop.listing("store", JACKET, "808")
+        listed = ada.get("/channels").text
+        page = text_of(ada.get("/channels/store/policy").text)
+        asked = text_of(ada.press("/channels/store/policy", {"buffer": "2"}).text)
+        before = sandbox.shown("808", "71")
+        done = ada.press("/channels/store/policy", {"buffer": "2", "sure": "1"})
+
+    assert "Publish to it" in text_of(listed)
+    assert "It listens only" in page
+    assert "store downtown BLUE-JACKET-M from 3 → to 8" in asked
+    assert before == 3
+    assert "The policy is in force" in done.text
+    assert redis.get("wake:outbound:store")
+    with engine.connect() as connection:
+        row = store.row(connection, "store")
+    assert json.loads(row["publish"]) == {"buffer": 2}
+
+
+def test_what_cannot_be_read_is_not_published_to_blindly(ada, shop, engine):
+    shop.channel(
+        "store",
+        provider="shopify",
+        base_url="http://127.0.0.1:1",
+        settings={"shop": SHOP},
+        secrets={"webhook": ["hush"], "access_token": ["token"]},
+        mapped={"downtown": "71"},
+    )
+    shop.listing("store", JACKET, "808")
+
+    asked = ada.press("/channels/store/policy", {"buffer": "2"})
+
+    assert asked.status_code == 422
+    assert "could not be reached" in asked.text
+    assert "Publish to store" not in asked.text

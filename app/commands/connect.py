@@ -1,0 +1,272 @@
+"""`onecount connect PROVIDER`: look at a store or till, then take it over, step by step.
+
+Nothing is written before a person has agreed, and nothing is published after it: the
+channel listens only, until `onecount channels publish`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.engine import Engine, RowMapping
+
+import adapters
+from adapters.base import Adapter
+from app.cli import ENVIRON
+from app.commands.channels import show_preview
+from app.domain.connecting import Subscribed, TheirItem
+from app.domain.errors import BadConfiguration, HubError
+from app.domain.instants import now
+from app.pipeline import connecting, importing, loading, subscribing, switching
+from app.pipeline.checking import problems_of
+from app.pipeline.connecting import Asked, Proposal
+from app.pipeline.importing import Work
+from app.pipeline.matching import Matching, match, some
+from app.pipeline.opening import Opening
+from app.pipeline.reaching import reach
+from app.pipeline.wanted import Surroundings
+from app.queues import Wakes
+from app.store import channels
+from app.store.engine import open_engine, reading
+from app.store.vault import Vault
+from config.settings import Settings
+
+pair = "NAME=VALUE"
+
+
+@click.command()
+@click.argument(
+    "provider",
+    type=click.Choice([n for n in adapters.names() if adapters.get(n).connects]),
+)
+@click.option("--key", help="Its name here; the provider's unless given.")
+@click.option("--set", "settings_", multiple=True, metavar=pair, help="A setting.")
+@click.option(
+    "--secret",
+    "secrets_",
+    multiple=True,
+    metavar="NAME=env:VARIABLE",
+    help="Where a secret is: env:VARIABLE or file:PATH, never the secret itself.",
+)
+@click.option("--base-url", help="Instead of the provider's own address.")
+@click.option(
+    "--location",
+    "places",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="Which of our locations is which of theirs; proposed by name unless given.",
+)
+@click.option(
+    "--opening",
+    is_flag=True,
+    help="Its numbers are right: unknown SKUs are added, its open orders and numbers "
+    "become our promises and first counts.",
+)
+@click.option(
+    "--write",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep it as a file.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+@click.pass_context
+def command(
+    ctx: click.Context,
+    settings: Settings,
+    provider: str,
+    key: str | None,
+    settings_: Sequence[str],
+    secrets_: Sequence[str],
+    base_url: str | None,
+    places: Sequence[str],
+    opening: bool,
+    write: Path | None,
+    yes: bool,
+) -> None:
+    """Connect a store or till: check, match, take over, compare. Publishes nothing.
+
+    Its credentials and scopes are checked, its locations and items are fitted to ours
+    and shown; once you agree, the channel is loaded (it listens only), webhooks are
+    registered, and what publishing would change is shown. May be run again; like
+    loading its file, that puts back to their default what is not named.
+    """
+    asked = Asked(
+        key or provider,
+        provider,
+        base_url,
+        dict(map(_split, settings_)),
+        _secrets(secrets_),
+    )
+    around = Surroundings(ctx.meta[ENVIRON], Path.cwd())
+    run = _Run(settings, asked, around)
+    try:
+        run.connect(dict(map(_split, places)), write, opening=opening, sure=yes)
+    finally:
+        run.engine.dispose()
+
+
+def _split(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not (name and equals and value):
+        raise click.UsageError(f"{given!r} is not {pair}")
+    return name, value
+
+
+def _secrets(given: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        if not value.startswith(("env:", "file:")):
+            # Not repeated: it may be the secret itself.
+            raise click.UsageError(
+                f"--secret {name}=… is not env:VARIABLE or file:PATH; a secret on a "
+                "command line is seen by everybody on this machine"
+            )
+        found.setdefault(name, []).append(value)
+    return found
+
+
+class _Run:
+    """One connecting, from the first question to the comparison."""
+
+    def __init__(self, settings: Settings, asked: Asked, around: Surroundings) -> None:
+        self.settings = settings
+        self.asked = asked
+        self.around = around
+        self.engine: Engine = open_engine(settings.database_url)
+        self.vault = Vault(settings.secret_keys)
+        self.wakes = Wakes(settings.redis_url)
+
+    def connect(
+        self, given: dict[str, str], write: Path | None, *, opening: bool, sure: bool
+    ) -> None:
+        """All of it."""
+        adapter = self._reached()
+        items = list(adapter.items())
+        with reading(self.engine) as connection:
+            proposed = connecting.propose(connection, adapter.places(), given)
+            matching = match(connection, items)
+        _tell_places(proposed)
+        for words in matching.sentences(with_new=opening):
+            click.echo(words)
+        if not sure:
+            click.confirm("Connect it like that? It will listen only", abort=True)
+        self._load(proposed, write)
+        self._list(matching, opening=opening)
+        self._subscribe()
+        if opening:
+            self._open(matching.pairs(with_new=True))
+        self._compare()
+
+    def _reached(self) -> Adapter:
+        with reading(self.engine) as connection:
+            known = loading.known(connection)
+        adapter = connecting.reach_asked(self.asked, self.around, known, self.settings)
+        if problems := problems_of(adapter):
+            lines = "\n  ".join(problems)
+            raise click.ClickException(
+                f"{adapter.title} cannot be connected yet, nothing was changed:\n  {lines}"
+            )
+        click.echo(f"{adapter.title} answers, and we may do there what we have to.")
+        return adapter
+
+    def _load(self, proposed: Sequence[Proposal], write: Path | None) -> None:
+        mapped = {one.code: one.theirs.id for one in proposed}
+        new = [one for one in proposed if one.is_new]
+        text = connecting.as_toml(self.asked, new, mapped)
+        self._refuse_publishing()
+        loaded = loading.load(
+            self.engine, self.vault, text.encode(), self.around, now()
+        )
+        for lane in sorted(loaded.lanes):
+            self.wakes.wake(lane)
+        click.echo(f"\n{self.asked.key} is connected and listens only. As a file:\n")
+        click.echo(text)
+        if write is not None:
+            write.write_text(text, encoding="utf-8")
+
+    def _refuse_publishing(self) -> None:
+        with reading(self.engine) as connection:
+            rows = {row["key"]: row for row in channels.rows(connection)}
+        row = rows.get(self.asked.key)
+        if row is not None and row["publish"] is not None:
+            raise BadConfiguration(
+                f"{self.asked.key} is published to already; change it in its file, or "
+                "give this one another --key"
+            )
+
+    def _list(self, matching: Matching, *, opening: bool) -> None:
+        work = Work(self.engine, self.wakes, now())
+        done = []
+        if opening:
+            done.append((importing.import_skus(work, matching.new_skus()), "new SKUs"))
+        sheet = matching.listings(self.asked.key, with_new=opening)
+        done.append((importing.import_listings(work, sheet), "listings"))
+        for imported, what in done:
+            for problem in imported.problems:
+                click.echo(f"{what}: {problem.words}", err=True)
+            click.echo(f"{imported.loaded} {what}.")
+
+    def _subscribe(self) -> None:
+        key, row = self.asked.key, self._row()
+        address = subscribing.address(key, self.settings)
+        if not subscribing.hears(row, self.settings):
+            click.echo(
+                f"Webhooks are not registered: {address} is no https address that the "
+                "provider could reach. Set ONECOUNT_PUBLIC_URL; it is polled until then."
+            )
+            return
+        try:
+            found = subscribing.subscribe(self.engine, self.vault, row, self.settings)
+        except HubError as error:
+            found = Subscribed(problems=(f"They cannot be looked after now. {error}",))
+        click.echo(
+            f"Webhooks to {address}: {len(found.mended)} registered"
+            f"{'' if found.missing else ', all were there'}."
+        )
+        for words in (*found.refused, *found.problems):
+            click.echo(f"  {words}", err=True)
+
+    def _open(self, pairs: Sequence[tuple[str, TheirItem]]) -> None:
+        opened = Opening(self.engine, self.vault, self._adapter(), self.wakes)
+        done = opened.take(pairs)
+        click.echo(f"{done.orders} open orders and {done.counted} numbers taken over.")
+        if done.restless:
+            spots = [f"{sku} at {code}" for sku, code in done.restless]
+            click.echo(f"  Sold all the while, so run it again for: {some(spots)}")
+        if done.shared:
+            click.echo(
+                f"  Several of our locations are {some(done.shared)}: count there by "
+                "hand, `onecount import counts`"
+            )
+
+    def _compare(self) -> None:
+        found = switching.preview(
+            self.engine, self.vault, self.settings, self.asked.key, {}, now()
+        )
+        show_preview(self.asked.key, found)
+        click.echo(
+            f"Nothing was published. When that is right: `onecount channels publish "
+            f"{self.asked.key}`"
+        )
+
+    def _row(self) -> RowMapping:
+        with reading(self.engine) as connection:
+            return channels.row(connection, self.asked.key)
+
+    def _adapter(self) -> Adapter:
+        with reading(self.engine) as connection:
+            row = channels.row(connection, self.asked.key)
+            return reach(connection, self.vault, row, self.settings)
+
+
+def _tell_places(proposed: Sequence[Proposal]) -> None:
+    table = Table("Their location", "", "Ours", "", box=None)
+    for one in proposed:
+        kind = "new" if one.is_new else "known"
+        table.add_row(one.theirs.name, one.theirs.id, one.code, kind)
+    Console(width=120).print(table)
+    if not proposed:
+        click.echo("It has no active location: nothing can be mapped.")

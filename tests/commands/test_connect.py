@@ -1,0 +1,159 @@
+"""`onecount connect`, from nothing to publishing, with a shop and a till that answer."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+import adapters
+from adapters.http import Http
+from adapters.sandbox.shopify import ShopifySandbox
+from adapters.sandbox.square import SquareSandbox
+from app.pipeline.receive import with_address
+from app.store import channels
+from app.store.engine import reading
+from tests.adapters.sandboxes import Receiver, control, receiving, serving
+
+SHOP = "blue-jacket.myshopify.com"
+ITEMS = [
+    {"id": "1", "parent": "91", "sku": "JACKET", "name": "Blue jacket"},
+    {"id": "2", "parent": "92", "sku": "their-hat", "barcode": "4006381333931"},
+    {"id": "3", "parent": "93", "sku": "SOCKS"},
+    {"id": "4", "parent": "94", "sku": "SOCKS"},
+    {"id": "5", "parent": "95", "sku": "", "name": "Gift card"},
+    {"id": "6", "parent": "96", "sku": "SCARF", "name": "Red scarf"},
+]
+STOCK = {"1": {"71": 8}, "2": {"71": 3}, "6": {"71": 5}}
+PLACES = [{"id": "71", "name": "Downtown"}, {"id": "72", "name": "Old Mill"}]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture
+def public(environ, receiver) -> str:
+    address = receiver.url.removesuffix("/webhooks/till")
+    environ["ONECOUNT_PUBLIC_URL"] = address
+    return address
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[str, ShopifySandbox]]:
+    given = {"items": ITEMS, "stock": STOCK, "locations": PLACES}
+    sandbox = ShopifySandbox({"token": "shpat_secret", "shop": SHOP, **given})
+    with serving(sandbox) as url:
+        yield url, sandbox
+
+
+def shopify(url: str, *more: str) -> tuple[str, ...]:
+    return (
+        *("connect", "shopify", "--key", "web", "--base-url", url),
+        *("--set", f"shop={SHOP}", "--secret", "access_token=env:SHOPIFY_TOKEN"),
+        *("--secret", "webhook=env:SHOPIFY_HOOK", *more),
+    )
+
+
+SECRETS = {"SHOPIFY_TOKEN": "shpat_secret", "SHOPIFY_HOOK": "shpss_secret"}
+
+
+def test_a_shop_is_taken_over_and_published_to_when_a_person_says_so(
+    onecount, hub, web, public, receiver, write, ask, tmp_path
+) -> None:
+    url, sandbox = web
+    hub.locations("downtown")
+    write("skus.csv", "sku,name,barcode\nHAT,A hat,4006381333931\nBELT,A belt,\n")
+    assert onecount("import", "skus", str(tmp_path / "skus.csv")).exit_code == 0
+    control(
+        url, "sell", lines=[{"item": "1", "quantity": 2}], place="71"
+    )  # not shipped yet
+    gone = control(url, "sell", lines=[{"item": "6", "quantity": 1}], place="71")
+    control(url, "ship", order=gone["order"])
+    kept = tmp_path / "web.toml"
+
+    done = onecount(
+        *shopify(url, "--opening", "--yes", "--write", str(kept)), **SECRETS
+    )
+
+    assert done.exit_code == 0, done.output
+    for line in (
+        "Items: 0 matched by SKU, 1 by barcode.",
+        "2 SKUs are unknown here and will be added: JACKET, SCARF",
+        "SOCKS: 2 of its items claim to be it (3, 4); none is mapped",
+        "1 have no SKU or barcode we know: Gift card",
+        "1 of our SKUs it lacks: BELT",
+        "1 open orders and 6 numbers taken over.",
+        "web: 6 numbers compared, publishing would change 0.",
+        "Nothing was published.",
+    ):
+        assert line in done.output
+    assert "secret" not in done.output.replace("secrets", "")
+    # Units of an open order are there, and promised.
+    jacket = hub.level("JACKET", "downtown")
+    assert (jacket["available"], jacket["committed"]) == (6, 2)
+    assert hub.level("SCARF", "downtown")["available"] == 4
+    assert hub.level("HAT", "downtown")["available"] == 3
+    assert ask("SELECT count(*) FROM publications") == [(0,)]
+    assert sandbox.admin.setup.addresses("orders/create") == [f"{public}/webhooks/web"]
+    control(url, "edit", item="1", place="71", quantity=9)
+    heard = receiver.wait(lambda got: got)
+    assert heard[0].headers["x-shopify-topic"] == "inventory_levels/update"
+
+    # It is the same file as a person would write, and may be run again.
+    assert onecount("load", str(kept), **SECRETS).exit_code == 0
+    again = onecount(*shopify(url, "--yes"), **SECRETS)
+    assert "Items: 2 matched by SKU, 1 by barcode." in again.output
+    assert "0 registered, all were there" in again.output
+    looked = onecount("channels", "publish", "web", "--dry-run", "--buffer", "1")
+    assert "publishing would change 3" in looked.output
+    assert ask("SELECT publish FROM channels") == [(None,)]
+    assert onecount("channels", "publish", "web", "--yes").exit_code == 0
+    assert ask("SELECT publish FROM channels") == [("{}",)]
+    assert ask("SELECT count(*) FROM publications") == [(6,)]
+    assert onecount(*shopify(url, "--yes"), **SECRETS).exit_code == 1, "it would stop"
+
+
+def test_a_till_tells_the_key_it_signs_with(
+    onecount, hub, environ, public, receiver
+) -> None:
+    given = {"items": ITEMS[:1], "stock": {"1": {"L1": 4}}}
+    places = [{"id": "L1", "name": "Main Street"}]
+    sandbox = SquareSandbox({"token": "EAAA-secret", "locations": places, **given})
+    with serving(sandbox) as url:
+        done = onecount(
+            *("connect", "square", "--key", "till", "--base-url", url, "--opening"),
+            *("--secret", "access_token=env:SQUARE_TOKEN", "--yes"),
+            SQUARE_TOKEN="EAAA-secret",
+        )
+        assert done.exit_code == 0, done.output
+        control(url, "edit", item="1", place="L1", quantity=3)
+        heard = receiver.wait(lambda got: got)
+
+    assert hub.level("JACKET", "main-street")["available"] == 4
+    with reading(hub.engine) as connection:
+        channel = with_address(channels.find(connection, hub.vault, "till"), public)
+    adapters.get("square")(channel, Http("Square", "till")).verify(heard[0])
+    assert json.loads(heard[0].body)["type"] == "inventory.count.updated"
+
+
+def test_nothing_is_changed_for_somebody_who_may_not_or_says_no(
+    onecount, web, ask
+) -> None:
+    url, sandbox = web
+    sandbox.config["scopes"] = "read_orders,read_locations,read_products"
+
+    lacking = onecount(*shopify(url, "--yes"), **SECRETS)
+    open_ = onecount(*shopify(url, "--secret", "webhook=shpss_plain"), **SECRETS)
+    sandbox.config.pop("scopes")
+    refused = onecount(*shopify(url), **SECRETS)
+    elsewhere = onecount(*shopify(url, "--location", "downtown=99"), **SECRETS)
+
+    assert lacking.exit_code == 1
+    assert "lacks the scope write_inventory" in lacking.output
+    assert open_.exit_code == 2
+    assert "shpss_plain" not in open_.output
+    assert refused.exit_code == 1
+    assert "no active location 99; it has 71 (Downtown)" in elsewhere.output
+    assert ask("SELECT count(*) FROM channels") == [(0,)]
