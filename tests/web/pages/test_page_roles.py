@@ -48,6 +48,7 @@ DEEDS = {
     "/deliveries/retry": "operator",
     "/deliveries/show-again": "operator",
     "/deliveries/show-nothing": "operator",
+    "/drifts/<drift_id>/decide": "operator",
     "/inbox/name": "operator",
     "/inbox/replay": "operator",
     "/incidents/<incident_id>/resolve": "operator",
