@@ -92,6 +92,7 @@ class Settings:
     web_workers: int = _limit(2, 1, 64)
     web_threads: int = _limit(8, 1, 256)
     compare_hours: float = _limit(6.0, 0, 720)
+    heals_a_day: int = _limit(3, 1, 1_000_000)
     inbox_body_days: int = _limit(7, 1, 365)
     inbox_days: int = _limit(90, 1, 3650)
     refused_samples: int = _limit(100, 0, 10_000)

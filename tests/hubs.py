@@ -252,6 +252,7 @@ def running(database_url: str | None, folder: Path) -> Iterator[World]:
         "ONECOUNT_PUSH_DEADLINE_SECONDS": "8",
         "ONECOUNT_LEASE_SECONDS": "20",
         "ONECOUNT_RETRY_CAP_SECONDS": "8",
+        "ONECOUNT_HEALS_A_DAY": "1000",  # whoever edits numbers here never stops
         "ONECOUNT_CIRCUIT_HOLD_SECONDS": "3",
         "ONECOUNT_CIRCUIT_CAP_SECONDS": "6",
         **({"ONECOUNT_DATABASE_URL": database_url} if database_url else {}),

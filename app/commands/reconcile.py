@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 from app.domain import drift
 from app.domain.errors import ChannelError
 from app.domain.instants import now
+from app.pipeline import disputes
 from app.pipeline.comparing import Comparer, Page
 from app.pipeline.healing import Found
 from app.pipeline.publish import Publisher
@@ -44,7 +45,7 @@ def command(
     Each channel's policy (`drift` in its configuration) says what is done about
     numbers that were changed there; without CHANNEL all that can be read are compared.
     """
-    run = _Run(settings, TAKE.get(take or ""), is_dry=dry_run)
+    run = _Run(settings, take, is_dry=dry_run)
     failed = []
     for row in run.channels(channel):
         try:
@@ -59,9 +60,10 @@ def command(
 class _Run:
     """One run over some channels."""
 
-    def __init__(self, settings: Settings, policy: str | None, *, is_dry: bool) -> None:
+    def __init__(self, settings: Settings, take: str | None, *, is_dry: bool) -> None:
         self._settings = settings
-        self._policy = policy
+        self._take = take
+        self._policy = TAKE.get(take or "")
         self._is_dry = is_dry
         self._engine = open_engine(settings.database_url)
         vault = Vault(settings.secret_keys)
@@ -87,6 +89,7 @@ class _Run:
         with self._engine.connect() as connection:
             total = drifts.count(connection, row["id"])
         self._wait_for_lane(key)
+        self._decide(key)
         try:
             with Progress(console=Console(stderr=True), transient=True) as progress:
                 task = progress.add_task(key, total=total)
@@ -101,6 +104,18 @@ class _Run:
                 drifts.move(connection, row["id"], 0, now())
             Wakes(self._settings.redis_url).wake(f"outbound:{key}")
         _tell(self._console, key, compared, found, self._is_dry)
+
+    def _decide(self, key: str) -> None:
+        """Take a side in what a person was asked about before."""
+        if self._take is None or self._is_dry:
+            return
+        decided = disputes.decide_all(
+            self._engine, key, self._take, "onecount reconcile", now()
+        )
+        if decided:
+            self._console.print(
+                f"{key}: {self._take} is taken for {decided} that waited for you."
+            )
 
     def _pages(self, key: str) -> Iterator[Page]:
         after: int | None = 0

@@ -35,6 +35,7 @@ POLICIES: Final = (OVERRIDE, ADOPT, ASK)
 PUBLISH: Final = "publish"
 TAKE: Final = "take"
 WAIT: Final = "wait"
+LOOK: Final = "look"
 NOTHING: Final = "nothing"
 
 
@@ -80,6 +81,28 @@ def cause_of(one: Difference) -> str | None:
     if one.theirs == one.before and one.before != one.accepted:
         return FALSE_SUCCESS
     return EDITED if one.orders_read else UNKNOWN
+
+
+def reply(one: Difference, policy: str, *, is_settled: bool, can_take: bool) -> str:
+    """What is to be done at once about a number that a channel told by itself.
+
+    `is_settled`: its orders had the time to explain the number, and do not. LOOK: they
+    may still; nothing is sent until then.
+    """
+    if one.theirs is None or one.theirs == one.desired:
+        return NOTHING
+    if policy == OVERRIDE:
+        # Less than it shows can be said at any time; more might be a sold unit.
+        return PUBLISH if is_settled or one.desired < one.theirs else NOTHING
+    if not is_settled:
+        return LOOK
+    # What it showed before our last number may be a write that it did not apply.
+    is_meant = (
+        one.orders_read
+        and one.theirs != one.before
+        and is_plausible(one.theirs, one.believed[1] or 0)
+    )
+    return TAKE if policy == ADOPT and can_take and is_meant else WAIT
 
 
 def _known(one: Difference) -> tuple[int | None, int | None]:

@@ -91,6 +91,10 @@ class NotReversible(HubError):
     """A ledger entry that cannot be reversed; says how it is corrected instead."""
 
 
+class NotOpen(HubError):
+    """Nobody is asked about it (any more), or it cannot be decided that way."""
+
+
 class NotRebuilt(HubError):
     """Levels could not be made anew from the stock events; nothing was changed."""
 

@@ -19,7 +19,8 @@ from app.domain.drift import Difference
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from app.domain.instants import HOUR, Instant, now as clock
 from app.pipeline import circuit, desired
-from app.pipeline.healing import Found, Healer, Seen
+from app.pipeline.asking import Seen
+from app.pipeline.healing import Found, Healer
 from app.pipeline.marking import mark
 from app.pipeline.publish import Publisher
 from app.pipeline.reading import question
@@ -57,7 +58,7 @@ class Comparer:
     def __init__(self, engine: Engine, publisher: Publisher, settings: Timed) -> None:
         self._engine = engine
         self._publisher = publisher
-        self._healer = Healer(engine, publisher.keeper)
+        self._healer = Healer(engine, publisher.keeper, settings.heals_a_day)
         self._policy = policy_of(settings)
         self._interval = int(settings.compare_hours * HOUR)
 
@@ -122,18 +123,17 @@ class Comparer:
             numbers = self._numbers(connection, rows)
         shown = self._read(adapter, rows, names)
         suspects = [row for row in rows if shown[row["id"]] != numbers[row["id"]]]
-        odd = {row["id"] for row in suspects}
-        right = [names[id_] for id_ in ids if id_ not in odd]
+        right = [names[row["id"]] for row in rows if _is_right(row, shown, numbers)]
         if not suspects:
             return [], right
         orders_read = self._catch_up(adapter, channel)
-        first = {row["id"]: row for row in self._again(odd)}
+        first = {row["id"]: row for row in self._again(suspects)}
         read_at = clock()
         shown = self._read(adapter, suspects, names)
         self._catch_up(adapter, channel)
         mark(self._engine, channel, clock())
         with reading(self._engine) as connection:
-            now_rows = self._again(odd)
+            now_rows = self._again(suspects)
             numbers = self._numbers(connection, now_rows)
         began = {row["id"]: row for row in suspects}
         seen = []
@@ -179,14 +179,21 @@ class Comparer:
         self._publisher.readings.catch_up(adapter, known, clock())
         return True
 
-    def _again(self, ids: set[int]) -> Sequence[RowMapping]:
+    def _again(self, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
         query = (
             sa.select(publications)
-            .where(publications.c.id.in_(ids))
+            .where(publications.c.id.in_([row["id"] for row in rows]))
             .order_by(publications.c.id)
         )
         with reading(self._engine) as connection:
             return connection.execute(query).mappings().all()
+
+
+def _is_right(
+    row: RowMapping, shown: Mapping[int, int | None], numbers: Mapping[int, int]
+) -> bool:
+    """Whether it shows our number, and nobody is asked whether ours is the right one."""
+    return shown[row["id"]] == numbers[row["id"]] and row["disputed"] is None
 
 
 def _before(row: RowMapping) -> int | None:

@@ -27,8 +27,13 @@ def numbers(
     rows: Iterable[RowMapping],
     house: House | None = None,
     now: Instant | None = None,
+    *,
+    disputed: bool = True,
 ) -> dict[int, int]:
-    """Publication id → what it should show. Rows are rows of `publications`."""
+    """Publication id → what it should show. Rows are rows of `publications`.
+
+    Not to ask for what is `disputed` is to work out ours by the policies alone.
+    """
     wanted = list(rows)
     if not wanted:
         return {}
@@ -51,11 +56,17 @@ def numbers(
         sku_id, place = row["sku_id"], row["place"]
         if sku_id in kits:
             kit = supply(house, kits[sku_id], levels)
-            found[row["id"]] = reckoned_kit(rules, place, kit).shown
+            shown = reckoned_kit(rules, place, kit).shown
         else:
             here = levels.get(sku_id, {})
-            found[row["id"]] = reckoned(house, rules, place, here).shown
+            shown = reckoned(house, rules, place, here).shown
+        found[row["id"]] = careful(shown, row["disputed"]) if disputed else shown
     return found
+
+
+def careful(ours: int, disputed: int | None) -> int:
+    """The smaller of ours and theirs, until a person says which of the two is right."""
+    return max(0, ours + disputed) if disputed is not None and disputed < 0 else ours
 
 
 def kits_among(house: House, sku_ids: Collection[int], at: Instant) -> dict[int, Parts]:

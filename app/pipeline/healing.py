@@ -5,24 +5,21 @@ written down with its cause and what was done.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter
-from app.domain import drift, events as kinds
-from app.domain.drift import Difference
-from app.domain.events import StockEvent
-from app.domain.instants import Instant, now as clock
-from app.domain.shown import Policy
+from app.domain import drift
+from app.domain.instants import DAY, now as clock
+from app.pipeline import asking, desired
+from app.pipeline.asking import KIND, Seen
 from app.pipeline.facts import record
 from app.pipeline.house import HouseKeeper
-from app.pipeline.ruling import ruling
-from app.store import drifts, incidents, policies, publications as store
+from app.store import drifts, incidents, publications as store
 from app.store.engine import reading, writing
 
-KIND: Final = "drift"
 MANY: Final = 10
 """So many edited numbers, and half of a page: somebody should look first."""
 
@@ -38,23 +35,13 @@ class Found(NamedTuple):
     done: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A difference with the row it is about."""
-
-    row: RowMapping
-    names: store.Names
-    difference: Difference
-    read_at: Instant
-    cause: str | None
-
-
 class Healer:
     """Treats differences. Not shared between threads."""
 
-    def __init__(self, engine: Engine, keeper: HouseKeeper) -> None:
+    def __init__(self, engine: Engine, keeper: HouseKeeper, heals_a_day: int) -> None:
         self._engine = engine
         self._keeper = keeper
+        self._most = heals_a_day
 
     def treat(
         self,
@@ -70,14 +57,7 @@ class Healer:
         is_too_many = len(edited) >= max(MANY, len(seen) // 2 + 1)
         found = []
         for one in told:
-            chosen = policy or channel["drift"]
-            done = drift.deed(
-                one.cause or "",
-                one.difference,
-                chosen,
-                can_take=self._place_of(channel, one.row) is not None,
-                is_told=policy is not None,
-            )
+            done = self._deed(channel, one, policy)
             if is_too_many and one in edited and policy is None:
                 done = drift.WAIT
             if heal:
@@ -95,85 +75,72 @@ class Healer:
             )
         return found
 
+    def _deed(self, channel: RowMapping, one: Seen, policy: str | None) -> str:
+        done = drift.deed(
+            one.cause or "",
+            one.difference,
+            policy or channel["drift"],
+            can_take=self._place_of(one.row) is not None,
+            is_told=policy is not None,
+        )
+        if policy is not None or done != drift.PUBLISH:
+            return done
+        with reading(self._engine) as connection:
+            heals = drifts.heals(connection, one.row["id"], clock() - DAY)
+        is_asked = one.row["disputed"] is not None
+        return drift.WAIT if is_asked or heals >= self._most else done
+
     def _do(self, adapter: Adapter, channel: RowMapping, one: Seen, done: str) -> None:
         if done == drift.TAKE:
             self._take(channel, one)
-        now, row, seen = clock(), one.row, one.difference
+        now, row = clock(), one.row
         with writing(self._engine) as connection:
-            self._note(connection, one, done)
-            if done in (drift.PUBLISH, drift.TAKE):
-                store.mark_rows(connection, [row["id"]], now)
-            written = (channel["id"], row["id"], seen.theirs, seen.desired)
-            drifts.add(connection, [(*written, seen.believed[1], one.cause, done, now)])
+            self._note(connection, one)
+            if done == drift.WAIT and self._is_known(row, one):
+                return
             if done == drift.WAIT:
-                self._ask(connection, adapter, channel, one, now)
+                house = self._keeper.house(connection)
+                ours = desired.numbers(connection, [row], house, disputed=False)
+                told = replace(one.difference, desired=ours[row["id"]])
+                one = replace(one, difference=told)
+                asking.ask(connection, channel, adapter.title, one, now)
+            elif done in (drift.PUBLISH, drift.TAKE):
+                asking.end(connection, [row["id"]], now)
+            if done == drift.PUBLISH and one.difference.orders_read:
+                # Ordered by time stamps, ours must come after the edit to win; the
+                # sales until then are known.
+                newest = max(row["effect_at"], one.read_at)
+                store.change(connection, row["id"], effect_at=newest)
+            if done != drift.NOTHING:
+                store.mark_rows(connection, [row["id"]], now)
+            asking.write_down(connection, channel, one, done)
 
-    def _note(self, connection: Connection, one: Seen, done: str) -> None:
-        """Keep what was read; what waits for a person is not what we believe."""
+    def _is_known(self, row: RowMapping, one: Seen) -> bool:
+        """Whether a person was asked about these two numbers already."""
+        seen = one.difference
+        if row["disputed"] is None or seen.theirs is None:
+            return False
+        ours = seen.desired - min(0, row["disputed"])
+        return bool(seen.theirs - ours == row["disputed"])
+
+    def _note(self, connection: Connection, one: Seen) -> None:
+        """Keep what was read."""
         seen, id_ = one.difference, one.row["id"]
-        if seen.theirs is None or seen.believed[0] != seen.believed[1]:
-            return
-        if done == drift.WAIT:
-            store.change(connection, id_, observed=seen.theirs, observed_at=one.read_at)
-        else:
+        if seen.theirs is not None and seen.believed[0] == seen.believed[1]:
             store.read(connection, id_, seen.theirs, one.read_at)
-
-    def _ask(
-        self,
-        connection: Connection,
-        adapter: Adapter,
-        channel: RowMapping,
-        one: Seen,
-        now: Instant,
-    ) -> None:
-        seen, key = one.difference, channel["key"]
-        shows = "shows nothing" if seen.theirs is None else f"shows {seen.theirs}"
-        incidents.open_incident(
-            connection,
-            KIND,
-            f"{key}:{one.names.sku}",
-            f"{adapter.title} ({key}) {shows} for {one.names.sku}, ours is "
-            f"{seen.desired}: {drift.CAUSES[one.cause or '']}. Take one of the two: "
-            f"onecount reconcile {key} --take ours (or theirs)",
-            now=now,
-            channel_id=channel["id"],
-            details={
-                "shown": seen.theirs,
-                "expected": seen.believed[1],
-                "ours": seen.desired,
-                "cause": one.cause,
-            },
-        )
 
     def _take(self, channel: RowMapping, one: Seen) -> None:
         """Post the difference, with the channel as the one who says so."""
-        place, seen = self._place_of(channel, one.row), one.difference
+        place, seen = self._place_of(one.row), one.difference
         if place is None or seen.theirs is None or seen.believed[1] is None:
             return
-        event = StockEvent(
-            kinds.ADJUSTED,
-            seen.theirs - seen.believed[1],
-            one.read_at,
-            one.read_at,
-            sku=one.names.sku,
-            place=place,
-            fact=f"drift-{one.row['id']}-{one.read_at}",
-            line="1",
-            reason=f"taken over from {channel['key']}, which shows {seen.theirs}",
-        )
+        units, shows = seen.theirs - seen.believed[1], f"shows {seen.theirs}"
+        event = asking.taken(channel["key"], one, units, place, shows)
         record(self._engine, [event], actor=str(channel["key"]), now=clock())
 
-    def _place_of(self, channel: RowMapping, row: RowMapping) -> str | None:
-        """The one location whose stock a row shows as it is; None where it is not so
-        simple."""
+    def _place_of(self, row: RowMapping) -> str | None:
         with reading(self._engine) as connection:
-            house = self._keeper.house(connection)
-            own = policies.of_listings(connection, {row["listing_id"]})
-        rules = ruling(house, house.channels[channel["id"]], own.get(row["listing_id"]))
-        at = rules.at(row["place"])
-        if at is None or len(at.draws_from) != 1 or at.policy != Policy():
-            return None
-        return house.names[at.draws_from[0]]
+            return asking.place_of(connection, self._keeper.house(connection), row)
 
     def close(self, channel: RowMapping, right: Sequence[store.Names]) -> None:
         """What was put before a person and is right now needs nobody any more."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import SECOND, Instant
-from app.pipeline.house import House
+from app.pipeline.house import House, Place
 from app.store import bulk, publications as store
 from app.store.tables import publications
 
@@ -53,15 +53,19 @@ def follow(
     changed = []
     for row in rows:
         here = house.channels[row.channel_id].shown_at(row.place)
-        believed, newest = row.believed, row.effect_at
+        believed, newest, disputed = row.believed, row.effect_at, row.disputed
         for location, occurred_at, change in by_row[row.channel_id, row.sku_id]:
             if location not in here:
                 continue
             newest = max(newest, occurred_at)
             if believed is not None and occurred_at > (row.believed_at or 0):
                 believed += change
-        changed.append((believed, newest, row.id))
-    bulk.change(connection, publications, ("believed", "effect_at"), changed)
+            if disputed is not None and occurred_at <= row.disputed_at:
+                # Told late, it explains some of what a person is asked about.
+                disputed -= change
+        changed.append((believed, newest, disputed, row.id))
+    columns = ("believed", "effect_at", "disputed")
+    bulk.change(connection, publications, columns, changed)
 
 
 GRACE: Instant = 5 * SECOND
@@ -89,9 +93,10 @@ def observe(
                 publications.c.place == one.place,
             )
         ).mappings()
-        can_read = house.channels[one.channel_id].reads
+        channel = house.channels[one.channel_id]
+        can_read = channel.reads
         for row in rows.all():
-            if _take(connection, row, one, can_read):
+            if _take(connection, row, one, channel):
                 woken |= store.mark_rows(connection, [row["id"]], now)
                 # Not put off again: an item that sells every second would never
                 # be told of what the others sell.
@@ -106,7 +111,7 @@ CLOSE: Instant = 2 * SECOND
 
 
 def _take(
-    connection: Connection, row: sa.RowMapping, seen: Observation, can_read: bool
+    connection: Connection, row: sa.RowMapping, seen: Observation, channel: Place
 ) -> bool:
     """Store one observation; True when it shows something that we cannot explain.
 
@@ -120,7 +125,7 @@ def _take(
     if at > (row["observed_at"] or 0):
         values = {"observed": number, "observed_at": at}
     if at >= last:
-        if not (foreign and can_read):
+        if not (foreign and (channel.reads or channel.tracks)):
             # What can be read is judged by what was believed before and the orders
             # since: seen twice, a number that nothing explains would explain itself.
             values |= {"believed": number, "believed_at": at}
@@ -129,7 +134,7 @@ def _take(
         elif number != row["accepted"]:
             # Channels ordered by time stamps: ours must come after this to win.
             values["effect_at"] = max(row["effect_at"], at)
-    elif not can_read or last - at > CLOSE:
+    elif not channel.reads or last - at > CLOSE:
         foreign = False
     if values:
         store.change(connection, row["id"], **values)

@@ -24,6 +24,7 @@ from app.domain.channels import Outcome, Wish
 from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
 from app.pipeline import circuit, desired
+from app.pipeline.answering import Answerer, unread
 from app.pipeline.house import HouseKeeper
 from app.pipeline.marking import mark
 from app.pipeline.outcomes import Call, Recorder
@@ -63,6 +64,7 @@ class Publisher:
         self.keeper = HouseKeeper()
         self._adapters: dict[str, tuple[Instant, Adapter]] = {}
         self.readings = Readings(engine, vault)
+        self._answerer = Answerer(engine, self.keeper, settings.heals_a_day)
         self._turns = Turns(engine, self.keeper)
         self.holder = str(uuid4())
 
@@ -105,10 +107,12 @@ class Publisher:
         call = Call(adapter, {row["id"]: row for row in rows}, (), is_probe=is_probe)
         call.troubled = is_troubled(channel)
         try:
+            told = unread(rows, channel["drift"])
             if self._must_read(adapter, rows):
                 if not self.lease(key):
                     return False
-                rows = self.readings.look(adapter, rows, channel)
+                rows, told = self.readings.look(adapter, rows, channel)
+            rows = self._answerer.answer(adapter, channel, told, rows)
             self._push(call, rows)
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(call, error)

@@ -4,7 +4,7 @@ A number that we cannot explain is most likely a sale whose webhook is on its wa
 the channel's own orders are read and applied before ours is published over it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,10 +12,12 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter
 from app.domain.channels import Reading, Wish
+from app.domain.drift import OVERRIDE
 from app.domain.instants import HOUR, MINUTE, Instant, now as clock
-from app.domain.misses import EXPLAINED, OPEN, judge
+from app.domain.misses import EXPLAINED, OPEN, ROUNDS, judge
+from app.pipeline.answering import Unexplained
 from app.pipeline.inbound import Inbound
-from app.store import attempts, incidents, publications as store
+from app.store import attempts, publications as store
 from app.store.engine import writing
 from app.store.inbox import store_read
 from app.store.tables import channels, publications
@@ -34,31 +36,30 @@ class Readings:
 
     def look(
         self, adapter: Adapter, rows: Sequence[RowMapping], channel: RowMapping
-    ) -> Sequence[RowMapping]:
-        """Read what these rows show (and, in doubt, recent orders); return them anew.
+    ) -> tuple[Sequence[RowMapping], list[Unexplained]]:
+        """Read what these rows show (and, in doubt, recent orders); return them anew,
+        and what nothing explains.
 
         Raises RetryLater, GiveUp or CredentialsRefused.
         """
-        unclear = [
-            row
-            for row in rows
-            if row["unsure"] or row["doubt_at"] is not None or row["believed"] is None
-        ]
+        unclear = [row for row in rows if _is_unclear(row)]
         started = clock()
         with self._engine.connect() as connection:
             names = store.names(connection, [row["id"] for row in unclear])
         wishes = [question(row, names[row["id"]]) for row in unclear]
         readings = adapter.read(wishes)
-        sent = self._sent(adapter, unclear, started)
+        is_careful = adapter.compares or channel["drift"] != OVERRIDE
+        sent = self._sent(unclear, started) if is_careful else {}
         by_id = {row["id"]: row for row in unclear}
         doubted = [
             reading
             for reading in readings
-            if _is_doubted(adapter, by_id[reading.publication_id], reading, sent)
+            if is_careful and _is_doubted(by_id[reading.publication_id], reading, sent)
         ]
         if doubted or any(row["doubt_at"] is not None for row in unclear):
             self.catch_up(adapter, channel, started)
         now_known = {row["id"]: row for row in self._again(unclear)}
+        odd: list[Unexplained] = []
         with writing(self._engine) as connection:
             for reading in readings:
                 row = by_id[reading.publication_id]
@@ -68,58 +69,37 @@ class Readings:
                 elif reading in doubted and row["id"] in now_known:
                     after = now_known[row["id"]]
                     looked = _Looked(row, after, reading.available, started)
-                    self._judge(connection, adapter, looked, sent.get(row["id"]))
+                    odd += self._judge(connection, channel, looked, sent.get(row["id"]))
                 else:
                     store.read(connection, row["id"], reading.available, started)
-        return self._again(rows)
+                    odd += _overridden(now_known.get(row["id"]), reading, started)
+        return self._again(rows), odd
 
     def _judge(
         self,
         connection: Connection,
-        adapter: Adapter,
+        channel: RowMapping,
         seen: "_Looked",
         sent: int | None,
-    ) -> None:
+    ) -> Iterator[Unexplained]:
         """Take in a number that we did not expect, by what the orders made of it."""
         before, number, at = seen.before, seen.number, seen.at
         since = before["doubt_at"] or at
         verdict = judge(number, seen.expected(sent), before["observed"], since, at)
-        if verdict == OPEN:
+        known = seen.after["believed"]
+        if verdict == OPEN and before["misses"] < ROUNDS:
             since = since if number == before["observed"] else at
             store.wonder(connection, before["id"], number, at, since)
+            yield Unexplained(before["id"], number, known, at, is_settled=False)
             return
         store.read(connection, before["id"], number, at)
         if verdict == EXPLAINED:
             store.change(connection, before["id"], misses=0)
-        elif before["misses"]:
-            self._note_edit(connection, adapter, seen)
+        else:
+            yield Unexplained(before["id"], number, known, at, is_settled=True)
 
-    def _note_edit(
-        self, connection: Connection, adapter: Adapter, seen: "_Looked"
-    ) -> None:
-        """Write down that ours is published over a number that no order explains."""
-        names = store.names(connection, [seen.before["id"]])[seen.before["id"]]
-        key, known = adapter.channel.key, seen.after["believed"]
-        subject = f"{key}:{names.sku}"
-        incidents.open_incident(
-            connection,
-            "drift",
-            subject,
-            f"{adapter.title} ({key}) showed {seen.number} for {names.sku} where "
-            f"{known} was expected. Its orders, read since, do not explain it: it was "
-            "changed there. Our number is published again.",
-            now=seen.at,
-            channel_id=adapter.channel.id,
-            details={"shown": seen.number, "expected": known},
-        )
-        incidents.close_incidents(connection, "drift", subject, seen.at)
-
-    def _sent(
-        self, adapter: Adapter, rows: Sequence[RowMapping], now: Instant
-    ) -> dict[int, int]:
+    def _sent(self, rows: Sequence[RowMapping], now: Instant) -> dict[int, int]:
         """Publication id → the number of the write of which nobody knows the end."""
-        if not adapter.compares:
-            return {}
         with self._engine.connect() as connection:
             found = [
                 (row["id"], attempts.last(connection, row["id"], now))
@@ -168,11 +148,24 @@ class _Looked:
         return known
 
 
-def _is_doubted(
-    adapter: Adapter, row: RowMapping, reading: Reading, sent: Mapping[int, int]
-) -> bool:
+def _is_unclear(row: RowMapping) -> bool:
+    return row["unsure"] or row["doubt_at"] is not None or row["believed"] is None
+
+
+def _overridden(
+    row: RowMapping | None, reading: Reading, at: Instant
+) -> Iterator[Unexplained]:
+    """A number that was doubted, and that its orders, read since, do not explain."""
+    if row is None or row["doubt_at"] is None or row["unsure"]:
+        return
+    if reading.available is not None and reading.available != row["believed"]:
+        shown, known = reading.available, row["believed"]
+        yield Unexplained(row["id"], shown, known, at, is_settled=True)
+
+
+def _is_doubted(row: RowMapping, reading: Reading, sent: Mapping[int, int]) -> bool:
     """Whether a reading is another number than what was believed or sent."""
-    if not adapter.compares or row["believed"] is None or reading.available is None:
+    if row["believed"] is None or reading.available is None:
         return False
     if row["doubt_at"] is not None:
         return True

@@ -49,6 +49,10 @@ class Tuning(Protocol):
         """How long after a poll the next one follows."""
 
     @property
+    def heals_a_day(self) -> int:
+        """How often ours is published over one edited number before a person is asked."""
+
+    @property
     def public_url(self) -> str:
         """Where the world reaches us."""
 

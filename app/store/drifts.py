@@ -1,13 +1,14 @@
 """Differences found between a channel's numbers and ours; only ever added to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.tables import channels, drifts, publications, skus
+from app.store.tables import channels, drifts, listings, publications, skus
 
 COLUMNS = (
     *("channel_id", "publication_id", "theirs", "ours", "believed"),
@@ -20,30 +21,117 @@ def add(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
     bulk.insert(connection, drifts, COLUMNS, rows)
 
 
+WAITS, OVER = "open", "over"
+"""A person is asked about it; or it was healed, taken, explained or decided."""
+
+_IS_OPEN = sa.and_(
+    drifts.c.done == "wait",
+    sa.func.coalesce(publications.c.disputed, 0) != 0,
+    publications.c.disputed_at == drifts.c.found_at,
+)
+
+
 def page(
     connection: Connection,
     *,
     limit: int,
     before: int | None = None,
     channel: str | None = None,
-    cause: str | None = None,
+    state: str | None = None,
+    sku: str | None = None,
 ) -> Sequence[RowMapping]:
-    """Up to `limit` differences, newest first, with `channel` and `sku`."""
-    query = (
-        sa.select(drifts, channels.c.key.label("channel"), skus.c.sku)
-        .join(channels, channels.c.id == drifts.c.channel_id)
-        .join(publications, publications.c.id == drifts.c.publication_id)
-        .join(skus, skus.c.id == publications.c.sku_id)
-        .order_by(drifts.c.id.desc())
-        .limit(limit)
-    )
+    """Up to `limit` differences, newest first, with `channel`, `sku` and `state`."""
+    query = _all().order_by(drifts.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(drifts.c.id < before)
     if channel is not None:
         query = query.where(channels.c.key == channel)
-    if cause is not None:
-        query = query.where(drifts.c.cause == cause)
+    if state is not None:
+        query = query.where(_IS_OPEN if state == WAITS else sa.not_(_IS_OPEN))
+    if sku is not None:
+        query = query.where(skus.c.sku == sku)
     return connection.execute(query).mappings().all()
+
+
+def find(connection: Connection, drift_id: int) -> RowMapping | None:
+    """One difference, as in a page, or None."""
+    return connection.execute(_all().where(drifts.c.id == drift_id)).mappings().first()
+
+
+def _all() -> sa.Select[Any]:
+    return (
+        sa.select(
+            drifts,
+            channels.c.key.label("channel"),
+            skus.c.sku,
+            listings.c.external_id,
+            publications.c.place,
+            publications.c.listing_id,
+            publications.c.sku_id,
+            publications.c.disputed,
+            sa.case((_IS_OPEN, WAITS), else_=OVER).label("state"),
+        )
+        .join(channels, channels.c.id == drifts.c.channel_id)
+        .join(publications, publications.c.id == drifts.c.publication_id)
+        .join(skus, skus.c.id == publications.c.sku_id)
+        .join(listings, listings.c.id == publications.c.listing_id)
+    )
+
+
+def heals(connection: Connection, publication_id: int, since: Instant) -> int:
+    """How often ours was published over a number, or a person asked, since then."""
+    query = sa.select(sa.func.count()).where(
+        drifts.c.publication_id == publication_id,
+        drifts.c.done.in_(("publish", "wait")),
+        drifts.c.found_at > since,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def dispute(
+    connection: Connection, publication_id: int, units: int, at: Instant
+) -> None:
+    """A person is asked about so many units by which theirs, read then, differs."""
+    connection.execute(
+        publications.update()
+        .where(publications.c.id == publication_id)
+        .values(disputed=units, disputed_at=at)
+    )
+
+
+def settle(
+    connection: Connection, ids: Collection[int]
+) -> Sequence[tuple[int, str, str]]:
+    """These are disputed no more; (channel id, key, SKU) of those that were."""
+    were = sa.and_(
+        publications.c.id.in_(sorted(ids)), publications.c.disputed.is_not(None)
+    )
+    found = connection.execute(
+        sa.select(channels.c.id, channels.c.key, skus.c.sku)
+        .select_from(publications)
+        .join(channels, channels.c.id == publications.c.channel_id)
+        .join(skus, skus.c.id == publications.c.sku_id)
+        .where(were)
+    ).all()
+    if found:
+        nothing = {"disputed": None, "disputed_at": None}
+        connection.execute(publications.update().where(were).values(**nothing))
+    return [(row.id, row.key, row.sku) for row in found]
+
+
+def is_disputed(connection: Connection, channel_id: int, sku: str) -> bool:
+    """Whether a person is asked about a number of this SKU on this channel."""
+    query = (
+        sa.select(publications.c.id)
+        .join(skus, skus.c.id == publications.c.sku_id)
+        .where(
+            publications.c.channel_id == channel_id,
+            publications.c.disputed.is_not(None),
+            skus.c.sku == sku,
+        )
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
 
 
 def next_rows(

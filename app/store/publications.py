@@ -112,6 +112,16 @@ def names(connection: Connection, ids: Collection[int]) -> dict[int, Names]:
     return {row[0]: Names(row[1], row[2], row[3]) for row in found}
 
 
+def rows(connection: Connection, ids: Collection[int]) -> Sequence[sa.RowMapping]:
+    """These rows, in the order of their ids."""
+    query = (
+        sa.select(publications)
+        .where(publications.c.id.in_(sorted(ids)))
+        .order_by(publications.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
 def change(connection: Connection, publication_id: int, **values: object) -> None:
     connection.execute(
         publications.update()
@@ -162,6 +172,11 @@ def settle(
     change(
         connection, publication_id, accepted=number, accepted_version=version, **_FINE
     )
+
+
+def rest(connection: Connection, publication_id: int, version: int) -> None:
+    """Nothing is sent until the number changes again, or a person decides."""
+    change(connection, publication_id, accepted_version=version, **_FINE)
 
 
 def read(

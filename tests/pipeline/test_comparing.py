@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app.domain import drift
 from app.domain.instants import now
+from app.pipeline import disputes
 from app.pipeline.comparing import Comparer
 from app.store import drifts
 from app.store.engine import writing
@@ -115,14 +116,15 @@ def test_a_person_is_asked_with_both_numbers(trade, compare, eventually):
     edit(trade, 9)
 
     assert compare() == [(9, 5, drift.EDITED, drift.WAIT)]
-    trade.work()
-    assert trade.shows() == 9
     [incident] = asked(trade)
     assert "shows 9" in incident.message
     assert "ours is 5" in incident.message
     assert json.loads(incident.details)["cause"] == drift.EDITED
 
-    assert compare(policy=drift.OVERRIDE)[0][3] == drift.PUBLISH
+    trade.settle(eventually, 5)  # the smaller one, until somebody decides
+    assert compare() == []
+    assert len(asked(trade)) == 1
+    assert disputes.decide_all(trade.shop.engine, "web", "ours", "ada", now()) == 1
     trade.settle(eventually, 5)
     assert compare() == []
     assert asked(trade) == []

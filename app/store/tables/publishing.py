@@ -24,6 +24,10 @@ publications = sa.Table(
     Column("believed_at", Big),
     Column("unsure", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("doubt_at", Big),  # it showed a number that we cannot explain yet
+    # Units by which its own number differs from ours, which a person is asked about;
+    # and when that was read.
+    Column("disputed", Big),
+    Column("disputed_at", Big),
     count("misses"),  # compare-and-set misses in a row
     count("stamp"),  # the time our newest write was stamped with
     count("effect_at"),  # the newest event of this channel applied here
@@ -92,6 +96,7 @@ drifts = sa.Table(  # differences found between a channel's numbers and ours
     Column("done", Text, nullable=False),  # publish · take · wait · nothing
     Column("found_at", Big, nullable=False),
     Index(None, "channel_id", "id"),
+    Index(None, "publication_id"),
 )
 
 push_attempts = sa.Table(

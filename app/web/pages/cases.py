@@ -38,8 +38,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
     "drift": Saying(
         "A channel shows another number than ours",
         "Somebody or something changes this number there, or it is not plausible.",
-        "Find who changes it; then take one of the two: onecount reconcile CHANNEL "
-        "--take ours (or theirs).",
+        "Find who changes it; then take one of the two. Until then the smaller is "
+        "shown there.",
     ),
     "surplus_return": Saying(
         "More came back than was shipped",

@@ -10,12 +10,12 @@ from typing import Any, Final
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.instants import DAY, HOUR, Instant
-from app.pipeline import oversells
-from app.store import deeds, incidents as store, messages, overview, traces
+from app.pipeline import disputes, oversells
+from app.store import deeds, drifts, incidents as store, messages, overview, traces
 from app.store.engine import writing
 from app.store.people import OPERATOR
 from app.web import login
@@ -128,6 +128,7 @@ def incident(incident_id: int) -> ResponseReturnValue:
         both: Sequence[RowMapping] = ()
         if row["kind"] == "contradiction":
             both = traces.reports_of(connection, row["subject"])
+        drifting = _drifts(connection, row, now) if row["kind"] == "drift" else ()
     return render_template(
         "incident.html",
         now=now,
@@ -135,8 +136,20 @@ def incident(incident_id: int) -> ResponseReturnValue:
         saying=cases.saying(row["kind"]),
         details=cases.details(row),
         both=both,
+        drifts=drifting,
         snoozes=SNOOZES,
     )
+
+
+def _drifts(
+    connection: Connection, row: Mapping[str, Any], now: Instant
+) -> Sequence[Mapping[str, Any]]:
+    """The numbers of this SKU there that a person is asked about."""
+    key, _, sku = row["subject"].partition(":")
+    found = drifts.page(
+        connection, limit=SHOWN, channel=key, sku=sku, state=drifts.WAITS
+    )
+    return disputes.told(connection, found, now)
 
 
 @pages.post("/incidents/<int(max=9223372036854775807):incident_id>/resolve")

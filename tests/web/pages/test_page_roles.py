@@ -66,6 +66,7 @@ DEEDS = {
     "/deliveries/runs/<run_id>/cancel": "operator",
     "/deliveries/show-again": "operator",
     "/deliveries/show-nothing": "operator",
+    "/drifts/<drift_id>/decide": "operator",
     "/inbox/name": "operator",
     "/inbox/replay": "operator",
     "/deliveries/views": "viewer",

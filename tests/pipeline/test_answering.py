@@ -1,0 +1,216 @@
+"""A number edited on a channel that tells it itself: the drift policy decides at once."""
+
+import time
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain import drift
+from app.domain.errors import NotOpen
+from app.domain.instants import SECOND, iso, now
+from app.pipeline import disputes
+from app.pipeline.publish import Publisher
+from app.store import channels as channel_store, drifts
+from app.store.engine import writing
+from app.store.tables import channels, incidents, ledger, publications
+from tests.adapters.sandboxes import control
+from tests.builders import JACKET, sale
+from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, trade
+
+__all__ = ["trade"]
+
+sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+def policy(shop, word: str) -> None:
+    with writing(shop.engine) as connection:
+        connection.execute(channels.update().values(drift=word))
+        channel_store.touch(connection, now())
+
+
+def asked(shop) -> list[str]:
+    query = sa.select(incidents.c.message).where(
+        incidents.c.kind == "drift", incidents.c.closed_at.is_(None)
+    )
+    with shop.engine.connect() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def drifted(shop, **wanted) -> list:
+    with shop.engine.connect() as connection:
+        return list(drifts.page(connection, limit=20, channel="web", **wanted))
+
+
+def decide(shop, take: str) -> None:
+    [one] = drifted(shop, state="open")
+    disputes.decide(shop.engine, one["id"], take, actor="ada", now=now())
+
+
+class Store:
+    """A store that takes pushes and tells what it shows, but cannot be read."""
+
+    def __init__(self, shop, channel, settings) -> None:
+        self.shop, self.channel = shop, channel
+        quick = replace(settings, retry_base_seconds=0.01)
+        self.publisher = Publisher(shop.engine, shop.vault, quick)
+        self.work()
+
+    def work(self) -> list[int]:
+        """Push what is due, graces over; all numbers pushed so far."""
+        with writing(self.shop.engine) as connection:
+            connection.execute(publications.update().values(next_attempt_at=0))
+        while self.publisher.push_due("web"):
+            pass
+        return [row["available"] for row in self.channel.rows]
+
+    def tells(self, number: int, at: int | None = None) -> list[int]:
+        line = {"id": "1", "sku": "jacket-1", "quantity": number}
+        told = {"type": "observation", "occurred_at": iso(at or now())}
+        self.shop.tell("web", told | {"lines": [line]})
+        return self.work()
+
+
+@pytest.fixture
+def store(web, channel, settings) -> Store:
+    return Store(web, channel, settings)
+
+
+@sqlite
+def test_ours_is_published_three_times_a_day_then_a_person_is_asked(store):
+    for times in (1, 2, 3):
+        assert store.tells(9) == [5] * (times + 1)
+        assert asked(store.shop) == []
+    assert store.tells(9) == [5] * 4
+
+    [message] = asked(store.shop)
+    assert "shows 9" in message
+    assert "ours is 5" in message
+    assert store.tells(9) == [5] * 4, "told again, nothing new"
+    done = [one["done"] for one in drifted(store.shop)]
+    assert done == [drift.WAIT] + [drift.PUBLISH] * 3
+    # What is sold elsewhere is told all the same.
+    store.shop.tell("till", sale("T", JACKET, 1, at=now()))
+    assert store.work() == [5] * 4 + [4]
+    decide(store.shop, "ours")
+    assert asked(store.shop) == []
+    assert store.shop.level(JACKET) == {"available": 4}
+
+
+@sqlite
+def test_the_smaller_number_is_shown_until_somebody_decides(store):
+    policy(store.shop, drift.ASK)
+    assert store.tells(2) == [5], "nothing is published over less"
+    assert len(asked(store.shop)) == 1
+
+    store.shop.tell("till", sale("T", JACKET, 1, at=now()))
+    assert store.work() == [5, 1], "both numbers sell one fewer"
+    assert store.tells(1) == [5, 1], "its echo"
+    assert len(drifted(store.shop)) == 1
+
+    decide(store.shop, "ours")
+    assert store.work() == [5, 1, 4]
+    assert asked(store.shop) == []
+    with pytest.raises(NotOpen):
+        disputes.decide(store.shop.engine, 1, disputes.OURS, actor="ada", now=now())
+
+
+@sqlite
+def test_theirs_is_taken_by_an_adjustment_of_the_difference(store):
+    policy(store.shop, drift.ASK)
+    assert store.tells(9) == [5, 5], "the smaller is ours"
+    store.shop.tell("till", sale("T", JACKET, 1, at=now()))
+    assert store.work() == [5, 5, 4]
+
+    decide(store.shop, "theirs")
+
+    assert store.work() == [5, 5, 4, 8]
+    assert store.shop.level(JACKET) == {"available": 8}
+    assert asked(store.shop) == []
+
+
+@sqlite
+@pytest.mark.parametrize("word", [drift.ASK, drift.ADOPT])
+def test_what_its_own_sale_explains_asks_nobody(store, word):
+    policy(store.shop, word)
+    sold_at = now()
+    store.shop.tell("web", sale("W-1", "jacket-1", 1, at=sold_at))
+    assert store.tells(4) == [5]
+    assert (drifted(store.shop), asked(store.shop)) == ([], [])
+
+
+@sqlite
+def test_a_sale_told_too_late_ends_the_question(store):
+    """A channel whose orders cannot be read is asked about, and nothing is adopted."""
+    policy(store.shop, drift.ADOPT)
+    sold_at = now()
+    assert store.tells(3) == [5]
+    [one] = drifted(store.shop, state="open")
+    assert (one["cause"], one["done"]) == (drift.UNKNOWN, drift.WAIT)
+
+    store.shop.tell("web", sale("W-1", "jacket-1", 2, at=sold_at))
+
+    assert drifted(store.shop, state="open") == []
+    assert store.work() == [5], "it shows 3 already"
+    assert asked(store.shop) == []
+    assert store.shop.level(JACKET) == {"available": 3}
+
+
+# -- channels whose numbers and orders are read ---------------------------------------
+
+
+def edit(trade, number: int) -> None:
+    control(trade.url, "edit", item=ITEM, place=PLACE, quantity=number)
+
+
+def age(trade) -> None:
+    """Nobody waits in a test until its orders had the time to explain a number."""
+    with writing(trade.shop.engine) as connection:
+        connection.execute(
+            publications.update()
+            .where(publications.c.doubt_at.is_not(None))
+            .values(doubt_at=publications.c.doubt_at - 20 * SECOND, next_attempt_at=0)
+        )
+    trade.work()
+
+
+def is_known(trade, done: str) -> bool:
+    age(trade)
+    return bool([one for one in drifted(trade.shop) if one["done"] == done])
+
+
+@sqlite
+def test_an_edit_is_adopted_at_once(trade, eventually):
+    trade.settle(eventually, 5)
+    time.sleep(1.1)  # Square's clock tells seconds apart
+    policy(trade.shop, drift.ADOPT)
+    edit(trade, 8)
+
+    eventually(lambda: is_known(trade, drift.TAKE))
+    trade.settle(eventually, 8)
+
+    assert trade.shop.level(JACKET) == {"available": 8}
+    query = sa.select(ledger.c.actor).order_by(ledger.c.id.desc()).limit(1)
+    with trade.shop.engine.connect() as connection:
+        assert connection.execute(query).scalar() == "web"
+    assert asked(trade.shop) == []
+    assert is_right(trade)
+
+
+@sqlite
+@pytest.mark.parametrize("word", [drift.ASK, drift.ADOPT])
+def test_nothing_left_is_not_adopted_but_asked(trade, eventually, word):
+    trade.settle(eventually, 5)
+    time.sleep(1.1)
+    policy(trade.shop, word)
+    edit(trade, 0)
+
+    eventually(lambda: is_known(trade, drift.WAIT))
+    assert trade.shows() == 0
+    [message] = asked(trade.shop)
+    assert "shows 0" in message
+    assert trade.shop.level(JACKET) == {"available": 5}
+
+    decide(trade.shop, "ours")
+    trade.settle(eventually, 5)
+    assert asked(trade.shop) == []
