@@ -24,7 +24,7 @@ from app.store.engine import applying, writing
 from app.store.people import ADMIN, OPERATOR
 from app.store.sheets import Brought
 
-MOST_ROWS: Final = 5_000
+MOST_ROWS: Final = 1_000
 """On a page; the command line takes as many as there are."""
 
 

@@ -1,14 +1,14 @@
 """Spreadsheets are looked at on a page, let in and undone; people have second factors.
 
-Revision ID: 0019
-Revises: 0014
+Revision ID: 0018
+Revises: 0017
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0014"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
