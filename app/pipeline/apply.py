@@ -22,6 +22,7 @@ from app.pipeline import (
     observing,
     oversells,
     paying,
+    returning,
     waiting,
 )
 from app.pipeline.casebook import Casebook
@@ -59,6 +60,7 @@ def apply(
     paying.follow(connection, book.changed.values(), now)
     flagging.flag_cases(connection, house, book.doubted(), now)
     flagging.settle(connection, decider.settled, now)
+    returning.keep(connection, house, book.returned(), now)
     applied.wake |= checkpoints.count_all(
         connection, house, decider.counts, now, suspects
     )

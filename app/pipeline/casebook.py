@@ -8,12 +8,25 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.engine import Connection
 
-from app.domain import events as kinds
+from app.domain import events as kinds, way
 from app.domain.events import WHOLE, StockEvent, WholeOrder
 from app.domain.targets import Target
-from app.pipeline.hearing import ORDER_KINDS, REPORTED, Said, line_name, order_key
+from app.pipeline.flagging import may_be_doubtful
+from app.pipeline.hearing import (
+    ORDER_KINDS,
+    REPORTED,
+    Said,
+    line_name,
+    order_key,
+    way_named,
+)
 from app.pipeline.house import House, Place
-from app.pipeline.waiting import only_waits, tells_of_order, waits_under
+from app.pipeline.waiting import (
+    only_waits,
+    tells_of_order,
+    tells_of_return,
+    waits_under,
+)
 from app.store import cases as store
 from app.store.cases import Case
 
@@ -32,6 +45,10 @@ class Casebook:
         self.changed: dict[int, Case] = {}
         self._doubted: set[int] = set()
         """Cases (by identity) that held something doubtful when they were opened."""
+        self._returned: set[int] = set()
+        """Those of them that held a return."""
+        self.ways: dict[int, Case] = {}
+        """Cases (by identity) that are about units on the way to a location."""
         self._waits = False
         """Whether returns were opened that wait for a channel's order."""
 
@@ -51,7 +68,9 @@ class Casebook:
         for said in heard:
             event = said.event
             keys.add(said.case_key)
-            if event.order_number is not None:
+            if event.kind in way.KINDS and (of := way_named(event)) is not None:
+                numbers.add(of)
+            elif event.order_number is not None:
                 numbers.add(event.order_number)
             elif event.order_channel is not None and event.order is not None:
                 numbers.add(event.order)
@@ -69,8 +88,12 @@ class Casebook:
         self._cases.setdefault(case.case_key, {})[case.line] = case
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
-        if _holds_doubt(case):
+        if case.case_key.split("/", 2)[1] in way.KINDS:
+            self.ways[id(case)] = case
+        if may_be_doubtful(case):
             self._doubted.add(id(case))
+        if tells_of_return(case):
+            self._returned.add(id(case))
             self._waits = self._waits or only_waits(case)
 
     def whole(self, owner: Place, order: str) -> Case | None:
@@ -207,6 +230,12 @@ class Casebook:
             and not _is_provisional(found[line], str(case.channel_id))
         ]
 
+    def open_numbers(self, numbers: Iterable[str]) -> None:
+        """Load every case under these numbers that is not here yet."""
+        for case in store.load_numbers(self._connection, sorted(numbers)):
+            if case.line not in self._cases.get(case.case_key, {}):
+                self._add(case)
+
     def touch(self, case: Case) -> None:
         """Remember that a case changed and must be posted and written."""
         self.changed[id(case)] = case
@@ -214,11 +243,13 @@ class Casebook:
     def doubted(self) -> list[Case]:
         """The changed cases that hold a return or a shipment without a location, or
         did before they changed."""
-        return [
-            case
-            for case in self.changed.values()
-            if id(case) in self._doubted or _holds_doubt(case)
-        ]
+        changed = self.changed.items()
+        return [c for key, c in changed if key in self._doubted or may_be_doubtful(c)]
+
+    def returned(self) -> list[Case]:
+        """The changed cases that hold a return or a notice of one, or did before."""
+        changed = self.changed.items()
+        return [c for key, c in changed if key in self._returned or tells_of_return(c)]
 
     def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
         """Note which lines an order has; False when something newer is known."""
@@ -264,36 +295,3 @@ def _is_provisional(case: Case, owner: str) -> bool:
         or (name.partition(":")[0] in FROM_HOLDS and kinds.is_by_hold(target.version))
         for name, target in case.targets.items()
     )
-
-
-def _holds_doubt(case: Case) -> bool:
-    return any(
-        name.startswith(kinds.RETURNED)
-        or (target.location is None and name.startswith(kinds.SHIPPED))
-        for name, target in case.targets.items()
-    )
-
-
-def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:
-    """Share a report about several lines of one SKU among them, in their order.
-
-    Each line takes what it placed; what is left over goes to the last. A payment is of
-    all of them.
-    """
-    if len(found) == 1 or name in kinds.PAYMENT:
-        return [target] * len(found)
-    left, shares = target.quantity, []
-    for case in found:
-        placed = case.targets.get(kinds.PLACED)
-        others = sum(
-            known.quantity
-            for fact, known in case.targets.items()
-            if ":" in name
-            and fact != name
-            and fact.rpartition(":")[0] == name.rpartition(":")[0]
-        )
-        room = max(0, (placed.quantity if placed else 0) - others)
-        shares.append(target._replace(quantity=min(left, room)))
-        left -= shares[-1].quantity
-    shares[-1] = shares[-1]._replace(quantity=shares[-1].quantity + left)
-    return shares

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
+from app.domain import events as kinds
 from app.domain.case import assumed_shipments, doubtful_returns
 from app.domain.instants import Instant
 from app.pipeline.house import API, House
@@ -93,6 +94,15 @@ def counted_kit(
         f"{verdict.key} {verdict.note}",
         channel_id=channel_id,
         now=now,
+    )
+
+
+def may_be_doubtful(case: Case) -> bool:
+    """Whether it holds a return, or a shipment without a location."""
+    return any(
+        name.startswith(kinds.RETURNED)
+        or (target.location is None and name.startswith(kinds.SHIPPED))
+        for name, target in case.targets.items()
     )
 
 

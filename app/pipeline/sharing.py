@@ -12,6 +12,7 @@ from typing import TypeAlias
 from app.domain import events as kinds
 from app.domain.targets import Target
 from app.pipeline.hearing import BY_SKU
+from app.store.cases import Case
 
 Line: TypeAlias = dict[str, Target]
 
@@ -103,3 +104,28 @@ def _replace(line: Line, dealt: dict[str, Target]) -> bool:
         del line[name]
     line.update(dealt)
     return True
+
+
+def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:
+    """Share a report about several lines of one SKU among them, in their order.
+
+    Each line takes what it placed; what is left over goes to the last. A payment is of
+    all of them.
+    """
+    if len(found) == 1 or name in kinds.PAYMENT:
+        return [target] * len(found)
+    left, shares = target.quantity, []
+    for case in found:
+        placed = case.targets.get(kinds.PLACED)
+        others = sum(
+            known.quantity
+            for fact, known in case.targets.items()
+            if ":" in name
+            and fact != name
+            and fact.rpartition(":")[0] == name.rpartition(":")[0]
+        )
+        room = max(0, (placed.quantity if placed else 0) - others)
+        shares.append(target._replace(quantity=min(left, room)))
+        left -= shares[-1].quantity
+    shares[-1] = shares[-1]._replace(quantity=shares[-1].quantity + left)
+    return shares

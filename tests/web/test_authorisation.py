@@ -40,6 +40,8 @@ READS = (
     "/inspections",
     "/channels",
     "/skus/X",
+    "/transfers",
+    "/returns",
 )
 MATRIX = [
     *(("GET", path, "viewer") for path in READS),

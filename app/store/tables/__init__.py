@@ -42,6 +42,7 @@ from app.store.tables.stock import (
     ledger_readers,
     ledger_seals,
     lines,
+    return_cases,
     stock_events,
     stock_levels,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "recipes",
     "refused",
     "refused_samples",
+    "return_cases",
     "sessions",
     "sku_aliases",
     "skus",

@@ -5,6 +5,7 @@ from flask import Flask
 from app.web.api import (
     channels,
     claims,
+    counts,
     docs,
     explain,
     facts,
@@ -13,9 +14,11 @@ from app.web.api import (
     inspections,
     listings,
     publications,
+    returns,
     reversals,
     skus,
     stock,
+    transfers,
 )
 from app.web.api.spec import make_api
 from app.web.security import csrf
@@ -26,8 +29,11 @@ RESOURCES = (
     stock,
     explain,
     facts,
+    counts,
     reversals,
     claims,
+    transfers,
+    returns,
     inspections,
     publications,
     inbox,
