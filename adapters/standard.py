@@ -15,10 +15,12 @@ from adapters.base import Adapter, SignedRequest
 from adapters.checks import instant, name, shown, version
 from adapters.http import Answer, scrub
 from adapters.parts.standard_lines import (
+    NOTICE,
     OF_ORDERS,
     TYPES,
     Type,
     event_of,
+    is_advised,
     refuse_twins,
     scope_of,
 )
@@ -52,6 +54,7 @@ class Standard(Adapter):
         "paid": True,
         "of": True,
         "scope": True,
+        "stage": True,
         "lines": {
             "id": True,
             "sku": True,
@@ -115,6 +118,8 @@ class Standard(Adapter):
             return Normalised(
                 ignored=(f"type {shown(message.topic)} is none that we know",)
             )
+        if message.topic == "return" and is_advised(body):
+            what = NOTICE
         shared = self._shared(body, message.topic, what)
         lines = body.get("lines")
         if not isinstance(lines, list) or not lines:

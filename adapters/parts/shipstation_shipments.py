@@ -4,6 +4,7 @@ V1: https://docs.shipstation.com/apis/shipstation-v1/docs/shipments/list
 V2: https://docs.shipstation.com/openapi/shipments
 
 A shipment is one fact: out while it has a label or a fulfillment that is not voided.
+A label for a return is a notice that units will come back; it moves no stock.
 """
 
 from collections.abc import Collection
@@ -16,7 +17,7 @@ from marshmallow import ValidationError, fields
 
 from adapters.shapes import Each, Name, Part, Rows, Time, Units, kept, load, optional
 from app.domain.errors import MalformedPayload
-from app.domain.events import SHIPPED, Normalised, StockEvent
+from app.domain.events import ADVISED, SHIPPED, Normalised, StockEvent
 from app.domain.instants import Instant, from_datetime, iso
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -105,6 +106,8 @@ class _Parcel:
     version: Instant
     warehouse: str | None
     items: list[dict[str, Any]]
+    comes_back: bool
+    """A label for a return: a notice, nothing that left."""
 
 
 def normalise(
@@ -129,8 +132,6 @@ def normalise(
 
 def _first(row: Any, at: str) -> _Parcel | str:
     told = load(_FIRST, row, at)
-    if told["isReturnLabel"]:
-        return "is a label for a return: it moves no stock"
     made_at = told["createDate"]
     is_void = bool(told["voided"] or told["voidDate"])
     # Voiding comes after making, also in the hour that autumn repeats.
@@ -143,17 +144,17 @@ def _first(row: Any, at: str) -> _Parcel | str:
         version,
         told["warehouseId"],
         told["shipmentItems"],
+        bool(told["isReturnLabel"]),
     )
 
 
 def _second(row: Any, at: str) -> _Parcel | str:
     told = load(_SECOND, row, at)
     number = told["shipment_number"] or told["external_order_id"]
-    if told["is_return"]:
-        return "is a return: it moves no stock"
     if number is None:
         return "belongs to no order"
-    labels = [one for one in told["labels"] if not one["is_return_label"]]
+    comes_back = bool(told["is_return"])
+    labels = [one for one in told["labels"] if comes_back or not one["is_return_label"]]
     proofs = labels + told["fulfillments"]
     if not proofs:
         return "has no label yet: nothing has left"
@@ -166,6 +167,7 @@ def _second(row: Any, at: str) -> _Parcel | str:
         max(time for time in times if time),
         told["warehouse_id"],
         told["items"],
+        comes_back,
     )
 
 
@@ -192,12 +194,12 @@ def _events(
     number = parcel.number.removeprefix("#")
     return [
         StockEvent(
-            SHIPPED,
+            ADVISED if parcel.comes_back else SHIPPED,
             units if parcel.is_out else 0,
             parcel.left_at,
             parcel.version,
             sku=sku,
-            place=parcel.warehouse if parcel.warehouse in places else None,
+            place=_place(parcel, places),
             order=number,
             order_number=number,
             order_channel=channel,
@@ -205,3 +207,9 @@ def _events(
         )
         for sku, units in found.items()
     ]
+
+
+def _place(parcel: _Parcel, places: Collection[str]) -> str | None:
+    """Where it leaves, if that is told; where units come back is not known yet."""
+    is_told = parcel.warehouse in places and not parcel.comes_back
+    return parcel.warehouse if is_told else None

@@ -39,7 +39,15 @@ TYPES: Mapping[str, Type] = {
     "observation": Type(events.OBSERVED, (), lowest=-LARGEST),
 }
 
-OF_ORDERS: Final = {events.PLACED, events.RELEASED, events.SHIPPED, events.RETURNED}
+NOTICE: Final = Type(events.ADVISED, ("order", "id"))
+"""A return that is only on its way; it moves nothing."""
+OF_ORDERS: Final = {
+    events.PLACED,
+    events.RELEASED,
+    events.SHIPPED,
+    events.RETURNED,
+    events.ADVISED,
+}
 
 
 def event_of(line: Any, at: str, what: Type, shared: dict[str, Any]) -> StockEvent:
@@ -73,6 +81,16 @@ def refuse_twins(lines: list[Any]) -> None:
                     f"lines[{at}].id: lines[{first}] has it already; "
                     "each line needs its own"
                 )
+
+
+def is_advised(body: dict[str, Any]) -> bool:
+    """Whether a return is only on its way."""
+    given = body.get("stage")
+    if given in (None, events.ADVISED):
+        return given is not None
+    raise MalformedPayload(
+        f"stage: {shown(given)} is not `advised`; leave it out for what came back"
+    )
 
 
 def scope_of(topic: str, body: dict[str, Any]) -> str | None:

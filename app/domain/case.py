@@ -8,7 +8,7 @@ arrival or a correction can only ever post the difference to what was posted bef
 from collections import defaultdict
 from collections.abc import Iterator
 
-from app.domain import events, order_line, states
+from app.domain import events, order_line, states, way
 from app.domain.kits import NO_PARTS, Parts, of_parts
 from app.domain.states import Movement
 from app.domain.targets import DISPOSITIONS, Movements, Rules, Target, Targets
@@ -82,6 +82,8 @@ def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement,
         yield from order_line.calls(sku, facts, rules)
     if events.HELD in facts:
         yield from _held(sku, facts)
+    for name, target in facts.get(way.DEALT, ()):
+        yield way.moved(sku, name, target), target.quantity
     for kind, told in facts.items():
         if kind in _SIMPLE:
             for target in _believed(told, facts.get(events.REVERSED)):
@@ -108,10 +110,11 @@ def _within(
 
 
 def _received(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:
-    disposition, _, fulfils = str(target.extra or "").partition("|")
-    origin = states.INCOMING if fulfils else states.SUPPLIER
-    arrives = DISPOSITIONS[disposition or events.SELLABLE]
-    return _within(sku, target, origin, arrives)
+    if way.fulfilled(target) is None:
+        word = str(target.extra or "").partition("|")[0]
+        arrives = DISPOSITIONS[word or events.SELLABLE]
+        yield from _within(sku, target, states.SUPPLIER, arrives)
+    # What fulfils something that was on the way is dealt with all that was.
 
 
 def _expected(sku: int, target: Target) -> Iterator[tuple[Movement, int]]:

@@ -18,7 +18,9 @@ from app.domain.states import Movement
 from app.domain.targets import DISPOSITIONS, UNLINKED, Rules, Target
 
 
-class _Report(NamedTuple):
+class Report(NamedTuple):
+    """A shipment or a return that somebody tells of, at one location."""
+
     occurred_at: Instant
     name: str
     quantity: int
@@ -55,14 +57,14 @@ def calls(sku: int, facts: Facts, rules: Rules) -> Iterator[tuple[Movement, int]
     shipments = _shipments(facts, leaves_from, rules)
     for report in shipments:
         yield _move(sku, states.AVAILABLE, states.CUSTOMER, report), report.quantity
-    never_left: list[_Report] = []
+    never_left: list[Report] = []
     for report, counted in _came_back(facts, shipments, rules):
         yield _move(sku, states.CUSTOMER, report.state, report), counted
         never_left.append(report._replace(quantity=report.quantity - counted))
     for _, target in facts.get(events.WITHDRAWN, ()):
         place = target.location if target.location is not None else leaves_from
         if place is not None:
-            report = _Report(target.occurred_at, "", target.quantity, place)
+            report = Report(target.occurred_at, "", target.quantity, place)
             yield _move(sku, states.AVAILABLE, states.INSPECTION, report), report[2]
     if placed is not None and placed.quantity > 0 and placed.location is not None:
         ends = [*shipments, *never_left, *_releases(facts)]
@@ -75,8 +77,7 @@ def doubtful(facts: Facts, rules: Rules) -> Doubtful:
     """What came back in a way that the line alone does not explain."""
     unlinked: dict[int, int] = defaultdict(int)
     surplus: dict[int, int] = defaultdict(int)
-    shipments = _shipments(facts, _leaves_from(facts, rules), rules)
-    for report, counted in _came_back(facts, shipments, rules):
+    for report, counted in came_back(facts, rules):
         if not report.linked and counted:
             unlinked[report.location] += counted
         elif report.quantity > counted:
@@ -109,6 +110,12 @@ def _payment(facts: Facts) -> dict[str, Target]:
     return {kind: facts[kind][0][1] for kind in events.PAYMENT if kind in facts}
 
 
+def came_back(facts: Facts, rules: Rules) -> Iterator[tuple[Report, int]]:
+    """Each return that counts, oldest first, and how many of its units went out."""
+    shipments = _shipments(facts, _leaves_from(facts, rules), rules)
+    yield from _came_back(facts, shipments, rules)
+
+
 def _placed(facts: Facts) -> Target | None:
     return facts[events.PLACED][0][1] if events.PLACED in facts else None
 
@@ -128,25 +135,25 @@ def _leaves_from(facts: Facts, rules: Rules) -> int | None:
     return placed.location
 
 
-def _move(sku: int, from_state: str, to_state: str, report: _Report) -> Movement:
+def _move(sku: int, from_state: str, to_state: str, report: Report) -> Movement:
     place = report.location
     return Movement(sku, from_state, place, to_state, place, report.occurred_at)
 
 
-def _shipments(facts: Facts, leaves_from: int | None, rules: Rules) -> list[_Report]:
+def _shipments(facts: Facts, leaves_from: int | None, rules: Rules) -> list[Report]:
     """The shipments of the source that reports the most; authority breaks a tie."""
-    sources: dict[str, list[_Report]] = {}
+    sources: dict[str, list[Report]] = {}
     for name, target in facts.get(events.SHIPPED, ()):
         place = target.location if target.location is not None else leaves_from
         if place is not None:
-            report = _Report(target.occurred_at, name, target.quantity, place)
+            report = Report(target.occurred_at, name, target.quantity, place)
             sources.setdefault(name.split(":", 2)[1], []).append(report)
     return sorted(_largest(sources, rules.preferred)) if sources else []
 
 
 def _came_back(
-    facts: Facts, shipments: list[_Report], rules: Rules
-) -> Iterator[tuple[_Report, int]]:
+    facts: Facts, shipments: list[Report], rules: Rules
+) -> Iterator[tuple[Report, int]]:
     """Each return that counts, oldest first, and how many of its units went out."""
     left = sum(report.quantity for report in shipments)
     for report in _returns(facts.get(events.RETURNED, []), rules):
@@ -155,11 +162,11 @@ def _came_back(
         yield report, counted
 
 
-def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[_Report]:
+def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[Report]:
     """Per place the reports of one source, oldest first."""
     if not facts:
         return []
-    places: dict[int, dict[str, list[_Report]]] = defaultdict(lambda: defaultdict(list))
+    places: dict[int, dict[str, list[Report]]] = defaultdict(lambda: defaultdict(list))
     for name, target in facts:
         if target.location is None:
             continue
@@ -170,7 +177,7 @@ def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[_Report]:
         state = DISPOSITIONS[word.removesuffix(UNLINKED)]
         linked = not word.endswith(UNLINKED)
         places[target.location][source].append(
-            _Report(
+            Report(
                 target.occurred_at,
                 name,
                 target.quantity,
@@ -187,8 +194,8 @@ def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[_Report]:
 
 
 def _largest(
-    sources: Mapping[str, list[_Report]], preferred: tuple[str, ...]
-) -> list[_Report]:
+    sources: Mapping[str, list[Report]], preferred: tuple[str, ...]
+) -> list[Report]:
     if len(sources) == 1:
         return next(iter(sources.values()))
 
@@ -200,9 +207,9 @@ def _largest(
     return sources[min(sources, key=weight)]
 
 
-def _releases(facts: Facts) -> list[_Report]:
+def _releases(facts: Facts) -> list[Report]:
     return [
-        _Report(target.occurred_at, name, target.quantity, -1)
+        Report(target.occurred_at, name, target.quantity, -1)
         for name, target in facts.get(events.RELEASED, ())
     ]
 
@@ -211,7 +218,7 @@ def _promise(
     sku: int,
     placed: Target,
     routes: list[tuple[str, Target]],
-    ends: list[_Report],
+    ends: list[Report],
     through: list[Phase],
 ) -> Iterator[tuple[Movement, int]]:
     """Keep what was placed, and let go of it again as it ships or is released.

@@ -23,6 +23,7 @@ from app.pipeline import (
     observing,
     oversells,
     paying,
+    returning,
     waiting,
 )
 from app.pipeline.casebook import Casebook
@@ -61,6 +62,7 @@ def apply(
     paying.follow(connection, book.changed.values(), now)
     flagging.flag_cases(connection, house, book, folded, now)
     flagging.settle(connection, decider.settled, now)
+    returning.keep(connection, house, book.returned(), now)
     applied.wake |= checkpoints.count_all(
         connection, house, decider.counts, now, suspects
     )

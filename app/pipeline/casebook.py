@@ -8,17 +8,26 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.engine import Connection
 
-from app.domain import events as kinds
+from app.domain import events as kinds, way
 from app.domain.events import WHOLE, StockEvent, WholeOrder
 from app.domain.targets import Target
-from app.pipeline.hearing import ORDER_KINDS, REPORTED, Said, line_name, order_key
+from app.pipeline.hearing import (
+    ORDER_KINDS,
+    Said,
+    line_name,
+    order_key,
+    way_named,
+)
 from app.pipeline.house import House, Place
-from app.pipeline.waiting import only_waits, tells_of_order, waits_under
+from app.pipeline.traits import is_provisional, is_told, may_be_doubtful
+from app.pipeline.waiting import (
+    only_waits,
+    tells_of_order,
+    tells_of_return,
+    waits_under,
+)
 from app.store import cases as store
 from app.store.cases import Case
-
-FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
-"""What a hold says of the order it is committed to."""
 
 
 class Casebook:
@@ -32,6 +41,10 @@ class Casebook:
         self.changed: dict[int, Case] = {}
         self._doubted: set[int] = set()
         """Cases (by identity) that held something doubtful when they were opened."""
+        self._returned: set[int] = set()
+        """Those of them that held a return."""
+        self.ways: dict[int, Case] = {}
+        """Cases (by identity) that are about units on the way to a location."""
         self._waits = False
         """Whether returns were opened that wait for a channel's order."""
 
@@ -49,14 +62,12 @@ class Casebook:
         }
         numbers: set[str] = set()
         for said in heard:
-            event = said.event
             keys.add(said.case_key)
-            if event.order_number is not None:
-                numbers.add(event.order_number)
-            elif event.order_channel is not None and event.order is not None:
-                numbers.add(event.order)
-            if said.owner is not None and event.kind in ORDER_KINDS:
-                keys.update(waits_under(event.order, event.order_number))
+            number = _number(said.event)
+            if number is not None:
+                numbers.add(number)
+            if said.owner is not None and said.event.kind in ORDER_KINDS:
+                keys.update(waits_under(said.event.order, said.event.order_number))
         found = list(store.load(self._connection, sorted(keys)))
         if self._house.recipes.versions:
             # What was reported of a kit's components stays under the order's number.
@@ -71,8 +82,12 @@ class Casebook:
         self._cases.setdefault(case.case_key, {})[case.line] = case
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
-        if _holds_doubt(case):
+        if case.case_key.split("/", 2)[1] in way.KINDS:
+            self.ways[id(case)] = case
+        if may_be_doubtful(case):
             self._doubted.add(id(case))
+        if tells_of_return(case):
+            self._returned.add(id(case))
             self._waits = self._waits or only_waits(case)
 
     def whole(self, owner: Place, order: str) -> Case | None:
@@ -205,6 +220,12 @@ class Casebook:
             and not is_provisional(found[line], str(case.channel_id))
         ]
 
+    def open_numbers(self, numbers: Iterable[str]) -> None:
+        """Load every case under these numbers that is not here yet."""
+        for case in store.load_numbers(self._connection, sorted(numbers)):
+            if case.line not in self._cases.get(case.case_key, {}):
+                self._add(case)
+
     def touch(self, case: Case) -> None:
         """Remember that a case changed and must be posted and written."""
         self.changed[id(case)] = case
@@ -212,11 +233,13 @@ class Casebook:
     def doubted(self) -> list[Case]:
         """The changed cases that hold a return or a shipment without a location, or
         did before they changed."""
-        return [
-            case
-            for case in self.changed.values()
-            if id(case) in self._doubted or _holds_doubt(case)
-        ]
+        changed = self.changed.items()
+        return [c for key, c in changed if key in self._doubted or may_be_doubtful(c)]
+
+    def returned(self) -> list[Case]:
+        """The changed cases that hold a return or a notice of one, or did before."""
+        changed = self.changed.items()
+        return [c for key, c in changed if key in self._returned or tells_of_return(c)]
 
     def tell_whole(self, owner: Place, order: WholeOrder) -> bool:
         """Note which lines an order has; False when something newer is known."""
@@ -263,37 +286,10 @@ class Casebook:
         )
 
 
-def is_told(case: Case) -> bool:
-    """Whether a channel told of this line of an order of its own."""
-    return (
-        bool(case.line)
-        and not reports_only(case)
-        and not is_provisional(case, str(case.channel_id))
-    )
-
-
-def reports_only(case: Case) -> bool:
-    """Whether it is no line of an order, but what was reported of a SKU in it."""
-    facts = {name.partition(":")[0] for name in case.targets}
-    return case.line.startswith("sku:") and facts <= {*REPORTED, kinds.IGNORED}
-
-
-def is_provisional(case: Case, owner: str) -> bool:
-    """Whether the order's own channel has said nothing of this line yet.
-
-    All it holds was reported by others, or promised by a hold.
-    """
-    return all(
-        name == kinds.IGNORED
-        or (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
-        or (name.partition(":")[0] in FROM_HOLDS and kinds.is_by_hold(target.version))
-        for name, target in case.targets.items()
-    )
-
-
-def _holds_doubt(case: Case) -> bool:
-    return any(
-        name.startswith(kinds.RETURNED)
-        or (target.location is None and name.startswith(kinds.SHIPPED))
-        for name, target in case.targets.items()
-    )
+def _number(event: StockEvent) -> str | None:
+    """Under which number others than the case's own source may know it."""
+    if event.kind in way.KINDS and (of := way_named(event)) is not None:
+        return of
+    if event.order_number is not None or event.order_channel is None:
+        return event.order_number
+    return event.order

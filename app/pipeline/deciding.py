@@ -15,7 +15,7 @@ from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import Instant
 from app.domain.targets import Target
 from app.pipeline import checkpoints, copies, flagging, observing, paying
-from app.pipeline.casebook import FROM_HOLDS, Casebook
+from app.pipeline.casebook import Casebook
 from app.pipeline.eventlog import EventLog
 from app.pipeline.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.house import House, Place
@@ -23,13 +23,9 @@ from app.pipeline.names import Names, missing_location, missing_sku
 from app.pipeline.newer import ties
 from app.pipeline.placing import detail, shown_at, where
 from app.pipeline.sharing import share, shared
-from app.pipeline.told import (
-    DUPLICATE,
-    OBSERVED,
-    SUPERSEDED,
-    Meant,
-    Told,
-)
+from app.pipeline.told import DUPLICATE, OBSERVED, SUPERSEDED, Meant, Told
+from app.pipeline.traits import FROM_HOLDS
+from app.pipeline.ways import deal_ways
 from app.store.cases import Case
 
 _COMMITTED_LATE = "the order was known when its hold was committed"
@@ -236,6 +232,8 @@ class Decider:
 
     def share(self) -> None:
         """Deal reports by SKU out to the lines they may mean, by all that is known."""
+        if self.book.ways:
+            deal_ways(self.book, self.causes)
         for case in list(self.book.changed.values()):
             said = self.causes.get(id(case))
             among = self.book.sharing(case) if said is not None else []

@@ -14,10 +14,11 @@ from app.domain import events as kinds
 from app.domain.case import handed_over, movements
 from app.domain.kits import Parts, of_part
 from app.domain.targets import Movements, Rules, Target, Targets
-from app.pipeline.casebook import Casebook, is_provisional, is_told, reports_only
+from app.pipeline.casebook import Casebook
 from app.pipeline.hearing import BY_SKU, Said
 from app.pipeline.house import House
 from app.pipeline.sharing import share
+from app.pipeline.traits import is_provisional, is_told, reports_only
 from app.store.cases import Case
 
 Facts: TypeAlias = dict[str, Target]

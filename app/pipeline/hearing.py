@@ -3,7 +3,7 @@
 What every later step asks about an event is answered here once.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, key_of
@@ -19,9 +19,13 @@ ORDER_KINDS = {
     kinds.RETURNED,
     kinds.IGNORED,
     *kinds.PAYMENT,
+    kinds.ADVISED,
 }
-REPORTED = {kinds.SHIPPED, kinds.RETURNED}
+REPORTED = {kinds.SHIPPED, kinds.RETURNED, kinds.ADVISED}
 """What other systems than the order's own channel report about it."""
+
+WAYS: Final = "way\n"
+"""Before the id of a transfer or expected receipt, where an order has its number."""
 
 
 class Said(NamedTuple):
@@ -87,6 +91,20 @@ def case_key(owner: str, event: StockEvent) -> str:
         return f"{owner}/{event.scope}/{event.of or ''}"
     kind = kinds.HELD if event.kind == kinds.LET_GO else event.kind
     return f"{owner}/{kind}/{event.fact or ''}"
+
+
+def way_named(event: StockEvent) -> str | None:
+    """The number under which the cases of one transfer or expected receipt are found.
+
+    Whoever tells of it: a warehouse receives what a buyer expected.
+    """
+    is_sent = event.kind in (kinds.EXPECTED, kinds.TRANSFERRED)
+    return way_number(event.fact if is_sent else event.of)
+
+
+def way_number(of: str | None) -> str | None:
+    """The same for its id; never an order's number."""
+    return None if of is None else f"{WAYS}{of}"
 
 
 def order_key(owner: str, order: str) -> str:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.connecting import TheirItem
-from app.pipeline.importing import LISTINGS, SKUS
-from app.pipeline.sheet import Row, Sheet
+from app.pipeline.importing import LISTINGS
+from app.pipeline.sheet import SKUS, Row, Sheet
 from app.store import aliases
 from app.store.tables import skus
 

@@ -65,10 +65,12 @@ def detail(
         if found is None:
             return None, missing_location(channel, event.to_place)
         return found, None
-    if event.kind == kinds.RECEIVED and event.of is not None:
+    if event.kind in (kinds.RECEIVED, kinds.LOST) and event.of is not None:
         return f"{event.disposition or ''}|{event.of}", None
     if event.kind == kinds.RETURNED and event.order is None:
         return f"{event.disposition or kinds.SELLABLE}{UNLINKED}", None
     if event.kind == kinds.UNPAID:
         return event.until, None
+    if event.kind == kinds.ADVISED:
+        return event.scope, None
     return event.disposition, None

@@ -205,7 +205,7 @@ def _set_levels(connection: Connection, copy: Connection) -> None:
     counted = []
     for spot in sorted(spots):
         level, target = locked[spot], targets.get(spot)
-        here = levels.quantities(connection, level.id)
+        here = levels.all_quantities(connection, [level.id])[level.id]
         change = {s: (target[s] if target else 0) - here[s] for s in STATES}
         changes[level.id] = {s: units for s, units in change.items() if units}
         at = target["counted_at"] if target else None

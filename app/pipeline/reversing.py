@@ -1,8 +1,8 @@
 """Reversing: a fact that was a mistake is undone by entries that name what they undo.
 
 The reversal is a stock event of its own in the mistaken fact's case, dated as the
-mistake was: what was counted since then was right with or without it. Orders, counts,
-holds and transfers have their own ways of being corrected.
+mistake was: what was counted since then was right with or without it. Orders, counts
+and holds have their own ways of being corrected.
 """
 
 from typing import Final, NamedTuple
@@ -14,20 +14,29 @@ from app.domain import events as kinds
 from app.domain.errors import NotReversible, UnknownName
 from app.domain.events import StockEvent, key_of
 from app.domain.instants import Instant
+from app.domain.way import balance
 from app.pipeline.facts import Waker, record_in, wake_all
+from app.pipeline.hearing import way_number
 from app.pipeline.house import API, House, current
 from app.pipeline.told import event_of
+from app.pipeline.ways import by_sku
+from app.store.cases import load_numbers
 from app.store.engine import applying
 from app.store.tables import ledger, skus, stock_events
 
-REVERSIBLE: Final = (kinds.ADJUSTED, kinds.INSPECTED, kinds.RECEIVED)
+REVERSIBLE: Final = (
+    kinds.ADJUSTED,
+    kinds.EXPECTED,
+    kinds.INSPECTED,
+    kinds.LOST,
+    kinds.RECEIVED,
+    kinds.TRANSFERRED,
+)
 _INSTEAD: Final = {
     kinds.REVERSED: "is a reversal; say anew what happened",
     kinds.COUNTED: "came of a count; count again",
     kinds.HELD: "is a hold's; release the hold",
     kinds.LET_GO: "is a hold's; hold the units again",
-    kinds.TRANSFERRED: "is a transfer's; receive it and send the units back",
-    kinds.EXPECTED: "is an expected receipt's; its channel corrects it",
 }
 _ORDERS: Final = "is an order's own; its channel corrects it"
 
@@ -68,6 +77,7 @@ def reverse_in(
     key = f"{API}:{key_of(event)}"
     is_new = not _is_reversed(connection, key, row.version)
     if is_new:
+        _refuse_ended(connection, row)
         _, woken = record_in(connection, [event], actor=actor, now=now)
     return Reversed(key, is_new), woken
 
@@ -96,10 +106,6 @@ def _reversal(
     house: House, row: sa.Row[tuple[object, ...]], reason: str, now: Instant
 ) -> StockEvent:
     mistaken = event_of(row)
-    if mistaken.of is not None:
-        raise NotReversible(
-            "what fulfils a transfer or expected receipt stays received"
-        )
     teller = house.channels.get(row.channel_id or 0)
     return StockEvent(
         kinds.REVERSED,
@@ -122,3 +128,18 @@ def _is_reversed(connection: Connection, key: str, version: int) -> bool:
         sa.select(sa.func.max(stock_events.c.version)).where(stock_events.c.key == key)
     ).scalar_one_or_none()
     return newest is not None and newest >= version
+
+
+def _refuse_ended(connection: Connection, row: sa.Row[tuple[object, ...]]) -> None:
+    """Units that have arrived, or are lost, cannot be called never sent."""
+    sent = event_of(row)
+    if sent.kind not in (kinds.EXPECTED, kinds.TRANSFERRED):
+        return
+    number = way_number(sent.fact)
+    cases = by_sku(load_numbers(connection, [number] if number else []))
+    told = balance([case.targets for case in cases.get(row.sku_id, ())])
+    if told.left < sent.quantity:
+        raise NotReversible(
+            f"only {told.left} of its units of {row.sku} are still on the way; "
+            "reverse what was received or lost first"
+        )

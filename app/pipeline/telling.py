@@ -61,11 +61,12 @@ def received(told: Told, one: Telling) -> list[StockEvent]:
 
 
 def returned(told: Told, one: Telling) -> list[StockEvent]:
-    """What came back to a location, perhaps of an order."""
+    """What came back to a location, perhaps of an order; or at the stage `advised`,
+    what will."""
     return [
         _event(
             one,
-            events.RETURNED,
+            events.ADVISED if "stage" in told else events.RETURNED,
             told,
             line,
             position,
@@ -92,7 +93,7 @@ def _event(
         occurred_at=one.now if occurred_at is None else occurred_at,
         version=one.now,
         sku=line["sku"],
-        place=told["location"],
+        place=told.get("location"),
         # A return names an order but no line of it: every line with the SKU.
         line=None if more.get("order") else str(position + 1),
         fact=f"{one.id}-{position + 1}" if more.get("order") else one.id,

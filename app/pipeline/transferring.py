@@ -1,21 +1,24 @@
 """Transfers: units on their way between two locations, in two steps."""
 
-from collections import defaultdict
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import uuid4
 
 from sqlalchemy.engine import Connection, Engine
 
 from app.domain import events as kinds
-from app.domain.errors import ShortOfUnits, UnknownName
+from app.domain.errors import UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.pipeline.claims import Claims, Lines
 from app.pipeline.facts import Waker, record_in, wake_all
+from app.pipeline.hearing import WAYS
 from app.pipeline.house import current
+from app.pipeline.travelling import Arrival, Way, losses
 from app.store import cases
-from app.store.aliases import sku_ids
 from app.store.engine import applying
+
+_AT_ONCE: Final = 50
 
 
 def transfer(
@@ -61,7 +64,7 @@ def transfer_in(
     """The same inside a caller's `applying` transaction; also the lanes to wake."""
     house = current(connection)
     asked = [{**line, "location": from_} for line in lines]
-    if not cases.load(connection, [_sent_key(transfer_id)]):
+    if not Way(connection, transfer_id).is_sent:
         Claims(connection, house, asked, now).claim(asked)
     events = [
         StockEvent(
@@ -85,89 +88,109 @@ def transfer_in(
 def receive_transfer(
     engine: Engine,
     transfer_id: str,
-    lines: Lines,
+    arrival: Arrival,
     *,
     actor: str,
     now: Instant,
     wakes: Waker | None = None,
     fact_id: str | None = None,
 ) -> dict[str, Any]:
-    """Take in units that were sent. Raises ShortOfUnits (more than is on the way).
+    """Take in units that were sent, and write off those that never will arrive.
 
-    A `fact_id` of the caller's own, with the same `now`, makes a repeat the same fact.
+    Raises ShortOfUnits for more than is on the way. A `fact_id` of the caller's own,
+    with the same `now`, makes a repeat the same fact.
     """
     fact = str(fact_id or uuid4())
     with applying(engine) as connection:
-        way = _Way(connection, transfer_id)
-        if not way.has(fact):
-            way.take_in(connection, lines)
-        events = [
-            StockEvent(
-                kinds.RECEIVED,
-                int(line["quantity"]),
-                now,
-                now,
-                sku=str(line["sku"]),
-                place=current(connection).names[way.to],
-                fact=transfer_id,
-                of=transfer_id,
-                line=f"{fact}/{number}",
-            )
-            for number, line in enumerate(lines, 1)
-        ]
-        recorded, woken = record_in(connection, events, actor=actor, now=now)
+        way = Way(connection, transfer_id)
+        if way.to is None:
+            raise UnknownName(f"there is no transfer {transfer_id!r}", "id")
+        place = current(connection).names[way.to]
+        keys, woken = way.keys_of(fact), set[str]()
+        if not keys:
+            way.take(connection, [*arrival.lines, *arrival.lost])
+            told = [
+                *_arrived(arrival.lines, transfer_id, fact, place, now),
+                *losses(arrival, way.left, transfer_id, fact, now),
+            ]
+            recorded, woken = record_in(connection, told, actor=actor, now=now)
+            keys = [verdict.key for verdict in recorded.events]
+        state = Way(connection, transfer_id).state
     wake_all(wakes, woken)
-    state = "partly received" if any(way.units.values()) else "received"
-    keys = [verdict.key for verdict in recorded.events]
     return {"id": transfer_id, "state": state, "events": keys}
 
 
-def _sent_key(transfer_id: str) -> str:
-    return f"api/{kinds.TRANSFERRED}/{transfer_id}"
+def close(
+    engine: Engine,
+    of: str,
+    arrived: Sequence[StockEvent],
+    reason: str,
+    *,
+    actor: str,
+    now: Instant,
+    wakes: Waker | None = None,
+    fact_id: str,
+) -> list[str]:
+    """Take in the last of what was expected, and write off what never came.
+
+    Returns the keys of all that was told. Raises UnknownName when nothing was expected
+    under that name. A repeat with the same `fact_id` and `now` is the same fact.
+    """
+    with applying(engine) as connection:
+        if not Way(connection, of).is_known:
+            raise UnknownName(f"nothing is on the way under {of!r}", "of")
+        recorded, woken = record_in(connection, arrived, actor=actor, now=now)
+        keys = [verdict.key for verdict in recorded.events]
+        way = Way(connection, of)
+        lost = way.keys_of(fact_id)
+        if not lost:
+            told = losses(
+                Arrival(closes=True, reason=reason), way.left, of, fact_id, now
+            )
+            closed, more = record_in(connection, told, actor=actor, now=now)
+            lost = [verdict.key for verdict in closed.events]
+            woken |= more
+    wake_all(wakes, woken)
+    return [*keys, *lost]
 
 
-class _Way:
-    """What of a transfer is still on the way."""
+def transfers(
+    connection: Connection,
+    states: Sequence[str],
+    *,
+    limit: int,
+    before: int | None = None,
+) -> list[dict[str, Any]]:
+    """Up to `limit` transfers in these states, newest first; `before`: the page before
+    ended there."""
+    names, found = current(connection).names, list[dict[str, Any]]()
+    while len(found) < limit:
+        page = cases.numbers_before(connection, WAYS, before, _AT_ONCE)
+        for number, first in page:
+            way, before = Way(connection, number.removeprefix(WAYS)), first
+            if not way.is_sent or way.state not in states or len(found) == limit:
+                continue
+            found.append({"id": way.id, "first": first, **way.described(names)})
+        if len(page) < _AT_ONCE:
+            break
+    return found
 
-    def __init__(self, connection: Connection, transfer_id: str) -> None:
-        arrived_key = f"api/{kinds.RECEIVED}/{transfer_id}"
-        sent = cases.load(connection, [_sent_key(transfer_id)])
-        arrived = cases.load(connection, [arrived_key])
-        if not sent:
-            raise UnknownName(f"there is no transfer {transfer_id!r}", "id")
-        self.to = int(sent[0].targets[kinds.TRANSFERRED].extra or 0)
-        self.lines = {case.line for case in arrived}
-        self.units: dict[int, int] = defaultdict(int)
-        for case in sent:
-            self.units[case.sku_id or 0] += case.targets[kinds.TRANSFERRED].quantity
-        for case in arrived:
-            self.units[case.sku_id or 0] -= case.targets[kinds.RECEIVED].quantity
 
-    def has(self, fact: str) -> bool:
-        """Whether this arrival is already written down."""
-        return any(line.startswith(f"{fact}/") for line in self.lines)
-
-    def take_in(self, connection: Connection, lines: Lines) -> None:
-        """Take lines off; two lines for one SKU count as their sum."""
-        known = sku_ids(connection, [str(line["sku"]) for line in lines])
-        asked: dict[int, int] = defaultdict(int)
-        names: dict[int, str] = {}
-        for line in lines:
-            sku = str(line["sku"])
-            if sku not in known:
-                raise UnknownName(f"there is no SKU {sku!r}", "lines")
-            names.setdefault(known[sku], sku)
-            asked[known[sku]] += int(line["quantity"])
-        short = [
-            {
-                "sku": names[sku_id],
-                "requested": units,
-                "available": self.units.get(sku_id, 0),
-            }
-            for sku_id, units in asked.items()
-            if units > self.units.get(sku_id, 0)
-        ]
-        if short:
-            raise ShortOfUnits(short)
-        for sku_id, units in asked.items():
-            self.units[sku_id] -= units
+def _arrived(
+    lines: Lines, transfer_id: str, fact: str, place: str, now: Instant
+) -> list[StockEvent]:
+    return [
+        StockEvent(
+            kinds.RECEIVED,
+            int(line["quantity"]),
+            now,
+            now,
+            sku=str(line["sku"]),
+            place=place,
+            fact=transfer_id,
+            of=transfer_id,
+            line=f"{fact}/{number}",
+            disposition=line.get("disposition"),
+        )
+        for number, line in enumerate(lines, 1)
+    ]

@@ -5,7 +5,7 @@ order with that id or number and their SKU. Then they are told again, as that ch
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,12 +19,20 @@ from app.store import aliases
 from app.store.cases import Case
 from app.store.tables import stock_events
 
+OF_RETURNS: Final = (kinds.ADVISED, kinds.RETURNED)
+_OURS: Final = tuple(f"{kind}:{API}:" for kind in OF_RETURNS)
+
 
 def tells_of_order(case: Case) -> bool:
     """Whether somebody has told of the order itself, not just of a return for it."""
     return any(
-        not name.startswith((kinds.RETURNED, kinds.IGNORED)) for name in case.targets
+        not name.startswith((*OF_RETURNS, kinds.IGNORED)) for name in case.targets
     )
+
+
+def tells_of_return(case: Case) -> bool:
+    """Whether units of it came back, or somebody says that they will."""
+    return any(name.startswith(OF_RETURNS) for name in case.targets)
 
 
 def waits_under(order: str | None, number: str | None) -> list[str]:
@@ -37,7 +45,7 @@ def only_waits(case: Case) -> bool:
     return (
         case.channel_id is None
         and bool(case.targets)
-        and all(name.startswith(f"{kinds.RETURNED}:{API}:") for name in case.targets)
+        and all(name.startswith(_OURS) for name in case.targets)
     )
 
 
@@ -45,12 +53,13 @@ def told(connection: Connection, case: Case) -> tuple[list[str], Sequence[sa.Row
     """What the SKU of what waits in a case is called, and the events that told of it."""
     words = aliases.words_of(connection, case.sku_id or 0)
     order = case.case_key.split("/", 2)[2]
-    facts = {name.split(":", 2)[2].partition(BY_SKU)[0] for name in case.targets}
-    events = [
-        StockEvent(kinds.RETURNED, 0, 0, 0, sku=sku, order=order, fact=fact)
-        for fact in facts
-        for sku in words
-    ]
+    events = []
+    for name in case.targets:
+        kind, _, rest = name.split(":", 2)
+        fact = rest.partition(BY_SKU)[0]
+        events += [
+            StockEvent(kind, 0, 0, 0, sku=sku, order=order, fact=fact) for sku in words
+        ]
     keys = [f"{API}:{key_of(event)}" for event in events]
     rows = connection.execute(
         sa.select(stock_events)

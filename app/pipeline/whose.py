@@ -13,7 +13,7 @@ from app.domain.errors import AmbiguousName
 from app.domain.events import StockEvent
 from app.pipeline.hearing import order_key
 from app.pipeline.house import House
-from app.pipeline.waiting import tells_of_order
+from app.pipeline.waiting import OF_RETURNS, tells_of_order
 from app.store import cases
 from app.store.cases import Case
 
@@ -40,7 +40,7 @@ def with_channels(
 
 def _is_open(event: StockEvent) -> bool:
     return (
-        event.kind == kinds.RETURNED
+        event.kind in OF_RETURNS
         and event.order is not None
         and event.order_channel is None
     )
@@ -68,9 +68,7 @@ def _owner(connection: Connection, house: House, order: str) -> str | None:
 
 def _only_ships(case: Case) -> bool:
     """Whether this is what a warehouse sent out, most likely on another's order."""
-    own = tuple(
-        f"{kind}:{case.channel_id}:" for kind in (kinds.SHIPPED, kinds.RETURNED)
-    )
+    own = tuple(f"{kind}:{case.channel_id}:" for kind in (kinds.SHIPPED, *OF_RETURNS))
     return case.line.startswith("sku:") and all(
         name.startswith(own) for name in case.targets
     )

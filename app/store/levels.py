@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.states import STATES
@@ -55,11 +54,13 @@ def _locked(connection: Connection, skus: set[int]) -> dict[Spot, Level]:
     return {(sku, place): Level(id_, *rest) for id_, sku, place, *rest in rows}
 
 
-def quantities(connection: Connection, level_id: int) -> Mapping[str, int]:
-    """How many units are in each state there."""
-    columns = [stock_levels.c[state] for state in STATES]
-    query = sa.select(*columns).where(stock_levels.c.id == level_id)
-    return dict(connection.execute(query).mappings().one())
+def all_quantities(
+    connection: Connection, level_ids: Iterable[int]
+) -> dict[int, dict[str, int]]:
+    """How many units are in each state, by level."""
+    query = f"SELECT id, {', '.join(STATES)} FROM stock_levels WHERE id {{among}}"
+    rows = bulk.select(connection, query, level_ids, "bigint")
+    return {row[0]: dict(zip(STATES, row[1:], strict=True)) for row in rows}
 
 
 def add(connection: Connection, changes: Mapping[int, Mapping[str, int]]) -> None:

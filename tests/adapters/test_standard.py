@@ -313,3 +313,12 @@ def test_an_order_may_say_that_it_is_not_paid(paid: Any, scope: str | None):
 def test_whether_it_is_paid_is_true_or_false(paid: Any):
     assert "paid: " in complaint(body("order", paid=paid))
     assert "is not true or false" in complaint(body("order", paid=paid))
+
+
+def test_a_return_that_is_only_advised_needs_no_place_but_an_order():
+    advised = event(body("return", stage="advised", location=None))
+
+    assert (advised.kind, advised.place, advised.disposition) == ("advised", None, None)
+    assert complaint(body("return", stage="advised", order=None)).startswith("order: ")
+    assert complaint(body("return", stage="gone")).startswith("stage: ")
+    assert event(body("return")).kind == "returned"

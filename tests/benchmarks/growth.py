@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.store.vault import Vault
 from tests.benchmarks import house as homes, servers
 from tests.benchmarks.applying import BATCH, Applier
+from tests.benchmarks.counting import Counter
 from tests.benchmarks.measure import Target, interleaved, median, median_ratio
 from workers.hands import keep_out_of_collections
 
@@ -59,6 +60,9 @@ def run(kind: str, rounds: int) -> list[Target]:
             one.apply()
         keep_out_of_collections()
         figures = interleaved(rounds, spread.apply, hot.apply, among.apply)
+        few, lots = Counter(small, range(homes.SKUS)), Counter(large, range(LARGE))
+        few.run(), lots.run()
+        short, long = interleaved(rounds * 3, few.run, lots.run)
     title = servers.TITLES[kind]
     usual, one, many = figures
     return [
@@ -74,6 +78,13 @@ def run(kind: str, rounds: int) -> list[Target]:
             0.7,
             median_ratio(many, usual),
             f"{median(many):,.0f} and {median(usual):,.0f} events/s",
+        ),
+        Target(
+            f"Counts and late sales, {LARGE:,} ledger entries / {homes.SKUS:,}, "
+            f"{title}",
+            0.7,
+            median_ratio(long, short),
+            f"{median(long):,.0f} and {median(short):,.0f} counts and sales/s",
         ),
     ]
 

@@ -148,6 +148,19 @@ def test_a_count_of_yesterday_keeps_what_was_sold_since(counted, shop) -> None:
     assert shop.level(JACKET) == {"available": 10}
 
 
+def test_the_count_of_a_whole_shop_comes_in(counted, shop, ask) -> None:
+    shop.sku(*(f"S-{number:04}" for number in range(5_000)))
+    lines = [f"S-{number:04},downtown,{number % 7}," for number in range(5_000)]
+
+    answer = counted(*lines)
+
+    assert answer.exit_code == 0, answer.output
+    assert "5000 counts loaded" in answer.output.replace(",", "")
+    assert ask("SELECT count(*), sum(available) FROM stock_levels") == [
+        (5_000, sum(number % 7 for number in range(5_000)))
+    ]
+
+
 def test_the_same_file_of_counts_twice_changes_stock_once(counted, shop, ask) -> None:
     shop.sku(JACKET)
     line = f"{JACKET},downtown,12,2026-11-01T10:00:00+01:00"

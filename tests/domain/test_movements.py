@@ -38,7 +38,7 @@ def committed(targets):
     [
         (kinds.RECEIVED, None, move("supplier", "available")),
         (kinds.RECEIVED, "damaged|", move("supplier", "damaged")),
-        (kinds.RECEIVED, "inspect|PO|1", move("incoming", "inspection")),
+        (kinds.RECEIVED, "inspect|", move("supplier", "inspection")),
         (kinds.EXPECTED, None, move("supplier", "incoming")),
         (kinds.TRANSFERRED, SOUTH, move("available", "incoming", to=SOUTH)),
         (kinds.ADJUSTED, None, move("variance", "available")),

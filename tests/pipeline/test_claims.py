@@ -8,6 +8,7 @@ from app.domain.instants import SECOND, now
 from app.pipeline import claims, holding, transferring
 from app.pipeline.audit import differences
 from app.pipeline.rehearsal import rehearse
+from app.pipeline.travelling import Arrival
 from app.store import balances
 from app.store.tables import ledger
 from tests.builders import JACKET, Shop, order
@@ -140,14 +141,14 @@ def test_a_transfer_is_on_the_way_until_it_arrives(shop):
         transferring.receive_transfer(
             shop.engine,
             sent["id"],
-            [{"sku": JACKET, "quantity": 5}],
+            Arrival([{"sku": JACKET, "quantity": 5}]),
             actor="test",
             now=now(),
         )
     transferring.receive_transfer(
         shop.engine,
         sent["id"],
-        [{"sku": JACKET, "quantity": 3}],
+        Arrival([{"sku": JACKET, "quantity": 3}]),
         actor="test",
         now=now(),
     )

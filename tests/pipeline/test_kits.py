@@ -18,6 +18,7 @@ from app.pipeline.rebuilding import rebuild
 from app.pipeline.recipes import set_recipe
 from app.pipeline.rehearsal import rehearse
 from app.pipeline.told import Told
+from app.pipeline.travelling import Arrival
 from app.store import channels
 from app.store.balances import When
 from app.store.engine import applying, writing
@@ -159,7 +160,7 @@ def test_transfers_of_kits_move_components_in_two_steps(gifts):
     transferring.receive_transfer(
         gifts.engine,
         sent["id"],
-        [{"sku": GIFT, "quantity": 3}],
+        Arrival([{"sku": GIFT, "quantity": 3}]),
         actor="test",
         now=now(),
     )

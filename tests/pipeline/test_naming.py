@@ -12,6 +12,7 @@ from app.pipeline.audit import differences
 from app.pipeline.listings import add_sku, map_listing
 from app.pipeline.naming import add_alias, rename
 from app.pipeline.rehearsal import rehearse
+from app.pipeline.travelling import Arrival
 from app.store import aliases, balances
 from app.store.balances import When
 from app.store.engine import writing
@@ -121,7 +122,7 @@ def test_a_transfer_is_not_received_twice_under_two_names(shop):
     def arrive(*lines):
         told = [{"sku": sku, "quantity": units} for sku, units in lines]
         transferring.receive_transfer(
-            shop.engine, sent["id"], told, actor="test", now=now()
+            shop.engine, sent["id"], Arrival(told), actor="test", now=now()
         )
 
     with pytest.raises(ShortOfUnits):

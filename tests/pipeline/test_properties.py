@@ -72,6 +72,7 @@ TRADE = (
     "count",
 )
 COUNTING = ("count", "count", "shipment", "return", "adjustment", "sale")
+ON_THE_WAY = ("expected", "transfer", "receipt", "receipt")
 SHIPPING = ("order", "cancellation", "shipment", "foreign shipment", "foreign shipment")
 DISPOSITIONS = st.sampled_from(["sellable", "inspect", "damaged"])
 MORE_IN_A_LINE = {
@@ -90,7 +91,7 @@ MORE = {
     },
     "return": {"order": st.none() | orders, "location": places},
     "sale": {"location": places},
-    "receipt": {"location": places},
+    "receipt": {"location": places, "of": st.none() | st.sampled_from("ab")},
     "expected": {"location": places},
     "transfer": {"location": st.just("north"), "to": st.just("south")},
     "adjustment": {"location": places},
@@ -134,8 +135,9 @@ def stories(draw, kinds=TRADE, lines=LINES, longest=8):
 
 
 of_counts = stories(kinds=COUNTING, lines=LINES[:1], longest=6)
+of_ways = stories(kinds=ON_THE_WAY, lines=LINES[:1])
 of_parcels = stories(kinds=SHIPPING, lines=(LINES[0], LINES[2]))
-any_story = st.one_of(stories(), of_counts, of_parcels)
+any_story = st.one_of(stories(), of_counts, of_parcels, of_ways)
 
 
 # -- a shop to tell them to ------------------------------------------------------
@@ -210,6 +212,7 @@ def picture(shop):
             for state in STATES
             if getattr(row, state)
         }
+        assert all(levels.get((*spot, "incoming"), 0) >= 0 for *spot, _ in levels)
         return levels, on_hand(connection, names), flagged(connection)
 
 

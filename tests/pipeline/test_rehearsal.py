@@ -6,6 +6,7 @@ from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
 from app.pipeline import holding, transferring
 from app.pipeline.audit import differences
 from app.pipeline.rehearsal import rehearse
+from app.pipeline.travelling import Arrival
 from app.store.tables import stock_events, stock_levels
 from tests.builders import JACKET, cancellation, order, returned, sale, shipment
 
@@ -39,7 +40,7 @@ def busy(shop):
         shop.engine, "downtown", "harbour", lines, actor="test", now=now()
     )
     transferring.receive_transfer(
-        shop.engine, sent["id"], lines, actor="test", now=now()
+        shop.engine, sent["id"], Arrival(lines), actor="test", now=now()
     )
     return shop
 

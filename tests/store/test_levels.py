@@ -19,7 +19,7 @@ def units(engine, spot):
     """How many units are in each state there."""
     id_ = level(engine, spot).id
     with engine.connect() as connection:
-        return levels.quantities(connection, id_)
+        return levels.all_quantities(connection, [id_])[id_]
 
 
 def test_a_level_is_made_once_and_starts_at_nothing(engine, places):

@@ -46,6 +46,8 @@ READS = (
     "/channels",
     "/runs/x",
     "/skus/X",
+    "/transfers",
+    "/returns",
 )
 MATRIX = [
     *(("GET", path, "viewer") for path in READS),

@@ -1,4 +1,4 @@
-"""Holds and transfers: claims get all of what they ask for, or nothing and a reason."""
+"""Holds: claims get all of what they ask for, or nothing and a reason."""
 
 import pytest
 
@@ -8,11 +8,6 @@ from tests.builders import JACKET, order
 
 def held(quantity=4, **more):
     return {"lines": [{"sku": JACKET, "quantity": quantity}], **more}
-
-
-def moved(quantity=4, **more):
-    sent = {"from": "downtown", "to": "harbour"}
-    return {**sent, "lines": [{"sku": JACKET, "quantity": quantity}], **more}
 
 
 def test_a_hold_reserves_units_until_it_expires(api, shop):
@@ -125,53 +120,9 @@ def test_a_hold_that_cannot_be_meant_names_the_field(api, shop, change, field):
         ("DELETE", "/holds/nobody"),
         ("POST", "/holds/%00/commit"),
         ("DELETE", "/holds/%00"),
-        ("POST", "/transfers/nobody/receive"),
-        ("POST", "/transfers/%00/receive"),
     ],
 )
 def test_what_does_not_exist_is_404(api, shop, method, path):
     body = None if method == "DELETE" else {}
-    if "transfers" in path:
-        body = {"lines": [{"sku": JACKET, "quantity": 1}]}
 
     assert api.call(method, path, body).status_code == 404
-
-
-def test_a_transfer_is_on_the_way_until_it_is_received(api, shop):
-    sent = api.post("/transfers", moved())
-    stock = api.stock(JACKET)
-    assert (stock["available"], stock["incoming"]) == (6, 4)
-    assert sent["entries"][0]["to"] == {"state": "incoming", "location": "harbour"}
-
-    received = {"lines": [{"sku": JACKET, "quantity": 3}]}
-    api.post(f"/transfers/{sent['id']}/receive", received, status=200)
-
-    stock = api.stock(JACKET)
-    assert (stock["available"], stock["incoming"]) == (9, 1)
-    there = {spot["location"]: spot["available"] for spot in stock["locations"]}
-    assert there == {"downtown": 6, "harbour": 3}
-
-
-def test_no_more_can_be_received_than_is_on_the_way(api, shop):
-    sent = api.post("/transfers", moved())
-    path = f"/transfers/{sent['id']}/receive"
-
-    response = api.call("POST", path, {"lines": [{"sku": JACKET, "quantity": 5}]})
-
-    assert response.status_code == 409
-    assert response.json["short"][0]["available"] == 4
-
-
-def test_a_transfer_takes_all_its_lines_or_none(api, shop):
-    shop.sku("HAT")
-    both = moved(lines=[*moved()["lines"], {"sku": "HAT", "quantity": 1}])
-
-    response = api.call("POST", "/transfers", both)
-
-    assert response.status_code == 409
-    assert [row["sku"] for row in response.json["short"]] == ["HAT"]
-    assert api.stock(JACKET)["incoming"] == 0
-
-
-def test_a_transfer_to_where_it_comes_from_is_refused(api, shop):
-    assert api.refused("/transfers", moved(to="downtown")) == ["to"]

@@ -128,13 +128,44 @@ def test_a_crash_between_write_and_answer_writes_once(
     assert api.get(f"/stock/{JACKET}/ledger") == history
 
 
-@pytest.mark.parametrize(("path", "body"), WRITES[:4])
-def test_an_answer_after_a_crash_tells_the_same_entries(api, shop, engine, path, body):
-    first = api.post(path, body, key="k-1")
+def forget_answers(engine):
+    """The machine went down between the write and its answer."""
     with writing(engine) as connection:
         connection.execute(idempotency_keys.update().values(status=0, answer=""))
 
-    assert api.post(path, body, key="k-1")["entries"] == first["entries"]
+
+@pytest.mark.parametrize(("path", "body"), [*WRITES[:4], WRITES[5]])
+def test_an_answer_after_a_crash_is_the_same(api, shop, engine, path, body):
+    first = api.post(path, body, key="k-1")
+    forget_answers(engine)
+
+    assert first["entries"]
+    assert api.post(path, body, key="k-1") == first
+
+
+def test_after_a_crash_what_arrived_and_was_lost_is_told_once(api, shop, engine):
+    sent = api.post("/transfers", TRANSFER)
+    path = f"/transfers/{sent['id']}/receive"
+    lines = [{"sku": JACKET, "quantity": 1}]
+    body = {"lines": lines, "closes": True, "reason": "the van was opened"}
+
+    first = api.post(path, body, key="k-1", status=200)
+    forget_answers(engine)
+
+    assert [entry["quantity"] for entry in first["entries"]] == [1, 3]
+    assert api.post(path, body, key="k-1", status=200) == first
+
+
+def test_after_a_crash_a_receipt_that_closed_is_told_once(api, shop, engine):
+    sent = api.post("/transfers", TRANSFER)
+    more = {"of": sent["id"], "closes": True, "reason": "lost"}
+    body = RECEIPT | {"location": "harbour"} | more
+
+    first = api.post("/receipts", body, key="k-1")
+    forget_answers(engine)
+
+    assert [entry["quantity"] for entry in first["entries"]] == [2, 2]
+    assert api.post("/receipts", body, key="k-1") == first
 
 
 def test_a_failure_keeps_the_key_and_the_repeat_works(api, shop, monkeypatch):

@@ -129,7 +129,6 @@ def test_what_is_corrected_in_another_way_says_in_which(api, shop):
     [mistake] = api.post("/adjustments", adjustment())["entries"]
     api.post(f"/ledger/{mistake['id']}/reverse", {"reason": "found"})
     lines = [{"sku": JACKET, "quantity": 1}]
-    api.post("/transfers", {"from": "downtown", "to": "harbour", "lines": lines})
     api.post("/holds", {"lines": lines})
 
     reason = {"reason": "because"}
@@ -147,7 +146,6 @@ def test_what_is_corrected_in_another_way_says_in_which(api, shop):
         "is a reversal",
         "came of a count",
         "is an order's own",
-        "is a transfer's",
         "is a hold's",
     }
 

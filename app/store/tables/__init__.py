@@ -48,6 +48,7 @@ from app.store.tables.stock import (
     ledger_readers,
     ledger_seals,
     lines,
+    return_cases,
     stock_events,
     stock_levels,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "recipes",
     "refused",
     "refused_samples",
+    "return_cases",
     "sessions",
     "sheets",
     "sku_aliases",

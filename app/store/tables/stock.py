@@ -59,6 +59,33 @@ Index(
     postgresql_where=lines.c.order_number.is_not(None),
 )
 
+return_cases = sa.Table(  # how far the return of a case's units is
+    "return_cases",
+    metadata,
+    id_(),
+    Column("case_key", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    link("channel_id", nullable=True),
+    Column("order_number", Text),
+    link("sku_id"),
+    *(
+        count(units)
+        for units in (
+            "advised",
+            "received",
+            "surplus",
+            "unlinked",
+            "sellable",
+            "to_judge",
+            "damaged",
+        )
+    ),
+    link("judged_at", nullable=True),  # the location where they wait
+    Column("began_at", Big, nullable=False),
+    Column("changed_at", Big, nullable=False),
+    UniqueConstraint("case_key", "line"),
+)
+
 ledger = sa.Table(
     "ledger",
     metadata,

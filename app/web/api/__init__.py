@@ -5,6 +5,7 @@ from flask import Flask
 from app.web.api import (
     channels,
     claims,
+    counts,
     deeds,
     docs,
     drifts,
@@ -15,10 +16,12 @@ from app.web.api import (
     inspections,
     listings,
     publications,
+    returns,
     reversals,
     runs,
     skus,
     stock,
+    transfers,
 )
 from app.web.api.spec import make_api
 from app.web.security import csrf
@@ -29,8 +32,11 @@ RESOURCES = (
     stock,
     explain,
     facts,
+    counts,
     reversals,
     claims,
+    transfers,
+    returns,
     inspections,
     publications,
     runs,

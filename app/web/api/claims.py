@@ -1,21 +1,19 @@
-"""POST transfers and holds: claims on units, and the only writes that can be refused
-for lack of them (409 with what is short)."""
+"""POST holds: claims on units, which like transfers can be refused for lack of them
+(409 with what is short)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 
 from app.domain import instants
-from app.pipeline import holding, transferring
-from app.store import history, holds
-from app.web.api import names
+from app.pipeline import holding
+from app.store import holds
 from app.web.api.facts import MOST_LINES
 from app.web.api.fields import Word, number, units
 from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource
-from app.web.api.stock import Entry, entry
 from app.web.auth import OPERATOR, actor, needs
 from app.web.hub import hub
 from app.web.problems import refused_field
@@ -40,33 +38,13 @@ class HeldLine(Line):
     location = Word()
 
 
-_length = validate.Length(min=1, max=MOST_LINES)
-
-
-class Transfer(Schema):
-    """Units to send from one location to another."""
-
-    from_ = Word(required=True, data_key="from")
-    to = Word(required=True)
-    lines = fields.List(fields.Nested(Line), required=True, validate=_length)
-
-    @validates_schema
-    def goes_somewhere(self, data: dict[str, Any], **_: Any) -> None:
-        """A transfer changes the location."""
-        if data["from_"] == data["to"]:
-            raise ValidationError("is where the units are already", "to")
-
-
-class Arrival(Schema):
-    """Units of a transfer that arrived."""
-
-    lines = fields.List(fields.Nested(Line), required=True, validate=_length)
+some_lines = validate.Length(min=1, max=MOST_LINES)
 
 
 class Hold(Schema):
     """Units to reserve for a while."""
 
-    lines = fields.List(fields.Nested(HeldLine), required=True, validate=_length)
+    lines = fields.List(fields.Nested(HeldLine), required=True, validate=some_lines)
     expires_in = fields.Integer(
         strict=True,
         load_default=USUAL_HOLD,
@@ -91,7 +69,7 @@ class Commitment(Schema):
 
     channel = Word()
     order = Word()
-    lines = fields.List(fields.Nested(OrderLine), validate=_length)
+    lines = fields.List(fields.Nested(OrderLine), validate=some_lines)
 
 
 class Held(Schema):
@@ -103,14 +81,6 @@ class Held(Schema):
     )
     expires_at = fields.String(metadata={"format": "date-time"})
     order = fields.String(metadata={"description": "Whose promise it became."})
-
-
-class Transferred(Schema):
-    """A transfer, and what was written down."""
-
-    id = fields.String()
-    state = fields.String(metadata={"description": "sent, partly received, received"})
-    entries = fields.List(fields.Nested(Entry))
 
 
 class Shortage(Schema):
@@ -132,51 +102,6 @@ class Refused(Schema):
 
 
 refuses = blueprint.refuses(409, Refused, "Too few units, or the hold is over.")
-
-
-@blueprint.post("/transfers")
-@needs(OPERATOR)
-@once
-@blueprint.body(Transfer)
-@blueprint.answers(201, Transferred)
-@refuses
-def send(told: dict[str, Any]) -> dict[str, Any]:
-    """Send units to another location: all of them, or none."""
-    names.check(
-        names.of_lines(told["lines"], "sku"), {"from": told["from_"], "to": told["to"]}
-    )
-    sent = transferring.transfer(
-        hub().engine,
-        told["from_"],
-        told["to"],
-        told["lines"],
-        actor=actor(),
-        now=this_try().now,
-        wakes=hub().wakes,
-        transfer_id=this_try().id,
-    )
-    return _with_entries(sent)
-
-
-@blueprint.post("/transfers/<id:transfer_id>/receive")
-@needs(OPERATOR)
-@once
-@blueprint.body(Arrival)
-@blueprint.answers(200, Transferred)
-@refuses
-def arrive(told: dict[str, Any], transfer_id: str) -> dict[str, Any]:
-    """Say which units of a transfer have arrived."""
-    names.check(names.of_lines(told["lines"], "sku"), {})
-    arrived = transferring.receive_transfer(
-        hub().engine,
-        transfer_id,
-        told["lines"],
-        actor=actor(),
-        now=this_try().now,
-        wakes=hub().wakes,
-        fact_id=this_try().id,
-    )
-    return _with_entries(arrived)
 
 
 @blueprint.post("/holds")
@@ -231,13 +156,6 @@ def release(hold_id: str) -> dict[str, Any]:
     return holding.release(
         hub().engine, hold_id, actor=actor(), now=instants.now(), wakes=hub().wakes
     )
-
-
-def _with_entries(claimed: dict[str, Any]) -> dict[str, Any]:
-    """The same, with the ledger entries that its events caused."""
-    with hub().engine.connect() as connection:
-        rows = history.of_events(connection, claimed["events"])
-    return {**claimed, "entries": [entry(row) for row in rows]}
 
 
 def _check_held(hold_id: str, lines: Sequence[Mapping[str, Any]]) -> None:

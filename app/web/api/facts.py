@@ -1,19 +1,25 @@
-"""POST adjustments, counts, receipts, returns: what happened, never refused for lack
-of units. Each becomes stock events of the token's own and is answered with what they
+"""POST adjustments and receipts: what happened, never refused for lack of units. Each becomes stock events of the token's own and is answered with what they
 moved."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates
+from marshmallow import (
+    Schema,
+    ValidationError,
+    fields,
+    validate,
+    validates,
+    validates_schema,
+)
 from sqlalchemy.exc import IntegrityError
 
 from app.domain import events
 from app.domain.events import StockEvent
-from app.pipeline import facts, telling
+from app.pipeline import facts, telling, transferring
 from app.store import history
 from app.web.api import names
-from app.web.api.fields import Moment, Word, change, count, one_of, units
+from app.web.api.fields import Moment, Word, change, one_of, units
 from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource
 from app.web.api.stock import Entry, entry
@@ -55,30 +61,10 @@ class Adjustment(Fact):
             raise ValidationError("0 changes nothing")
 
 
-def _lines(line: type[Schema]) -> fields.List[Any]:
+def lines_of(line: type[Schema]) -> fields.List[Any]:
+    """At least one line, and no more than one request may hold."""
     length = validate.Length(min=1, max=MOST_LINES)
     return fields.List(fields.Nested(line), required=True, validate=length)
-
-
-class CountedLine(Schema):
-    """Everything that was there."""
-
-    sku = Word(required=True)
-    quantity = count(required=True)
-    counted_at = Moment(past=True)
-
-
-class Count(Fact):
-    """What was found at a location; the ledger posts the difference."""
-
-    location = Word(required=True)
-    counted_at = Moment(past=True)
-    scope = one_of(
-        "on_hand",
-        events.SELLABLE,
-        metadata={"description": "`sellable`: damaged and unjudged units left out."},
-    )
-    lines = _lines(CountedLine)
 
 
 class ReceivedLine(Schema):
@@ -95,35 +81,28 @@ class Receipt(Fact):
     location = Word(required=True)
     of = Word(metadata={"description": "The expected receipt or transfer it fulfils."})
     reference = Word()
-    lines = _lines(ReceivedLine)
-
-
-class ReturnedLine(Schema):
-    """Units that came back."""
-
-    sku = Word(required=True)
-    quantity = units(required=True)
-    disposition = one_of(
-        events.SELLABLE,
-        events.INSPECT,
-        events.DAMAGED,
-        load_default=events.SELLABLE,
+    closes = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Nothing more of it comes: the rest is written off."},
+    )
+    reason = Word(metadata={"description": "Why the rest never came."})
+    lines = fields.List(
+        fields.Nested(ReceivedLine),
+        load_default=list,
+        validate=validate.Length(min=1, max=MOST_LINES),
+        metadata={"description": "Left out only where nothing came of what it closes."},
     )
 
-
-class Return(Fact):
-    """Units that came back to a location."""
-
-    location = Word(required=True)
-    order = Word(metadata={"description": "Its id at the channel, or its number."})
-    channel = Word(
-        metadata={
-            "description": "Whose order it is; needed if several channels have such a "
-            "one."
-        }
-    )
-    reason = Word()
-    lines = _lines(ReturnedLine)
+    @validates_schema
+    def says_something(self, data: dict[str, Any], **_: Any) -> None:
+        """Only what closes something may have no lines; and it says what, and why."""
+        if not data["closes"]:
+            if not data["lines"]:
+                raise ValidationError("give at least one line", "lines")
+            return
+        for field in ("of", "reason"):
+            if field not in data:
+                raise ValidationError("needed with `closes`", field)
 
 
 class Verdict(Schema):
@@ -153,7 +132,7 @@ def adjust(told: dict[str, Any]) -> dict[str, Any]:
     """Correct the stock of one SKU at one location."""
     names.check({"sku": told["sku"]}, {"location": told["location"]})
     try:
-        return _record(telling.adjusted(told, this_try()))
+        return record(telling.adjusted(told, this_try()))
     except IntegrityError as error:
         if told.get("to") == events.DAMAGED and told["change"] > 0:
             raise refused_field(
@@ -165,68 +144,54 @@ def adjust(told: dict[str, Any]) -> dict[str, Any]:
         raise
 
 
-@blueprint.post("/counts")
-@needs(OPERATOR)
-@once
-@blueprint.body(Count)
-@blueprint.answers(201, Posted)
-def count_stock(told: dict[str, Any]) -> dict[str, Any]:
-    """Say what was counted at a location."""
-    _check_lines(told)
-    refuse_twice(told["lines"])
-    return _record(telling.counted(told, this_try()))
-
-
 @blueprint.post("/receipts")
 @needs(OPERATOR)
 @once
 @blueprint.body(Receipt)
 @blueprint.answers(201, Posted)
 def receive(told: dict[str, Any]) -> dict[str, Any]:
-    """Say what arrived at a location."""
-    _check_lines(told)
-    return _record(telling.received(told, this_try()))
+    """Say what arrived at a location, and with `closes` that no more of it will."""
+    check_lines(told)
+    arrived = telling.received(told, this_try())
+    if not told["closes"]:
+        return record(arrived)
+    keys = transferring.close(
+        hub().engine,
+        told["of"],
+        arrived,
+        told["reason"],
+        actor=actor(),
+        now=this_try().now,
+        wakes=hub().wakes,
+        fact_id=this_try().id,
+    )
+    return posted(keys)
 
 
-@blueprint.post("/returns")
-@needs(OPERATOR)
-@once
-@blueprint.body(Return)
-@blueprint.answers(201, Posted)
-def take_back(told: dict[str, Any]) -> dict[str, Any]:
-    """Say what came back. More than was shipped waits for the shipment.
-
-    Without an order it is posted, and shown to a person among the incidents.
-    """
-    _check_lines(told)
-    return _record(telling.returned(told, this_try()))
-
-
-def _record(told: Sequence[StockEvent]) -> dict[str, Any]:
+def record(told: Sequence[StockEvent]) -> dict[str, Any]:
+    """Apply facts, and answer what they moved."""
     recorded = facts.record(
         hub().engine, told, actor=actor(), now=this_try().now, wakes=hub().wakes
     )
-    keys = [verdict.key for verdict in recorded.events]
+    return posted([verdict.key for verdict in recorded.events])
+
+
+def posted(keys: Sequence[str]) -> dict[str, Any]:
+    """What these events of this request moved, as an answer.
+
+    As it was written down: a repeat after a crash is told what the first try did.
+    """
     with hub().engine.connect() as connection:
         rows = history.of_events(connection, keys)
+        told = history.verdicts(connection, keys)
     return {
         "id": this_try().id,
-        "events": recorded.events,
+        "events": told,
         "entries": [entry(row) for row in rows],
     }
 
 
-def _check_lines(told: dict[str, Any]) -> None:
-    names.check(names.of_lines(told["lines"], "sku"), {"location": told["location"]})
-
-
-def refuse_twice(lines: Sequence[dict[str, Any]]) -> None:
-    """Two counts of one SKU at one time cannot both be right."""
-    seen: set[tuple[str, int | None]] = set()
-    for position, line in enumerate(lines):
-        counted = (line["sku"], line.get("counted_at"))
-        if counted in seen:
-            raise refused_field(
-                f"lines[{position}].sku", f"{line['sku']!r} is counted twice"
-            )
-        seen.add(counted)
+def check_lines(told: dict[str, Any]) -> None:
+    """Refuse SKUs and a location that nobody told us of."""
+    place = {"location": told["location"]} if "location" in told else {}
+    names.check(names.of_lines(told["lines"], "sku"), place)

@@ -7,16 +7,15 @@ from marshmallow import Schema, fields, validate
 from app.domain import events
 from app.domain.errors import ShortOfUnits
 from app.pipeline import inspecting
-from app.store import balances, history
+from app.store import balances
 from app.web.api import names
 from app.web.api.claims import Shortage
-from app.web.api.facts import MOST_LINES, Fact, Posted
+from app.web.api.facts import MOST_LINES, Fact, Posted, posted
 from app.web.api.fields import Word, number, one_of, units
 from app.web.api.idempotency import once, this_try
 from app.web.api.paging import PageQuery, id_cursor, page_of, paged
 from app.web.api.resource import Resource
 from app.web.api.spec import ProblemDocument
-from app.web.api.stock import entry
 from app.web.auth import OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
 from app.web.problems import Problem
@@ -107,14 +106,7 @@ def inspect(told: dict[str, Any]) -> dict[str, Any]:
         )
     except ShortOfUnits as error:
         raise _too_many(error) from error
-    keys = [verdict.key for verdict in recorded.events]
-    with hub().engine.connect() as connection:
-        rows = history.of_events(connection, keys)
-    return {
-        "id": this_try().id,
-        "events": recorded.events,
-        "entries": [entry(row) for row in rows],
-    }
+    return posted([verdict.key for verdict in recorded.events])
 
 
 def _too_many(error: ShortOfUnits) -> Problem:

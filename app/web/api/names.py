@@ -23,10 +23,12 @@ def check(skus: Mapping[str, str], locations: Mapping[str, str]) -> None:
         raise Problem(422, told, errors=wrong)
 
 
-def of_lines(lines: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:
-    """The paths and values of one field of `lines`, where it is given."""
+def of_lines(
+    lines: Sequence[Mapping[str, Any]], name: str, list_: str = "lines"
+) -> dict[str, str]:
+    """The paths and values of one field of a list's lines, where it is given."""
     return {
-        f"lines[{position}].{name}": line[name]
+        f"{list_}[{position}].{name}": line[name]
         for position, line in enumerate(lines)
         if line.get(name) is not None
     }

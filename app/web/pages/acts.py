@@ -17,7 +17,7 @@ from app.pipeline.granting import Ask
 from app.pipeline.holding import hold_in
 from app.pipeline.inspecting import inspect_in
 from app.pipeline.transferring import transfer_in
-from app.web.api import claims, facts as bodies, inspections
+from app.web.api import claims, counts, facts as bodies, inspections, transfers
 
 Form = Mapping[str, str]
 Lanes = set[str]
@@ -195,7 +195,7 @@ DEEDS: Final[Mapping[str, Deed]] = {
         "Count",
         "Keep this count",
         "Say how many are there now, all of them; the difference is posted.",
-        bodies.Count,
+        counts.Count,
         _count,
         _tells(telling.counted),
     ),
@@ -203,7 +203,7 @@ DEEDS: Final[Mapping[str, Deed]] = {
         "Transfer",
         "Send them",
         "Send units to another location. They are on the way until they are received.",
-        claims.Transfer,
+        transfers.Transfer,
         _transfer,
         _transfers,
     ),

@@ -53,6 +53,12 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "too, they count twice.",
         "Find the order. If its return is told as well, take these units off again.",
     ),
+    "uncounted": Saying(
+        "A whole count left SKUs out",
+        "Units of them should be there, but nobody said how many were found.",
+        "Count these SKUs too, with 0 where nothing is. It closes by itself with the "
+        "next whole count that names them all.",
+    ),
     "twin": Saying(
         "The same sale was told by two channels",
         "Two channels took the same units at the same place at about the same time.",

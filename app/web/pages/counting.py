@@ -21,7 +21,8 @@ from app.pipeline import facts, telling
 from app.store import catalogue
 from app.store.people import OPERATOR
 from app.web import login
-from app.web.api.facts import MOST_LINES, Count
+from app.web.api.counts import Count
+from app.web.api.facts import MOST_LINES
 from app.web.api.fields import MOST_UNITS
 from app.web.hub import hub
 from app.web.pages import words

@@ -1,0 +1,112 @@
+"""What is on the way, dealt out to what arrived and what is lost."""
+
+from hypothesis import given, strategies as st
+
+from app.domain import events as kinds
+from app.domain.case import movements
+from app.domain.targets import Rules, Target
+from app.domain.way import balance, deal, way_of
+
+NORTH, SOUTH = 11, 12
+
+
+def sent(units, to=NORTH, at=10):
+    return {kinds.TRANSFERRED: Target(units, at, SOUTH, at, to)}
+
+
+def expected(units, place=NORTH, at=10):
+    return {kinds.EXPECTED: Target(units, at, place, at)}
+
+
+def received(units, place=NORTH, at=20, extra="|W"):
+    return {kinds.RECEIVED: Target(units, at, place, at, extra)}
+
+
+def lost(units, at=30, extra="|W"):
+    return {kinds.LOST: Target(units, at, None, at, extra)}
+
+
+def undone(line):
+    return line | {kinds.REVERSED: Target(1, 99, None, 10)}
+
+
+def after(*lines):
+    """Units by state and place, once these lines are dealt and posted."""
+    deal(lines)
+    found = {}
+    for line in lines:
+        for one, units in movements(7, line, Rules()).items():
+            for spot, sign in (
+                ((one.from_state, one.from_location), -1),
+                ((one.to_state, one.to_location), 1),
+            ):
+                found[spot] = found.get(spot, 0) + sign * units
+    return {spot: units for spot, units in found.items() if units}
+
+
+def test_what_arrives_and_what_is_lost_is_taken_off_the_way():
+    assert after(sent(5), received(2), lost(1)) == {
+        ("available", SOUTH): -5,
+        ("incoming", NORTH): 2,
+        ("available", NORTH): 2,
+        ("variance", NORTH): 1,
+    }
+
+
+def test_beyond_a_transfer_units_come_from_variance_else_from_the_supplier():
+    assert after(sent(1), received(3))["variance", NORTH] == -2
+    assert after(expected(1), received(3))["supplier", NORTH] == -3
+    assert after(received(3)) == {("supplier", NORTH): -3, ("available", NORTH): 3}
+
+
+def test_an_arrival_comes_before_a_loss_that_was_told_of_the_same_units():
+    lines = [sent(4), lost(4, at=15), received(3, at=50)]
+
+    assert after(*lines)["variance", NORTH] == 1
+    assert balance(lines)[:4] == (4, 3, 1, 0)
+
+
+def test_what_never_came_of_a_supplier_is_no_loss_of_ours():
+    assert after(expected(4), lost(4)) == {}
+    assert after(sent(4), lost(4, extra="scrap|W"))["scrap", NORTH] == 4
+
+
+def test_units_that_arrive_somewhere_else_come_off_where_they_were_going():
+    assert after(sent(4), received(4, place=SOUTH)) == {}
+
+
+def test_what_was_reversed_is_as_if_never_told():
+    assert after(sent(4), undone(received(4))) == after(sent(4))
+    assert after(undone(sent(4))) == {}
+    assert after(sent(4), undone(lost(4))) == after(sent(4))
+
+
+def test_which_way_a_case_is_about():
+    assert way_of("wms/expected/PO/1", {}) == "PO/1"
+    assert way_of("wms/received/R", received(1, extra="inspect|PO|1")) == "PO|1"
+    assert way_of("wms/received/R", received(1, extra="inspect")) is None
+    assert way_of("wms/lost/R", lost(1)) == "W"
+    assert way_of("wms/adjusted/W", {}) is None
+
+
+LINES = st.one_of(
+    st.builds(sent, st.integers(0, 5), st.sampled_from([NORTH, 13])),
+    st.builds(expected, st.integers(0, 5), st.sampled_from([NORTH, SOUTH])),
+    st.builds(
+        received, st.integers(0, 5), st.sampled_from([NORTH, SOUTH]), st.integers(1, 40)
+    ),
+    st.builds(lost, st.integers(0, 5), st.integers(1, 40)),
+)
+
+
+@given(st.lists(LINES | LINES.map(undone), max_size=8))
+def test_no_more_is_taken_than_was_sent_and_nothing_is_left_uncounted(lines):
+    found = after(*lines)
+
+    assert sum(found.values()) == 0
+    assert all(units >= 0 for (state, _), units in found.items() if state == "incoming")
+    on_the_way = sum(
+        units for (state, _), units in found.items() if state == "incoming"
+    )
+    assert balance(lines).left == on_the_way
+    assert deal(lines) == []
