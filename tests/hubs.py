@@ -29,13 +29,18 @@ class World(Field):
 
     def tell(self, body: Mapping[str, Any], name: str | None = None) -> int:
         """Send a webhook of the warehouse's; the answer's status."""
+        return self.answer(body, name).status_code
+
+    def answer(
+        self, body: Mapping[str, Any], name: str | None = None
+    ) -> requests.Response:
+        """Send a webhook of the warehouse's; the whole answer."""
         raw = json.dumps({"occurred_at": iso(now()), **body}).encode()
         name = name or f"msg_{next(self._turns)}"
         headers = StandardWebhooks().sign(raw, SECRET, now(), name)
-        answer = requests.post(
+        return requests.post(
             f"{self.address}/webhooks/wms", data=raw, headers=headers, timeout=60
         )
-        return answer.status_code
 
     def polled(self) -> list[str]:
         """The channels whose next poll is not due yet."""

@@ -183,7 +183,8 @@ class Field:
 
     def flush(self) -> None:
         """Let Valkey forget everything."""
-        with Redis.from_url(self.settings.redis_url) as client:
+        patience = {"socket_timeout": 2, "socket_connect_timeout": 1}
+        with Redis.from_url(self.settings.redis_url, **patience) as client:
             client.flushall()
 
 
@@ -191,7 +192,8 @@ def within(seconds: float, question: Callable[[], object]) -> bool:
     """Whether it becomes so in time."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        with contextlib.suppress(requests.ConnectionError):
+        # The hub, or its database, may be starting again.
+        with contextlib.suppress(requests.ConnectionError, sa.exc.OperationalError):
             if question():
                 return True
         time.sleep(0.05)

@@ -66,7 +66,7 @@ class Storm:
             (5, self.return_),
             (5, self.weather),
             (2, self.edit),
-            (2, self.kill),
+            (1, self.kill),
             (1, self.flush),
         ]
 
@@ -77,18 +77,28 @@ class Storm:
     # -- while it blows ---------------------------------------------------------
 
     def blow(self, seconds: float) -> None:
-        """Let things happen, about twenty a second, and then fair weather again."""
+        """Let things happen, about twenty a second, and then fair weather again.
+
+        However short or slow it is, each of the hub's processes is killed once.
+        """
         self._calls = self._called()
+        doomed = sorted((self._random.uniform(0, seconds), one) for one in VICTIMS)
         weights, happenings = zip(*self._happenings, strict=True)
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
+        began = time.monotonic()
+        while (spent := time.monotonic() - began) < seconds:
+            if doomed and doomed[0][0] < spent:
+                self._kill(doomed.pop(0)[1])
+                self.happened["kill"] += 1
             [happens] = self._random.choices(happenings, weights)
             try:
                 happens()
-                self.happened[happens.__name__.strip("_")] += 1
+                self.happened[happens.__name__.rstrip("_")] += 1
             except SoldOut:
                 self.happened["sold out"] += 1
             time.sleep(self._random.expovariate(20))
+        for _, name in doomed:
+            self._kill(name)
+            self.happened["kill"] += 1
         for channel in self._field.channels.values():
             channel.do("weather")
 
@@ -154,7 +164,9 @@ class Storm:
 
     def kill(self) -> None:
         """A process dies on the spot."""
-        name = self._random.choice(sorted(VICTIMS))
+        self._kill(self._random.choice(sorted(VICTIMS)))
+
+    def _kill(self, name: str) -> None:
         killed = self._field.kill(VICTIMS[name])
         self._tell(f"kill -9: {name} ({killed} processes)")
 

@@ -40,5 +40,4 @@ def test_after_the_storm_every_number_is_right(world: World) -> None:
 
     untrue = [claim for claim in storm.claims() if not claim.is_true]
     assert not untrue, (SEED, storm.happened, untrue, world.waiting())
-    assert storm.happened["kill"] > 0
-    assert storm.happened["sale"] > 20
+    assert storm.happened["sale"] > 0
