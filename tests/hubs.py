@@ -1,6 +1,7 @@
 """A whole hub for the journey: real processes, a real Valkey, sandbox channels."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,5 +66,5 @@ def crowd(actions: list[Callable[[], Any]], size: int = 25) -> list[Any]:
 def running(database_url: str | None, folder: Path, **more: str) -> Iterator[World]:
     """Start a hub with `onecount up`, three channels and twelve SKUs."""
     given = {"ONECOUNT_DATABASE_URL": database_url} if database_url else {}
-    with open_field(World, folder, {**given, **more}) as world:
+    with open_field(World, folder, os.environ, {**given, **more}) as world:
         yield world

@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -63,7 +64,7 @@ def command(
     console = Console(highlight=False)
     if way == "storm":
         drawn = secrets.randbelow(1_000_000) if seed is None else seed
-        _storm(console, seconds, drawn)
+        _storm(console, ctx.meta[ENVIRON], seconds, drawn)
         return
     console.print("Starting a hub and four channels that are not real …")
     teller = Teller(console)
@@ -91,11 +92,13 @@ def _play_on(settings: Settings) -> None:
         threading.Event().wait()
 
 
-def _storm(console: Console, seconds: float, seed: int) -> None:
+def _storm(
+    console: Console, environ: Mapping[str, str], seconds: float, seed: int
+) -> None:
     console.print("Starting a hub and three channels that are not real …")
     try:
         with tempfile.TemporaryDirectory(prefix="onecount-storm-") as folder:
-            untrue = watched(console, Path(folder), seconds, seed)
+            untrue = watched(console, Path(folder), environ, seconds, seed)
     except hub.NotStarted as error:
         raise click.ClickException(f"the hub did not start:\n{error}") from error
     if untrue:

@@ -5,7 +5,7 @@ on a database of one's own. Nothing is called from inside.
 """
 
 import contextlib
-import os
+import re
 import subprocess
 import sys
 import time
@@ -165,11 +165,11 @@ class Field:
     # -- what goes wrong -------------------------------------------------------
 
     def processes(self, word: str) -> list[psutil.Process]:
-        """The hub's processes with this word in their command line."""
+        """The hub's processes whose command line this pattern is found in."""
         found = []
         for one in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if word in " ".join(one.cmdline()):
+                if re.search(word, " ".join(one.cmdline())):
                     found.append(one)
         return found
 
@@ -202,20 +202,23 @@ def within(seconds: float, question: Callable[[], object]) -> bool:
 
 @contextlib.contextmanager
 def open_field(
-    kind: type[World], folder: Path, given: Mapping[str, str] | None = None
+    kind: type[World],
+    folder: Path,
+    environ: Mapping[str, str],
+    given: Mapping[str, str] | None = None,
 ) -> Iterator[World]:
-    """Start a hub with `onecount up`, the channels and their goods.
+    """Start a hub with `onecount up`, channels and goods; raise NotStarted.
 
-    `given` are more variables of the environment. Raises NotStarted.
+    Of `environ` nothing that configures a hub is kept; `given` are variables that do.
     """
-    environ = _environ(folder, given or {})
-    settings = Settings.from_env(environ)
+    own = _environ(folder, environ, given or {})
+    settings = Settings.from_env(own)
     log = folder / "up.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             tethered((sys.executable, "-m", "app.cli", "up"), SIGTERM),
             cwd=ROOT,
-            env=environ,
+            env=own,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -229,7 +232,7 @@ def open_field(
         ready = f"http://127.0.0.1:{settings.port}/readyz"
         if not within(START_SECONDS, lambda: answers(ready)):
             raise NotStarted(log.read_text()[-2000:])
-        world = kind(settings, environ, process, engine, channels)
+        world = kind(settings, own, process, engine, channels)
         _furnish(world, folder)
         yield world
     finally:
@@ -240,9 +243,11 @@ def open_field(
         engine.dispose()
 
 
-def _environ(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+def _environ(
+    folder: Path, environ: Mapping[str, str], given: Mapping[str, str]
+) -> dict[str, str]:
     """Short times: nobody wants to watch a channel being held for minutes."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("ONECOUNT_")}
+    kept = {k: v for k, v in environ.items() if not k.startswith("ONECOUNT_")}
     return {
         **kept,
         "ONECOUNT_DATA_DIR": str(folder),

@@ -1,7 +1,7 @@
 """The storm watched by a person: what goes wrong, as it does, and what is true after."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,12 +13,18 @@ from app.demo.storm import Claim, Storm, Tell
 FURNISH_SECONDS = 60
 
 
-def watched(console: Console, folder: Path, seconds: float, seed: int) -> int:
+def watched(
+    console: Console,
+    folder: Path,
+    environ: Mapping[str, str],
+    seconds: float,
+    seed: int,
+) -> int:
     """Let it blow over a hub in this folder; how many claims were not true.
 
     Raises NotStarted.
     """
-    with open_field(Field, folder) as field:
+    with open_field(Field, folder, environ) as field:
         storm = Storm(field, seed, _teller(console))
         within(FURNISH_SECONDS, storm.is_furnished)
         console.print(f"\n[bold]The storm, {seconds:g} s, seed {seed}[/bold]")

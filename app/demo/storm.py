@@ -26,12 +26,13 @@ CALLS_PER_HAPPENING = 5
 """More calls to the channels than this for each thing that happened would be a flood."""
 
 VICTIMS = {
-    "the web server": "app.factory",
-    "the inbound worker": "workers.run inbound",
-    "the outbound workers": "workers.run outbound",
-    "the scheduler": "workers.run scheduler",
+    "the web server": r"app\.factory|onecount-web",
+    "the inbound worker": r"workers\.run inbound|rq:worker.*\binbound",
+    "the outbound workers": r"workers\.run outbound|rq:worker.*\b(outbound|slow)",
+    "the scheduler": r"workers\.run scheduler",
     "Valkey": "valkey-server",
 }
+"""How each is found; where `setproctitle` is installed they carry other titles."""
 
 Tell = Callable[[str], None]
 
