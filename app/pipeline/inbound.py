@@ -29,6 +29,7 @@ from app.pipeline.told import PARKED, QUARANTINED, Told, Verdict
 from app.store import channels as channel_store, inbox as store, incidents
 from app.store.engine import applying, is_sqlite, reading, writing
 from app.store.tables import channels, inbox
+from app.store.trouble import trouble
 from app.store.vault import Vault
 
 log = structlog.get_logger()
@@ -77,10 +78,10 @@ class Inbound:
         try:
             with applying(self._engine) as connection:
                 self._batch_of(connection, ids, now)
-        except sa.exc.OperationalError:
-            # The database itself is away: nothing is wrong with the messages.
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge: split, then bury alone
+        except Exception as error:
+            if trouble(error) is not None:
+                # It is the database itself: nothing is wrong with the messages.
+                raise
             if len(ids) == 1:
                 self._bury(ids[0], error, now)
                 return

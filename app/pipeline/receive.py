@@ -28,6 +28,7 @@ from app.store.inbox import (
     count_refusal,
     keep_sample,
 )
+from app.store.trouble import AWAY, trouble
 from app.store.vault import Vault
 
 CONFIGURATION_SECONDS = 2.0
@@ -125,8 +126,7 @@ class Receiver:
             )
         except UNWRITABLE as error:
             raise CannotStore(
-                f"the database does not take webhooks now ({type(error).__name__}); "
-                "send it again"
+                f"{trouble(error) or AWAY} ({type(error).__name__}); send it again"
             ) from error
         if new:
             self._bell.ring("inbound")
@@ -169,7 +169,7 @@ class Receiver:
             if known is not None:
                 # What was right two seconds ago can still check a signature.
                 return known[1]
-            raise CannotStore("the database does not answer; send it again") from error
+            raise CannotStore(f"{trouble(error) or AWAY}; send it again") from error
         if channel is None:
             self._known.pop(key, None)
             raise NoSuchChannel(f"there is no channel {key!r} here")
@@ -207,7 +207,7 @@ class Receiver:
             with writing(self._engine) as connection:
                 count_refusal(connection, named, cause, now)
                 keep_sample(connection, sample, self._settings.refused_samples)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, OSError):
             # Counting must not stand between a sender and its answer.
             return
 

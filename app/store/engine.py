@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -23,6 +24,21 @@ PATIENCE = 3
 """Seconds a write waits for a SQLite file that somebody else's program has locked
 (ours wait at the gate). Senders of webhooks hang up after five."""
 
+_OUR_PATIENCE = {
+    "connect_timeout": "3",
+    "tcp_user_timeout": "5000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+}
+"""How soon a silent PostgreSQL is given up: seconds, and one in milliseconds. See
+https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS."""
+_THEIR_PATIENCE = "; ".join(
+    f"SET tcp_keepalives_{name} = {number}"
+    for name, number in (("idle", 5), ("interval", 2), ("count", 3))
+)
+"""The same for the server's side of a connection; without effect on a socket file."""
+
 
 def open_engine(url: str, *, pool_size: int = 10) -> Engine:
     """Make an engine for a SQLite or PostgreSQL URL. Connects only when used.
@@ -32,9 +48,35 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
     """
     if sa.make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url)
-    return sa.create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
+    return _open_postgres(sa.make_url(url), pool_size)
+
+
+def _open_postgres(url: sa.URL, pool_size: int) -> Engine:
+    """Let no link that was cut without a word be waited for longer than a sender does.
+
+    Our system notices by what stays unanswered. The server's must too: it would keep a
+    vanished client's transaction, and the applier's lock with it, for two hours.
+    """
+    patient = {**_OUR_PATIENCE, **url.query}  # whoever writes the URL knows better
+    engine = sa.create_engine(
+        url.set(query=patient),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        hide_parameters=True,
     )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        connection.execute(_THEIR_PATIENCE)
+        connection.commit()
+
+    @sa.event.listens_for(engine, "handle_error")
+    def leave(context: sa.engine.ExceptionContext) -> None:
+        # After a failover the address leads to another server: connect to that one.
+        if isinstance(context.original_exception, ReadOnlySqlTransaction):
+            context.is_disconnect = True
+
+    return engine
 
 
 def _open_sqlite(url: str) -> Engine:

@@ -75,8 +75,9 @@ class InboxWriter:
         row = (channel_id, delivery_id, digest, headers, sealed, received_at, "apply")
         try:
             return self._put(row)
-        except psycopg.OperationalError:
-            # The server may have been restarted since this thread last wrote.
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
+            # The server may have been restarted since this thread last wrote, or
+            # another one been made the first.
             self._drop()
         return self._put(row)
 

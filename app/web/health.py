@@ -4,13 +4,17 @@ from flask import Blueprint
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.store import leases
 from app.store.engine import writing
+from app.store.trouble import AWAY, trouble
 from app.web.hub import hub
 
 blueprint = Blueprint("health", __name__)
 
-# Changes nothing, but only works where webhooks could be written.
+# Changes nothing, but only works where there is an inbox.
 _COULD_WRITE = text("UPDATE inbox SET attempts = attempts WHERE id = 0")
+_LEASE = "readiness"
+"""Taken for no time at all: the bytes have to get to the disk, which may be full."""
 
 
 @blueprint.get("/healthz")
@@ -22,16 +26,18 @@ def alive() -> dict[str, str]:
 @blueprint.get("/readyz")
 def ready() -> tuple[dict[str, str], int]:
     """Say whether a webhook could be stored. Redis is named, but not needed for it."""
-    database = "ok" if _can_write() else "down"
+    why = _why_not()
     redis = "ok" if hub().wakes.ping() else "down"
-    answer = {"database": database, "redis": redis}
-    return answer, 200 if database == "ok" else 503
+    answer = {"database": "down" if why else "ok", "redis": redis}
+    return (answer | {"why": why}, 503) if why else (answer, 200)
 
 
-def _can_write() -> bool:
+def _why_not() -> str:
+    """Why nothing can be written now; empty when it can."""
     try:
         with writing(hub().engine) as connection:
             connection.execute(_COULD_WRITE)
-    except (SQLAlchemyError, OSError):
-        return False
-    return True
+            leases.acquire(connection, _LEASE, _LEASE, 0)
+    except (SQLAlchemyError, OSError) as error:
+        return trouble(error) or AWAY
+    return ""

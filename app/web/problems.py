@@ -26,6 +26,7 @@ from app.domain.errors import (
     ShortOfUnits,
     UnknownName,
 )
+from app.store.trouble import AWAY, trouble
 
 MEDIA_TYPE = "application/problem+json"
 _PROGRAMS = ("/api/", "/webhooks/", "/healthz", "/readyz", "/metrics")
@@ -83,6 +84,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HubError, _on_hub_error)
     app.register_error_handler(DBAPIError, _on_database)
     app.register_error_handler(PoolTimeout, _on_database)
+    app.register_error_handler(OSError, _on_system)
     app.register_error_handler(Exception, _on_surprise)
 
 
@@ -108,14 +110,14 @@ def _on_hub_error(error: HubError) -> Any:
 
 
 def _on_database(error: Exception) -> Any:
-    log.error("database_unavailable", error=type(error).__name__, path=request.path)
-    return _answer(
-        Problem(
-            503,
-            "the database does not answer now; send the request again",
-            headers={"Retry-After": "5"},
-        )
-    )
+    why, name = trouble(error) or AWAY, type(error).__name__
+    log.error("database_unavailable", error=name, why=why, path=request.path)
+    words = f"{why} now; send the request again"
+    return _answer(Problem(503, words, headers={"Retry-After": "5"}))
+
+
+def _on_system(error: OSError) -> Any:
+    return _on_database(error) if trouble(error) else _on_surprise(error)
 
 
 def _on_surprise(error: Exception) -> Any:

@@ -1,0 +1,58 @@
+"""Trouble: what is wrong with the database itself, in words, from what was raised.
+
+A disk that is full or a database that only reads is nobody's message and nobody's
+request: it is waited for, and a person is told which of them it is.
+"""
+
+import errno
+import sqlite3
+from typing import Final
+
+import psycopg
+import sqlalchemy as sa
+
+FULL: Final = "the disk of the database is full"
+READ_ONLY: Final = "the database can only be read"
+BROKEN: Final = "the disk of the database reports errors"
+AWAY: Final = "the database does not answer"
+
+_SQLITE: Final = {
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_IOERR: BROKEN,
+    # Its files cannot be made: on a full disk or a folder that only reads, as well.
+    sqlite3.SQLITE_CANTOPEN: AWAY,
+}
+_SYSTEM: Final = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: READ_ONLY,
+    errno.EIO: BROKEN,
+}
+
+
+def trouble(error: BaseException) -> str | None:
+    """What is wrong with the database; None when it is not the database's fault."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return AWAY
+    if isinstance(error, sa.exc.DBAPIError):
+        found = trouble(error.orig) if error.orig is not None else None
+        return found or (AWAY if error.connection_invalidated else None)
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        is_away = isinstance(error, sqlite3.OperationalError)
+        return _SQLITE.get(code, AWAY if is_away else None)
+    if isinstance(error, psycopg.Error):
+        return _postgres(error)
+    if isinstance(error, OSError):
+        return _SYSTEM.get(error.errno or 0)
+    return None
+
+
+def _postgres(error: psycopg.Error) -> str | None:
+    if isinstance(error, psycopg.errors.DiskFull):
+        return FULL
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return READ_ONLY
+    is_away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return AWAY if is_away else None
