@@ -22,6 +22,7 @@ from app.domain.instants import Instant
 from app.store import channels as store
 from app.store.engine import writing
 from app.store.inbox import (
+    AWAY_SECONDS,
     UNWRITABLE,
     InboxWriter,
     body_hash,
@@ -98,6 +99,7 @@ class Receiver:
         self._writer = InboxWriter(engine)
         self._known: dict[str, tuple[float, Adapter]] = {}
         self._lock = threading.Lock()
+        self._away_until = 0.0
 
     def receive(
         self,
@@ -154,11 +156,22 @@ class Receiver:
         self._bell.close()
 
     def _adapter(self, key: str) -> Adapter:
-        known = self._known.get(key)
-        if known is not None and time.monotonic() - known[0] < CONFIGURATION_SECONDS:
-            return known[1]
+        if (known := self._recent(key)) is not None:
+            return known
         with self._lock:
+            # Another request may have read it, or found nobody there, meanwhile: a
+            # row of requests that each wait for a silent database is a row too long.
+            if (known := self._recent(key)) is not None:
+                return known
+            if time.monotonic() < self._away_until:
+                raise CannotStore(f"{AWAY}; send it again")
             return self._read_adapter(key)
+
+    def _recent(self, key: str) -> Adapter | None:
+        known = self._known.get(key)
+        if known is None or time.monotonic() - known[0] > CONFIGURATION_SECONDS:
+            return None
+        return known[1]
 
     def _read_adapter(self, key: str) -> Adapter:
         known = self._known.get(key)
@@ -168,7 +181,9 @@ class Receiver:
         except SQLAlchemyError as error:
             if known is not None:
                 # What was right two seconds ago can still check a signature.
+                self._known[key] = (time.monotonic(), known[1])
                 return known[1]
+            self._away_until = time.monotonic() + AWAY_SECONDS
             raise CannotStore(f"{trouble(error) or AWAY}; send it again") from error
         if channel is None:
             self._known.pop(key, None)

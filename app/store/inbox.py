@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,9 @@ _COLUMNS = (
     "lane",
 )
 
+
+AWAY_SECONDS = 2.0
+"""So long a server that could not be reached is not looked for again."""
 
 UNWRITABLE = (sqlite3.Error, psycopg.Error, OSError)
 """What `InboxWriter.put` raises when the database does not take a webhook."""
@@ -51,6 +55,7 @@ class InboxWriter:
         self._opened: list[Any] = []
         self._closing = threading.Lock()
         self._is_closed = False
+        self._away_until = 0.0
         marks = ", ".join(["?" if is_sqlite(engine) else "%s"] * len(_COLUMNS))
         self._insert = (
             f"INSERT INTO inbox ({', '.join(_COLUMNS)}) VALUES ({marks}) "
@@ -115,7 +120,14 @@ class InboxWriter:
             prepare_sqlite(connection)
             return connection
         dbapi: Any = self._engine.dialect.dbapi
-        return dbapi.connect(*arguments, **keywords, autocommit=True)
+        if time.monotonic() < self._away_until:
+            raise OSError("the database could not be reached a moment ago")
+        try:
+            return dbapi.connect(*arguments, **keywords, autocommit=True)
+        except psycopg.Error:
+            # Else every thread would wait for it, and none be left to say so.
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            raise
 
     def _drop(self) -> None:
         connection = getattr(self._mine, "connection", None)
