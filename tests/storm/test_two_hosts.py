@@ -1,8 +1,9 @@
 """The hub on one host, its database and Valkey on another, and the link between cut.
 
 Not a proxy but the kernel's own network: a cut link says nothing to anybody, packets
-only stop. Run where namespaces can be made (as root on Linux); elsewhere it is skipped
-with the reason, and what remains is the storm itself, which kills the servers instead.
+only stop. Run by hand (`pytest -m long`) where namespaces can be made (as root on Linux);
+elsewhere it is skipped with the reason, and what remains is the storm itself, which kills
+the servers instead.
 """
 
 import time
@@ -16,7 +17,7 @@ from app.demo.storm import Storm
 from tests.hubs import World, running, within
 from tests.storm.hosts import Hosts, two_hosts, why_not
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 CUT_SECONDS = 12.0
 """Longer than either side waits for the other."""
