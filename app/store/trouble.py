@@ -37,7 +37,8 @@ def trouble(error: BaseException) -> str | None:
         return AWAY
     if isinstance(error, sa.exc.DBAPIError):
         found = trouble(error.orig) if error.orig is not None else None
-        return found or (AWAY if error.connection_invalidated else None)
+        is_away = isinstance(error, sa.exc.OperationalError)
+        return found or (AWAY if is_away or error.connection_invalidated else None)
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         is_away = isinstance(error, sqlite3.OperationalError)
