@@ -30,6 +30,13 @@ def store():
         yield url
 
 
+def publish(hub, environ) -> None:
+    publisher = Publisher(hub.engine, hub.vault, Settings.from_env(environ))
+    while publisher.push_due("web"):
+        pass
+    publisher.release("web")
+
+
 @pytest.fixture
 def shop(hub, environ, store):
     """A store that shows the five jackets there are."""
@@ -52,9 +59,7 @@ def shop(hub, environ, store):
     with writing(hub.engine) as connection:
         save_listing(connection, "web", JACKET, ITEM, "49148385")
     hub.count(JACKET, "downtown", 5)
-    publisher = Publisher(hub.engine, hub.vault, Settings.from_env(environ))
-    while publisher.push_due("web"):
-        pass
+    publish(hub, environ)
     return hub
 
 
@@ -69,9 +74,7 @@ def test_what_differs_is_shown_and_put_right(onecount, shop, store, environ) -> 
     done = onecount("reconcile", "web")
     assert "ours is published" in done.output
 
-    publisher = Publisher(shop.engine, shop.vault, Settings.from_env(environ))
-    while publisher.push_due("web"):
-        pass
+    publish(shop, environ)
     assert "no difference" in onecount("reconcile", "web").output
 
 
