@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import bulk
+from app.store import aliases, bulk
 from app.store.tables import channels, drifts, listings, publications, skus
 
 COLUMNS = (
@@ -49,7 +49,7 @@ def page(
     if state is not None:
         query = query.where(_IS_OPEN if state == WAITS else sa.not_(_IS_OPEN))
     if sku is not None:
-        query = query.where(skus.c.sku == sku)
+        query = query.where(aliases.names(sku))
     return connection.execute(query).mappings().all()
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.store import bulk
+from app.store import aliases, bulk
 from app.store.tables import (
     channels,
     incidents,
@@ -71,7 +71,7 @@ def page(
     if channel is not None:
         query = query.where(channels.c.key == channel)
     if sku is not None:
-        query = query.where(skus.c.sku == sku)
+        query = query.where(aliases.names(sku))
     return connection.execute(query).mappings().all()
 
 

@@ -53,6 +53,8 @@ def test_an_open_drift_says_why_both_numbers_and_the_ways_out(api, edited):
     assert api.get("/drifts?state=over")["items"] == []
     assert api.get("/drifts?channel=till")["items"] == []
     assert api.get("/drifts?limit=1")["next"] is None
+    api.post(f"/skus/{JACKET}/aliases", {"alias": "0815"})
+    assert api.get("/drifts?sku=0815")["items"] == [found]
     assert sorted(shown(api)) == [0, 7]
 
 

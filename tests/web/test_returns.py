@@ -48,6 +48,8 @@ def test_a_notice_moves_nothing_and_is_listed(api, sold):
     assert (case["order"], case["channel"], case["sku"]) == ("1001", "web", JACKET)
     assert case["state"] == "advised"
     assert case["units"]["advised"] == 1
+    api.post(f"/skus/{JACKET}/aliases", {"alias": "0815"})
+    assert listed(api, "?sku=0815") == [case]
     assert case["missing"] == "1 unit that have not come back"
 
 
