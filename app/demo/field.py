@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from signal import SIGTERM
 from typing import Any, TypeVar
 
 import psutil
@@ -24,17 +23,13 @@ from sqlalchemy.engine import Engine
 
 from app.demo import equipment
 from app.demo.equipment import PLACE, item
-from app.demo.hub import NotStarted, answers, free_port
+from app.demo.hub import free_port, started
 from app.demo.sandboxes import Sandbox
 from app.domain.instants import HOUR, iso, now
 from app.procfile import ROOT
 from app.store import people
 from app.store.engine import open_engine, writing
-from app.tether import tethered
 from config.settings import Settings
-
-START_SECONDS = 90
-
 
 World = TypeVar("World", bound="Field")
 
@@ -213,33 +208,20 @@ def open_field(
     """
     own = _environ(folder, environ, given or {})
     settings = Settings.from_env(own)
-    log = folder / "up.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            tethered((sys.executable, "-m", "app.cli", "up"), SIGTERM),
-            cwd=ROOT,
-            env=own,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
     engine = open_engine(settings.database_url)
     channels = equipment.sandboxes(settings, folder)
     try:
         for one in channels.values():
             one.start()
-        for one in channels.values():
-            one.wait()
-        ready = f"http://127.0.0.1:{settings.port}/readyz"
-        if not within(START_SECONDS, lambda: answers(ready)):
-            raise NotStarted(log.read_text()[-2000:])
-        world = kind(settings, own, process, engine, channels)
-        _furnish(world, folder)
-        yield world
+        with started(own, settings, folder / "up.log") as process:
+            for one in channels.values():
+                one.wait()
+            world = kind(settings, own, process, engine, channels)
+            _furnish(world, folder)
+            yield world
     finally:
-        process.terminate()
         for one in channels.values():
             one.stop()
-        process.wait(60)
         engine.dispose()
 
 

@@ -42,30 +42,41 @@ def temporary(environ: Mapping[str, str]) -> Iterator[Settings]:
             "ONECOUNT_HEALS_A_DAY": "100000",
             "ONECOUNT_WEB_WORKERS": "1",
         }
-        log = Path(folder) / "up.log"
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                tethered((sys.executable, "-m", "app.cli", "up"), SIGTERM),
-                cwd=ROOT,
-                env=own,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            settings = Settings.from_env(own)
-            ready = f"http://{settings.host}:{settings.port}/readyz"
-            is_up = seconds_until(
-                lambda: process.poll() is not None or answers(ready), START_SECONDS
-            )
-            if is_up < 0 or process.poll() is not None:
-                raise NotStarted(log.read_text()[-2000:])
+        settings = Settings.from_env(own)
+        with started(own, settings, Path(folder) / "up.log"):
             yield settings
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            process.kill()
-            process.wait()
+
+
+@contextlib.contextmanager
+def started(
+    environ: Mapping[str, str], settings: Settings, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`onecount up` with exactly this environment, which is what these settings say.
+
+    Ready when it is given, stopped afterwards. Raises NotStarted with what it printed.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            tethered((sys.executable, "-m", "app.cli", "up"), SIGTERM),
+            cwd=ROOT,
+            env=dict(environ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        ready = f"http://{settings.host}:{settings.port}/readyz"
+        is_up = seconds_until(
+            lambda: process.poll() is not None or answers(ready), START_SECONDS
+        )
+        if is_up < 0 or process.poll() is not None:
+            raise NotStarted(log.read_text()[-2000:])
+        yield process
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        process.kill()
+        process.wait()
 
 
 def answers(url: str) -> bool:
