@@ -12,6 +12,7 @@ HubError
 ├── ShortOfUnits              a claim that was refused
 ├── HoldEnded                 a hold that is over cannot end again
 ├── NotReversible             a ledger entry that is corrected in another way
+├── NoSuchPage                a cursor that did not come from this list
 ├── BadConfiguration          a channel or file that says something impossible
 └── ChannelError              outbound
     ├── RetryLater(after)     429, 5xx, silence
@@ -93,6 +94,13 @@ class NotReversible(HubError):
 
 class NotOpen(HubError):
     """Nobody is asked about it (any more), or it cannot be decided that way."""
+
+
+class NoSuchPage(HubError):
+    """A list has no page that begins there."""
+
+    def __init__(self) -> None:
+        super().__init__("take `next` of the page before, unchanged")
 
 
 class NotRebuilt(HubError):

@@ -5,6 +5,7 @@ goes out can come back in. Read page by page: a long ledger needs no memory.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from io import TextIOWrapper
 from typing import IO, Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ from app.pipeline.sheet import COUNTS, SKUS, write_sheet
 from app.pipeline.workbook import write_workbook
 from app.store import balances, deeds, history
 from app.store.balances import When
+from app.store.keyset import every
 from app.store.tables import channels, listings, skus
 
 PAGE = 500
@@ -56,10 +58,7 @@ def _listings(connection: Connection, _: When) -> Iterator[Line]:
 
 
 def _balances(connection: Connection, when: When) -> Iterator[Mapping[str, Any]]:
-    after = None
-    while page := balances.page(connection, when, limit=PAGE, after=after):
-        yield from page
-        after = page[-1]["sku"]
+    return every(partial(balances.page, connection, when, limit=PAGE))
 
 
 def _counts(connection: Connection, when: When) -> Iterator[Line]:
@@ -102,14 +101,11 @@ _ENTRY = (
 
 
 def _ledger(connection: Connection, when: When) -> Iterator[Line]:
-    after = 0
-    while page := history.entries_after(connection, after, when.at, limit=PAGE):
-        for row in page:
-            told = dict(row) | {
-                name: iso(row[name]) for name in ("occurred_at", "recorded_at")
-            }
-            yield tuple(told[name] for name in _ENTRY)
-        after = page[-1]["id"]
+    for row in every(partial(history.entries, connection, when.at, limit=PAGE)):
+        told = dict(row) | {
+            name: iso(row[name]) for name in ("occurred_at", "recorded_at")
+        }
+        yield tuple(told[name] for name in _ENTRY)
 
 
 _DEED = ("id", "at", "actor", "action", "subject", "details")
@@ -119,14 +115,10 @@ def deeds_of(actor: str | None, text: str | None) -> Export:
     """The audit log, or what is found in it, newest first."""
 
     def lines(connection: Connection, _: When) -> Iterator[Line]:
-        before = None
-        while page := deeds.page(
-            connection, limit=PAGE, before=before, actor=actor, text=text
-        ):
-            for row in page:
-                told = {**row, "at": iso(row["at"])}
-                yield tuple(told[name] for name in _DEED)
-            before = page[-1]["id"]
+        found = partial(deeds.page, connection, limit=PAGE, actor=actor, text=text)
+        for row in every(found):
+            told = {**row, "at": iso(row["at"])}
+            yield tuple(told[name] for name in _DEED)
 
     return Export(_DEED, lines)
 

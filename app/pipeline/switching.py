@@ -4,8 +4,10 @@ The preview makes the change, works out every number, takes all of it back, and 
 reads what the channel shows; a person decides.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -26,6 +28,7 @@ from app.pipeline.ruling import check_own
 from app.pipeline.tuning import Tuning
 from app.store import channels, deliveries, publications
 from app.store.engine import reading
+from app.store.keyset import every
 from app.store.vault import Vault
 
 PAGE: Final = 500
@@ -115,7 +118,14 @@ def preview(
         switch_in(connection, key, publish, now=now, actor="preview")
 
     def rows(connection: Connection) -> Sequence[RowMapping]:
-        listed = list(_publications(connection, key, now, limit))
+        page = partial(
+            deliveries.page,
+            connection,
+            deliveries.Filter(channel=key),
+            now=now,
+            limit=PAGE,
+        )
+        listed = list(islice(every(page), limit))
         numbers = desired.numbers(connection, listed, now=now)
         found[:] = [(row, numbers[row["id"]]) for row in listed]
         return listed
@@ -147,19 +157,6 @@ def _beside_theirs(
         )
         for row, ours in found
     ]
-
-
-def _publications(
-    connection: Connection, key: str, now: Instant, limit: int | None
-) -> Iterator[RowMapping]:
-    wanted, after, left = deliveries.Filter(channel=key), None, limit
-    while left is None or left > 0:
-        size = PAGE if left is None else min(PAGE, left)
-        page = deliveries.page(connection, wanted, now=now, limit=size, after=after)
-        yield from page
-        if len(page) < size:
-            return
-        after, left = page[-1]["id"], None if left is None else left - size
 
 
 def _wish(row: RowMapping) -> Wish:

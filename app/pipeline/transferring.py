@@ -15,8 +15,9 @@ from app.pipeline.facts import Waker, record_in, wake_all
 from app.pipeline.hearing import WAYS
 from app.pipeline.house import current
 from app.pipeline.travelling import Arrival, Way, losses
-from app.store import cases
+from app.store import cases, keyset
 from app.store.engine import applying
+from app.store.keyset import Page, Position
 
 _AT_ONCE: Final = 50
 
@@ -159,21 +160,20 @@ def transfers(
     states: Sequence[str],
     *,
     limit: int,
-    before: int | None = None,
-) -> list[dict[str, Any]]:
-    """Up to `limit` transfers in these states, newest first; `before`: the page before
-    ended there."""
+    after: Position | None = None,
+) -> Page[dict[str, Any]]:
+    """Up to `limit` transfers in these states, newest first. Raises NoSuchPage."""
     names, found = current(connection).names, list[dict[str, Any]]()
-    while len(found) < limit:
+    [before] = (None,) if after is None else keyset.checked(after, int)
+    while len(found) <= limit:
         page = cases.numbers_before(connection, WAYS, before, _AT_ONCE)
         for number, first in page:
             way, before = Way(connection, number.removeprefix(WAYS)), first
-            if not way.is_sent or way.state not in states or len(found) == limit:
-                continue
-            found.append({"id": way.id, "first": first, **way.described(names)})
+            if way.is_sent and way.state in states:
+                found.append({"id": way.id, "first": first, **way.described(names)})
         if len(page) < _AT_ONCE:
             break
-    return found
+    return keyset.cut(found, limit, lambda one: (one["first"],))
 
 
 def _arrived(

@@ -22,7 +22,8 @@ from app.domain.states import (
     ON_HAND,
     RESERVED,
 )
-from app.store import aliases
+from app.store import aliases, keyset
+from app.store.keyset import Page, Position
 from app.store.tables import hold_lines, holds, ledger, locations, skus, stock_levels
 
 SHOWN = (AVAILABLE, RESERVED, COMMITTED, INSPECTION, DAMAGED, INCOMING)
@@ -49,7 +50,8 @@ class When:
 
 def stock_of(connection: Connection, sku: str, when: When) -> dict[str, Any] | None:
     """One SKU's stock, by its code or an alias; None when nobody has told us of it."""
-    found = connection.execute(_skus().where(aliases.names(sku))).all()
+    query = _skus().where(aliases.names(sku))
+    found = connection.execute(query).mappings().all()
     return _balances(connection, found, when)[0] if found else None
 
 
@@ -58,17 +60,14 @@ def page(
     when: When,
     *,
     limit: int,
-    after: str | None = None,
+    after: Position | None = None,
     search: str | None = None,
-) -> list[dict[str, Any]]:
+) -> Page[dict[str, Any]]:
     """The stock of up to `limit` SKUs, in the order of their names.
 
-    `after` is the last SKU of the page before; `search` is part of a SKU, name or
-    alias, or a barcode.
+    `search` is part of a SKU, name or alias, or a barcode.
     """
-    query = _skus().order_by(skus.c.sku).limit(limit)
-    if after is not None:
-        query = query.where(skus.c.sku > after)
+    query = _skus()
     if search:
         query = query.where(
             sa.or_(
@@ -78,17 +77,18 @@ def page(
                 skus.c.id.in_(aliases.like(search)),
             )
         )
-    return _balances(connection, connection.execute(query).all(), when)
+    found = keyset.read(connection, query, [skus.c.sku], limit=limit, after=after)
+    return found.of(_balances(connection, found, when))
 
 
 def in_inspection(
     connection: Connection,
     *,
     limit: int,
-    after: int | None = None,
+    after: Position | None = None,
     sku: str | None = None,
     location: str | None = None,
-) -> Sequence[RowMapping]:
+) -> Page[RowMapping]:
     """Up to `limit` SKUs and locations at which units wait to be judged."""
     query = (
         sa.select(
@@ -101,16 +101,12 @@ def in_inspection(
         .join(skus, skus.c.id == stock_levels.c.sku_id)
         .join(locations, locations.c.id == stock_levels.c.location_id)
         .where(stock_levels.c.inspection > 0)
-        .order_by(stock_levels.c.id)
-        .limit(limit)
     )
-    if after is not None:
-        query = query.where(stock_levels.c.id > after)
     if sku is not None:
         query = query.where(aliases.names(sku))
     if location is not None:
         query = query.where(locations.c.code == location)
-    return connection.execute(query).mappings().all()
+    return keyset.read(connection, query, [stock_levels.c.id], limit=limit, after=after)
 
 
 def _skus() -> sa.Select[Any]:
@@ -136,9 +132,9 @@ def spots_of_all(
 
 
 def _balances(
-    connection: Connection, found: Sequence[sa.Row[Any]], when: When
+    connection: Connection, found: Sequence[RowMapping], when: When
 ) -> list[dict[str, Any]]:
-    ids = [row.id for row in found]
+    ids = [row["id"] for row in found]
     spots = _past(connection, ids, when) if when.is_past else _now(connection, ids)
     _end_holds(connection, spots, ids, when)
     places = {
@@ -150,19 +146,16 @@ def _balances(
     by_sku: dict[int, list[tuple[Any, Quantities]]] = defaultdict(list)
     for (sku_id, location_id), quantities in sorted(spots.items()):
         by_sku[sku_id].append((places[location_id], quantities))
-    return [_balance(row, by_sku[row.id]) for row in found]
+    return [_balance(row, by_sku[row["id"]]) for row in found]
 
 
-def _balance(row: sa.Row[Any], spots: list[tuple[Any, Quantities]]) -> dict[str, Any]:
+def _balance(row: RowMapping, spots: list[tuple[Any, Quantities]]) -> dict[str, Any]:
     totals = {
         state: sum(quantities[state] for _, quantities in spots) for state in SHOWN
     }
     virtual = [held for place, held in spots if place.unassigned_of is not None]
     return {
-        "id": row.id,
-        "sku": row.sku,
-        "name": row.name,
-        "barcode": row.barcode,
+        **row,
         **_with_on_hand(totals),
         # Promises that name no location yet: available is negative by as much there.
         "unassigned": sum(one[COMMITTED] + one[RESERVED] for one in virtual),

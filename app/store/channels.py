@@ -11,7 +11,8 @@ from app.domain.channels import Channel
 from app.domain.errors import UnknownName
 from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
-from app.store import bulk, policies, retries
+from app.store import bulk, keyset, policies, retries
+from app.store.keyset import Page, Position
 from app.store.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
@@ -26,6 +27,14 @@ def rows(connection: Connection) -> Sequence[RowMapping]:
         .mappings()
         .all()
     )
+
+
+def page(
+    connection: Connection, *, limit: int, after: Position | None = None
+) -> Page[RowMapping]:
+    """Up to `limit` channels, by key."""
+    query = sa.select(channels)
+    return keyset.read(connection, query, [channels.c.key], limit=limit, after=after)
 
 
 def row(connection: Connection, key: str) -> RowMapping:

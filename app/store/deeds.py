@@ -1,13 +1,15 @@
 """What people did: one row in the audit log per press of a button."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
+from app.store import keyset
+from app.store.keyset import Page, Position
 from app.store.tables import audit_log
 
 
@@ -35,14 +37,12 @@ def page(
     connection: Connection,
     *,
     limit: int,
-    before: int | None = None,
+    after: Position | None = None,
     actor: str | None = None,
     text: str | None = None,
-) -> Sequence[RowMapping]:
+) -> Page[RowMapping]:
     """Up to `limit` rows, newest first; `text` is part of what was done, or to what."""
-    query = sa.select(audit_log).order_by(audit_log.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(audit_log.c.id < before)
+    query = sa.select(audit_log)
     if actor is not None:
         query = query.where(audit_log.c.actor == actor)
     if text is not None:
@@ -50,7 +50,9 @@ def page(
         query = query.where(
             sa.or_(*(one.icontains(text, autoescape=True) for one in columns))
         )
-    return connection.execute(query).mappings().all()
+    return keyset.read(
+        connection, query, [audit_log.c.id], limit=limit, after=after, newest_first=True
+    )
 
 
 def actors(connection: Connection) -> list[str]:

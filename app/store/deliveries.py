@@ -1,6 +1,5 @@
 """Publications, read: what each channel should show, and how far that has got."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import aliases
+from app.store import aliases, keyset
+from app.store.keyset import Page, Position
 from app.store.marks import behind, is_behind
 from app.store.tables import (
     IS_DUE,
@@ -95,31 +95,25 @@ def page(
     *,
     now: Instant,
     limit: int,
-    after: int | None = None,
-) -> Sequence[RowMapping]:
+    after: Position | None = None,
+) -> Page[RowMapping]:
     """Up to `limit` publications by id: every column, and `state`, `channel`, `sku`,
-    `name`, `external_id`, `external_parent_id`, `provider`; `after` ends the page before."""
-    query = (
-        _filtered(
-            sa.select(
-                publications,
-                state_at(now).label("state"),
-                channels.c.key.label("channel"),
-                channels.c.provider,
-                skus.c.sku,
-                skus.c.name,
-                listings.c.external_id,
-                listings.c.external_parent_id,
-            ),
-            wanted,
-            now,
-        )
-        .order_by(publications.c.id)
-        .limit(limit)
+    `name`, `external_id`, `external_parent_id`, `provider`."""
+    query = _filtered(
+        sa.select(
+            publications,
+            state_at(now).label("state"),
+            channels.c.key.label("channel"),
+            channels.c.provider,
+            skus.c.sku,
+            skus.c.name,
+            listings.c.external_id,
+            listings.c.external_parent_id,
+        ),
+        wanted,
+        now,
     )
-    if after is not None:
-        query = query.where(publications.c.id > after)
-    return connection.execute(query).mappings().all()
+    return keyset.read(connection, query, [publications.c.id], limit=limit, after=after)
 
 
 def matching(wanted: Filter, now: Instant) -> sa.Select[Any]:

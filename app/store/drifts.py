@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import aliases, bulk
+from app.store import aliases, bulk, keyset
+from app.store.keyset import Page, Position
 from app.store.tables import channels, drifts, listings, publications, skus
 
 COLUMNS = (
@@ -35,22 +36,22 @@ def page(
     connection: Connection,
     *,
     limit: int,
-    before: int | None = None,
+    after: Position | None = None,
     channel: str | None = None,
     state: str | None = None,
     sku: str | None = None,
-) -> Sequence[RowMapping]:
+) -> Page[RowMapping]:
     """Up to `limit` differences, newest first, with `channel`, `sku` and `state`."""
-    query = _all().order_by(drifts.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(drifts.c.id < before)
+    query = _all()
     if channel is not None:
         query = query.where(channels.c.key == channel)
     if state is not None:
         query = query.where(_IS_OPEN if state == WAITS else sa.not_(_IS_OPEN))
     if sku is not None:
         query = query.where(aliases.names(sku))
-    return connection.execute(query).mappings().all()
+    return keyset.read(
+        connection, query, [drifts.c.id], limit=limit, after=after, newest_first=True
+    )
 
 
 def find(connection: Connection, drift_id: int) -> RowMapping | None:

@@ -9,10 +9,9 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import DAY, Instant
 from app.domain.states import AVAILABLE, ON_HAND, Movement
+from app.store import keyset
+from app.store.keyset import Page, Position
 from app.store.tables import channels, ledger, locations, skus, stock_events
-
-Position = tuple[Instant, int]
-"""Where a page ends: occurred_at and id of its last entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +27,19 @@ def page(
     sku_id: int,
     *,
     limit: int,
-    before: Position | None = None,
+    after: Position | None = None,
     period: Period | None = None,
-) -> Sequence[RowMapping]:
-    """Up to `limit` entries of a SKU, newest first; `before` ends the page before."""
+) -> Page[RowMapping]:
+    """Up to `limit` entries of a SKU, newest first."""
     query = _entries().where(ledger.c.sku_id == sku_id)
-    if before is not None:
-        occurred_at, entry_id = before
-        query = query.where(
-            sa.or_(
-                ledger.c.occurred_at < occurred_at,
-                sa.and_(ledger.c.occurred_at == occurred_at, ledger.c.id < entry_id),
-            )
-        )
     if period is not None and period.at is not None:
         query = query.where(ledger.c.occurred_at <= period.at)
     if period is not None and period.known_at is not None:
         query = query.where(ledger.c.recorded_at <= period.known_at)
-    newest_first = query.order_by(ledger.c.occurred_at.desc(), ledger.c.id.desc())
-    return connection.execute(newest_first.limit(limit)).mappings().all()
+    keys = (ledger.c.occurred_at, ledger.c.id)
+    return keyset.read(
+        connection, query, keys, limit=limit, after=after, newest_first=True
+    )
 
 
 def changes_by_day(
@@ -79,16 +72,19 @@ def changes_by_day(
     }
 
 
-def entries_after(
-    connection: Connection, after: int, at: Instant | None, *, limit: int
-) -> Sequence[RowMapping]:
+def entries(
+    connection: Connection,
+    at: Instant | None,
+    *,
+    limit: int,
+    after: Position | None = None,
+) -> Page[RowMapping]:
     """Up to `limit` entries of every SKU, in the order of writing; `at`: those that
     had happened by then."""
-    query = _entries().where(ledger.c.id > after)
+    query = _entries()
     if at is not None:
         query = query.where(ledger.c.occurred_at <= at)
-    found = connection.execute(query.order_by(ledger.c.id).limit(limit))
-    return found.mappings().all()
+    return keyset.read(connection, query, [ledger.c.id], limit=limit, after=after)
 
 
 def of_events(connection: Connection, keys: Iterable[str]) -> Sequence[RowMapping]:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.tables import channels, incidents
+from app.store.tables import incidents
 
 _RESOLUTION: Final = ("resolution", "resolved_by", "resolved_at")
 
@@ -217,59 +217,6 @@ def resolve(
     )
     found = sa.select(incidents.c.id).where(incidents.c.id == incident_id)
     return connection.execute(found).first() is not None
-
-
-def page(
-    connection: Connection, *, after: int | None = None, limit: int = 50
-) -> list[sa.RowMapping]:
-    """Open incidents, newest first."""
-    query = (
-        sa.select(incidents)
-        .where(incidents.c.closed_at.is_(None))
-        .order_by(incidents.c.id.desc())
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(incidents.c.id < after)
-    return list(connection.execute(query).mappings())
-
-
-def listed(
-    connection: Connection,
-    state: str,
-    now: Instant,
-    *,
-    limit: int,
-    before: int | None = None,
-) -> list[sa.RowMapping]:
-    """Incidents that are `open`, `put_off` until later or `over`, newest first."""
-    query = (
-        sa.select(incidents, channels.c.key.label("channel"))
-        .join(channels, channels.c.id == incidents.c.channel_id, isouter=True)
-        .order_by(incidents.c.id.desc())
-        .limit(limit)
-    )
-    if state == "over":
-        query = query.where(incidents.c.closed_at.is_not(None))
-    elif state == "put_off":
-        later = incidents.c.snoozed_until > now
-        query = query.where(incidents.c.closed_at.is_(None), later)
-    else:
-        query = query.where(*_awake(now))
-    if before is not None:
-        query = query.where(incidents.c.id < before)
-    return list(connection.execute(query).mappings())
-
-
-def count_awake(connection: Connection, now: Instant) -> int:
-    """How many those are."""
-    query = sa.select(sa.func.count()).select_from(incidents).where(*_awake(now))
-    return connection.execute(query).scalar_one()
-
-
-def _awake(now: Instant) -> tuple[sa.ColumnElement[bool], ...]:
-    until = sa.func.coalesce(incidents.c.snoozed_until, 0)
-    return incidents.c.closed_at.is_(None), until <= now
 
 
 def snooze(connection: Connection, incident_id: int, until: Instant | None) -> bool:

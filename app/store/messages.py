@@ -1,14 +1,16 @@
-"""The inbox, read: what came in, what it said, and what it made somebody wonder."""
+"""The inbox, read: what came in, and what it said."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.events import WHOLE
 from app.domain.instants import Instant
-from app.store.tables import channels, inbox, incidents, stock_events
+from app.store import keyset
+from app.store.keyset import Page, Position
+from app.store.tables import channels, inbox, stock_events
 
 STATES: Final = ("waiting", "applied", "ignored", "parked", "buried")
 
@@ -17,34 +19,23 @@ def page(
     connection: Connection,
     *,
     limit: int,
-    before: int | None = None,
+    after: Position | None = None,
     state: str | None = None,
     channel: str | None = None,
-) -> Sequence[RowMapping]:
-    """Up to `limit` messages, newest first; `before` is the last id of the page before.
-
-    The body is left out: it is sealed, and soon gone.
-    """
+) -> Page[RowMapping]:
+    """Up to `limit` messages, newest first, without their bodies, which are sealed and
+    soon gone."""
     columns = [column for column in inbox.c if column.name not in ("body", "headers")]
-    query = (
-        sa.select(*columns, channels.c.key.label("channel"))
-        .join(channels, channels.c.id == inbox.c.channel_id, isouter=True)
-        .order_by(inbox.c.id.desc())
-        .limit(limit)
+    query = sa.select(*columns, channels.c.key.label("channel")).join(
+        channels, channels.c.id == inbox.c.channel_id, isouter=True
     )
-    if before is not None:
-        query = query.where(inbox.c.id < before)
     if state is not None:
         query = query.where(inbox.c.state == state)
     if channel is not None:
         query = query.where(channels.c.key == channel)
-    return connection.execute(query).mappings().all()
-
-
-def message(connection: Connection, message_id: int) -> RowMapping | None:
-    """One message without its body, or None."""
-    found = page(connection, limit=1, before=message_id + 1)
-    return found[0] if found and found[0]["id"] == message_id else None
+    return keyset.read(
+        connection, query, [inbox.c.id], limit=limit, after=after, newest_first=True
+    )
 
 
 def events_of(connection: Connection, message_id: int) -> Sequence[RowMapping]:
@@ -68,33 +59,3 @@ def oldest_waiting(connection: Connection) -> Instant | None:
     return connection.execute(
         sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.state == "waiting")
     ).scalar()
-
-
-# -- incidents ---------------------------------------------------------------
-
-
-def incidents_page(
-    connection: Connection,
-    *,
-    limit: int,
-    before: int | None = None,
-    kind: str | None = None,
-    channel: str | None = None,
-    is_open: bool | None = None,
-) -> Sequence[RowMapping]:
-    """Up to `limit` incidents, newest first."""
-    query: sa.Select[Any] = (
-        sa.select(incidents, channels.c.key.label("channel"))
-        .join(channels, channels.c.id == incidents.c.channel_id, isouter=True)
-        .order_by(incidents.c.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        query = query.where(incidents.c.id < before)
-    if kind is not None:
-        query = query.where(incidents.c.kind == kind)
-    if channel is not None:
-        query = query.where(channels.c.key == channel)
-    if is_open is not None:
-        query = query.where(incidents.c.closed_at.is_(None) == is_open)
-    return connection.execute(query).mappings().all()

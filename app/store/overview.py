@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import deliveries
+from app.store import deliveries, keyset
+from app.store.keyset import Page, Position
 from app.store.tables import (
     channels,
     listings,
@@ -32,9 +33,6 @@ URGENCY: Final = (
 """What is not delivered, the most urgent first."""
 
 ANY: Final = "any"
-
-Position = tuple[int, Instant, int]
-"""Where a page ends: urgency, wanted_at and id of its last row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +57,20 @@ def undelivered(
     *,
     limit: int,
     after: Position | None = None,
-) -> Sequence[RowMapping]:
-    """Publications that are not as they should be, the most urgent and oldest first.
+) -> Page[RowMapping]:
+    """Up to `limit` publications that are not as they should be, the most urgent and oldest first.
 
     Every column of publications, and `state`, `urgency`, `channel`, `sku`, `name`,
     `external_id`.
     """
-    urgency = _urgency(now)
-    query = (
-        _publications(now)
-        .add_columns(urgency.label("urgency"))
-        .where(*_conditions(look, urgency, now))
-        .limit(limit)
-    )
-    if look.state in (ANY, deliveries.SETTLED):
-        # By id alone, which is read off the index however many there are.
-        query = query.order_by(publications.c.id)
-        if after is not None:
-            query = query.where(publications.c.id > after[2])
-        return connection.execute(query).mappings().all()
-    here = (urgency, publications.c.wanted_at, publications.c.id)
-    if after is not None:
-        query = query.where(sa.tuple_(*here) > sa.tuple_(*after))
-    return connection.execute(query.order_by(*here)).mappings().all()
+    urgency = _urgency(now).label("urgency")
+    query = _publications(now).add_columns(urgency)
+    query = query.where(*_conditions(look, urgency, now))
+    keys: list[sa.ColumnElement[int]] = [publications.c.id]
+    if look.state not in (ANY, deliveries.SETTLED):
+        # Those are read off the index of ids, however many there are.
+        keys = [urgency, publications.c.wanted_at, *keys]
+    return keyset.read(connection, query, keys, limit=limit, after=after)
 
 
 def matching(look: Look, now: Instant) -> sa.Select[Any]:
@@ -163,14 +152,16 @@ def of_sku(connection: Connection, sku: str, now: Instant) -> Sequence[RowMappin
 
 
 def attempts(
-    connection: Connection, row_id: int, *, limit: int, before: int | None = None
-) -> Sequence[RowMapping]:
-    """The attempts at one publication, newest first: each with its number and result."""
+    connection: Connection, row_id: int, *, limit: int, after: Position | None = None
+) -> Page[RowMapping]:
+    """Up to `limit` attempts at one publication, newest first: each with its number
+    and result."""
     item = push_attempt_items.c
+    item_id = item.id.label("item_id")
     query = (
         sa.select(
             push_attempts,
-            item.id.label("item_id"),
+            item_id,
             item.number,
             item.expected,
             item.version,
@@ -179,12 +170,10 @@ def attempts(
         )
         .join(push_attempts, push_attempts.c.id == item.attempt_id)
         .where(item.publication_id == row_id)
-        .order_by(item.id.desc())
-        .limit(limit)
     )
-    if before is not None:
-        query = query.where(item.id < before)
-    return connection.execute(query).mappings().all()
+    return keyset.read(
+        connection, query, [item_id], limit=limit, after=after, newest_first=True
+    )
 
 
 def counts(connection: Connection, now: Instant) -> Mapping[tuple[str, str], int]:

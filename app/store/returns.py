@@ -6,7 +6,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.store import aliases, bulk
+from app.store import aliases, bulk, keyset
+from app.store.keyset import Page, Position
 from app.store.tables import (
     channels,
     incidents,
@@ -44,11 +45,11 @@ def page(
     connection: Connection,
     *,
     limit: int,
-    before: int | None = None,
+    after: Position | None = None,
     state: str | None = None,
     channel: str | None = None,
     sku: str | None = None,
-) -> Sequence[sa.RowMapping]:
+) -> Page[sa.RowMapping]:
     """Up to `limit` returns, newest first; without a `state`, those that are open."""
     is_at = _state()
     query = (
@@ -63,16 +64,14 @@ def page(
         .join(channels, channels.c.id == cases.c.channel_id, isouter=True)
         .join(locations, locations.c.id == cases.c.judged_at, isouter=True)
         .where(is_at == state if state is not None else is_at != DISPOSED)
-        .order_by(cases.c.id.desc())
-        .limit(limit)
     )
-    if before is not None:
-        query = query.where(cases.c.id < before)
     if channel is not None:
         query = query.where(channels.c.key == channel)
     if sku is not None:
         query = query.where(aliases.names(sku))
-    return connection.execute(query).mappings().all()
+    return keyset.read(
+        connection, query, [cases.c.id], limit=limit, after=after, newest_first=True
+    )
 
 
 def _state() -> sa.ColumnElement[str]:

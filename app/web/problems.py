@@ -22,6 +22,7 @@ from app.domain.errors import (
     Contradiction,
     HoldEnded,
     HubError,
+    NoSuchPage,
     NotReversible,
     ShortOfUnits,
     UnknownName,
@@ -31,6 +32,9 @@ from app.store.trouble import AWAY, trouble
 MEDIA_TYPE = "application/problem+json"
 _PROGRAMS = ("/api/", "/webhooks/", "/healthz", "/readyz", "/metrics")
 """Who asks here is a program and gets a problem document; others get a page."""
+
+BAD_ADDRESS = 400
+"""A parameter of the address cannot be meant; of a body's field, 422 says so."""
 
 log = structlog.get_logger()
 
@@ -71,10 +75,10 @@ class Problem(HTTPException):
         )
 
 
-def refused_field(field: str, detail: str) -> Problem:
+def refused_field(field: str, detail: str, status: int = 422) -> Problem:
     """A request that cannot be meant as it was written, with the field at fault."""
     return Problem(
-        422, f"{field}: {detail}", errors=[{"field": field, "detail": detail}]
+        status, f"{field}: {detail}", errors=[{"field": field, "detail": detail}]
     )
 
 
@@ -94,6 +98,8 @@ def from_hub_error(error: HubError) -> Problem:
         return Problem(409, str(error), title="Not enough units", short=error.short)
     if isinstance(error, HoldEnded):
         return Problem(409, str(error), title="The hold is over")
+    if isinstance(error, NoSuchPage):
+        return refused_field("cursor", str(error), BAD_ADDRESS)
     if isinstance(error, Contradiction | NotReversible):
         return Problem(409, str(error))
     if isinstance(error, UnknownName | AmbiguousName | BadConfiguration):

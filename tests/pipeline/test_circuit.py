@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.domain.instants import SECOND, now
 from app.pipeline.fetching import Fetcher
 from app.pipeline.publish import Publisher
-from app.store import channels as channel_store, deliveries, incidents
+from app.store import channels as channel_store, deliveries, watchlist
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications, push_attempts
 from tests.builders import JACKET, Shop, sale
@@ -52,7 +52,9 @@ def states(shop: Shop) -> set[str]:
 
 def open_incidents(shop: Shop) -> list[str]:
     with shop.engine.connect() as connection:
-        return [row["message"] for row in incidents.page(connection)]
+        return [
+            row["message"] for row in watchlist.page(connection, limit=50, is_open=True)
+        ]
 
 
 def let_time_pass(shop: Shop) -> None:

@@ -10,7 +10,7 @@ from app.domain.instants import HOUR, MINUTE, SECOND, now
 from app.pipeline import polling
 from app.pipeline.polling import OVERLAP, Poller
 from app.pipeline.recovering import poll_from
-from app.store import channels as channel_store, incidents
+from app.store import channels as channel_store, watchlist
 from app.store.engine import writing
 from app.store.tables import channels, inbox, ledger
 from tests.adapters.sandboxes import control
@@ -59,7 +59,7 @@ def problems(trade: Trade) -> list[str]:
     with trade.shop.engine.connect() as connection:
         return [
             row["message"]
-            for row in incidents.page(connection)
+            for row in watchlist.page(connection, limit=50, is_open=True)
             if row["kind"] == polling.UNPOLLED
         ]
 

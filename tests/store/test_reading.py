@@ -1,5 +1,7 @@
 """Balances, history and deliveries, as the store reads them."""
 
+from functools import partial
+
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -9,6 +11,7 @@ from app.domain.states import ON_HAND, STATES
 from app.store import aliases, balances, deliveries, history
 from app.store.balances import When
 from app.store.engine import writing
+from app.store.keyset import every
 from app.store.tables import (
     ledger,
     locations,
@@ -113,10 +116,8 @@ def test_entries_of_one_instant_are_paged_without_loss(shop, engine):
                     event_id=0,
                 )
             )
-        seen, before = [], None
-        while rows := history.page(connection, sku_id, limit=2, before=before):
-            seen += [row["id"] for row in rows]
-            before = (rows[-1]["occurred_at"], rows[-1]["id"])
+        page = partial(history.page, connection, sku_id, limit=2)
+        seen = [row["id"] for row in every(page)]
 
     assert len(seen) == len(set(seen)) == 5
 

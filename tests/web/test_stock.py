@@ -74,7 +74,7 @@ def test_a_zone_with_a_plus_may_come_unescaped(api, shop):
 def test_a_time_that_cannot_be_meant_names_its_field(api, shop, at):
     response = api.call("GET", f"/stock/{JACKET}?at={at}")
 
-    assert response.status_code == 422
+    assert response.status_code == 400
     assert response.json["errors"][0]["field"] == "at"
 
 
@@ -127,16 +127,6 @@ def test_stock_can_be_searched(api, shop):
         "RED-HAT"
     ]
     assert [item["sku"] for item in api.get("/stock?search=%25")["items"]] == ["100%"]
-
-
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1001", "limit=x", "cursor=§", "cursor=WzFd", "cursor=e"]
-)
-def test_a_page_that_cannot_be_meant_names_its_field(api, shop, query):
-    response = api.call("GET", f"/stock?{query}")
-
-    assert response.status_code == 422
-    assert response.json["errors"][0]["field"] == query.partition("=")[0]
 
 
 def test_the_ledger_tells_newest_first_from_where_to_where_and_why(api, shop):

@@ -17,7 +17,7 @@ from app.store.engine import applying, writing
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once, this_try
 from app.web.api.listings import ListingPolicy
-from app.web.api.paging import PageQuery, page_of, paged, word_cursor
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import ADMIN, OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
@@ -88,16 +88,10 @@ ChannelPage = paged("ChannelPage", ChannelItem)
 @blueprint.answers(200, ChannelPage)
 def list_channels(query: dict[str, Any]) -> dict[str, Any]:
     """List the channels."""
-    after = word_cursor(query) or ""
     now = instants.now()
     with hub().engine.connect() as connection:
-        rows = channels.rows(connection)
-    told = [
-        _told(row, now)
-        for row in sorted(rows, key=lambda row: str(row["key"]))
-        if row["key"] > after
-    ]
-    return page_of(told, query["limit"], lambda row: row["key"])
+        page = channels.page(connection, **query)
+    return answer(page, [_told(row, now) for row in page])
 
 
 @blueprint.post("/channels/<id:key>/pause")

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 
 from app.store import deeds
 from app.web.api.fields import Moment, Word, number
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import OPERATOR, needs
 from app.web.hub import hub
@@ -30,7 +30,9 @@ class AuditQuery(PageQuery):
     """A page of the audit log."""
 
     actor = Word(metadata={"description": "An e-mail, or `token:` and its name."})
-    q = Word(metadata={"description": "Part of what was done, or to what."})
+    text = Word(
+        data_key="q", metadata={"description": "Part of what was done, or to what."}
+    )
 
 
 AuditPage = paged("AuditPage", Done)
@@ -43,12 +45,7 @@ AuditPage = paged("AuditPage", Done)
 def list_deeds(query: dict[str, Any]) -> dict[str, Any]:
     """Search the audit log, newest first."""
     with hub().engine.connect() as connection:
-        rows = deeds.page(
-            connection,
-            limit=query["limit"] + 1,
-            before=id_cursor(query),
-            actor=query.get("actor"),
-            text=query.get("q"),
-        )
-    told = [{**row, "details": json.loads(row["details"])} for row in rows]
-    return page_of(told, query["limit"], lambda row: row["id"])
+        page = deeds.page(connection, **query)
+    return answer(
+        page, [{**row, "details": json.loads(row["details"])} for row in page]
+    )

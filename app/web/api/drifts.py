@@ -11,7 +11,7 @@ from app.pipeline import disputes
 from app.store import drifts
 from app.web.api.fields import LARGEST_ID, Moment, Word, number, one_of
 from app.web.api.idempotency import once, this_try
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.api.spec import ProblemDocument
 from app.web.auth import OPERATOR, VIEWER, actor, needs
@@ -80,17 +80,8 @@ DriftPage = paged("DriftPage", Drift)
 def list_drifts(query: dict[str, Any]) -> dict[str, Any]:
     """List drifts, newest first."""
     with hub().engine.connect() as connection:
-        rows = drifts.page(
-            connection,
-            limit=query["limit"] + 1,
-            before=id_cursor(query),
-            channel=query.get("channel"),
-            state=query.get("state"),
-            sku=query.get("sku"),
-        )
-        page = page_of(rows, query["limit"], lambda row: row["id"])
-        page["items"] = disputes.told(connection, page["items"], instants.now())
-    return page
+        page = drifts.page(connection, **query)
+        return answer(page, disputes.told(connection, page, instants.now()))
 
 
 @blueprint.post("/drifts/<id:drift_id>/decide")

@@ -18,8 +18,10 @@ _SKEW = 5 * instants.MINUTE
 class Word(fields.String):
     """Text that both databases can hold: no NUL, nothing that is not Unicode."""
 
-    def __init__(self, *, longest: int = LONGEST_WORD, **kwargs: Any) -> None:
-        length = validate.Length(min=1, max=longest)
+    def __init__(
+        self, *, shortest: int = 1, longest: int = LONGEST_WORD, **kwargs: Any
+    ) -> None:
+        length = validate.Length(min=shortest, max=longest)
         super().__init__(validate=length, **kwargs)
 
     def _deserialize(

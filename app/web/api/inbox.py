@@ -10,7 +10,7 @@ from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import OPERATOR, VIEWER, needs
 from app.web.hub import hub
@@ -51,14 +51,7 @@ MessageChoice = chosen("MessageChoice", MessageFilter)
 def list_messages(query: dict[str, Any]) -> dict[str, Any]:
     """List the webhooks received, newest first."""
     with hub().engine.connect() as connection:
-        rows = messages.page(
-            connection,
-            limit=query["limit"] + 1,
-            before=id_cursor(query),
-            state=query.get("state"),
-            channel=query.get("channel"),
-        )
-    return page_of(rows, query["limit"], lambda row: row["id"])
+        return answer(messages.page(connection, **query))
 
 
 @blueprint.post("/inbox/replay")

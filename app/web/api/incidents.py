@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, fields
+from sqlalchemy.engine import Connection
 
 from app.domain import instants
 from app.pipeline import oversells
-from app.store import deeds, incidents, messages
+from app.store import deeds, incidents, watchlist
 from app.store.engine import writing
 from app.web.api.fields import LARGEST_ID, Moment, Word, number
 from app.web.api.idempotency import once, this_try
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
@@ -64,7 +65,9 @@ class IncidentQuery(PageQuery):
 
     kind = Word()
     channel = Word()
-    open = fields.Boolean(metadata={"description": "Only open ones, or only closed."})
+    is_open = fields.Boolean(
+        data_key="open", metadata={"description": "Only open ones, or only closed."}
+    )
 
 
 IncidentPage = paged("IncidentPage", Incident)
@@ -77,17 +80,9 @@ IncidentPage = paged("IncidentPage", Incident)
 def list_incidents(query: dict[str, Any]) -> dict[str, Any]:
     """List incidents, newest first."""
     with hub().engine.connect() as connection:
-        rows = messages.incidents_page(
-            connection,
-            limit=query["limit"] + 1,
-            before=id_cursor(query),
-            kind=query.get("kind"),
-            channel=query.get("channel"),
-            is_open=query.get("open"),
-        )
-        current = oversells.up_to_date(connection, rows, instants.now())
-    told = [_told(row) for row in current]
-    return page_of(told, query["limit"], lambda row: row["id"])
+        page = watchlist.page(connection, **query)
+        current = oversells.up_to_date(connection, page, instants.now())
+    return answer(page, [_told(row) for row in current])
 
 
 @blueprint.post("/incidents/<id:incident_id>/resolve")
@@ -106,8 +101,7 @@ def resolve(told: dict[str, Any], incident_id: str) -> dict[str, Any]:
         deeds.note(
             connection, actor(), "resolve", f"incident {number_}", this_try().now
         )
-        [row] = messages.incidents_page(connection, limit=1, before=number_ + 1)
-    return _told(dict(row))
+        return _now(connection, number_)
 
 
 @blueprint.post("/incidents/<id:incident_id>/snooze")
@@ -126,8 +120,7 @@ def snooze(told: dict[str, Any], incident_id: str) -> dict[str, Any]:
         action = "wake" if until is None else "snooze"
         subject = f"incident {number_}"
         deeds.note(connection, actor(), action, subject, now, {"until": until})
-        [row] = messages.incidents_page(connection, limit=1, before=number_ + 1)
-    return _told(dict(row))
+        return _now(connection, number_)
 
 
 def _number(incident_id: str) -> int:
@@ -135,6 +128,12 @@ def _number(incident_id: str) -> int:
     if not 0 < number_ <= LARGEST_ID:
         raise _no_incident(incident_id)
     return number_
+
+
+def _now(connection: Connection, number_: int) -> dict[str, Any]:
+    row = watchlist.find(connection, number_)
+    assert row is not None  # noqa: S101 - it was changed in this transaction
+    return _told(dict(row))
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from app.web.api.claims import Shortage
 from app.web.api.facts import MOST_LINES, Fact, Posted, posted
 from app.web.api.fields import Word, number, one_of, units
 from app.web.api.idempotency import once, this_try
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.api.spec import ProblemDocument
 from app.web.auth import OPERATOR, VIEWER, actor, needs
@@ -74,14 +74,7 @@ WaitingPage = paged("WaitingPage", Waiting)
 def list_waiting(query: dict[str, Any]) -> dict[str, Any]:
     """List what waits for inspection, by SKU and location."""
     with hub().engine.connect() as connection:
-        rows = balances.in_inspection(
-            connection,
-            limit=query["limit"] + 1,
-            after=id_cursor(query),
-            sku=query.get("sku"),
-            location=query.get("location"),
-        )
-    return page_of(rows, query["limit"], lambda row: row["id"])
+        return answer(balances.in_inspection(connection, **query))
 
 
 @blueprint.post("/inspections")

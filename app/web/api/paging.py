@@ -1,27 +1,41 @@
-"""Lists: `{"items": […], "next": cursor}`, by key, so every page costs the same.
+"""Lists: `{"items": […], "next": cursor}`, read on by `app.store.keyset`.
 
-A cursor says where the last page ended. It is opaque and belongs to its list.
+A cursor says where the last page ended. It is opaque, belongs to its list, and is the
+same in the answers of the API and in the addresses of the pages.
 """
 
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
+from app.domain.errors import NoSuchPage
+from app.store.keyset import Page, Position
 from app.web.api.fields import LARGEST_ID, Word, storable
-from app.web.problems import refused_field
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
 
-Row = TypeVar("Row")
+
+class Cursor(Word):
+    """The `next` of a page; the position it stands for inside."""
+
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,
+        data: Mapping[str, Any] | None,
+        **kwargs: Any,
+    ) -> Any:
+        return read_cursor(super()._deserialize(value, attr, data, **kwargs))
 
 
 class PageQuery(Schema):
-    """What every list takes."""
+    """What every list takes. Loaded, its keys are the arguments of a page's reader in
+    the store; the filters of a list are added under the names that they have there."""
 
     class Meta:
         unknown = EXCLUDE
@@ -31,7 +45,8 @@ class PageQuery(Schema):
         validate=validate.Range(min=1, max=LARGEST_LIMIT),
         metadata={"description": "How many items at most."},
     )
-    cursor = Word(
+    after = Cursor(
+        data_key="cursor",
         longest=4096,
         metadata={"description": "The `next` of the page before."},
     )
@@ -57,71 +72,35 @@ def paged(name: str, item: type[Schema]) -> type[Schema]:
     )
 
 
-def page_of(
-    rows: Sequence[Row], limit: int, position: Callable[[Row], Any]
-) -> dict[str, Any]:
-    """A page of `limit` rows out of up to `limit + 1` that were read."""
-    items = list(rows[:limit])
-    more = len(rows) > limit
-    return {"items": items, "next": write_cursor(position(items[-1])) if more else None}
+def answer(page: Page[Any], items: Sequence[Any] | None = None) -> dict[str, Any]:
+    """A page as the API tells it; `items` are its rows in the words of the API."""
+    return {
+        "items": page if items is None else items,
+        "next": write_cursor(page.next),
+    }
 
 
-def write_cursor(position: Any) -> str:
-    """Make a position opaque."""
+def write_cursor(position: Position | None) -> str | None:
+    """Make a position opaque; None when there is no page behind it."""
+    if position is None:
+        return None
     written = json.dumps(position, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(written).decode().rstrip("=")
 
 
-def id_cursor(query: dict[str, Any]) -> int | None:
-    """The id at which the last page ended."""
-    position = _read(query)
-    if position is None:
-        return None
-    _check(_is_number(position))
-    return int(position)
-
-
-def word_cursor(query: dict[str, Any]) -> str | None:
-    """The word at which the last page ended."""
-    position = _read(query)
-    if position is None:
-        return None
-    _check(isinstance(position, str) and storable(position))
-    return str(position)
-
-
-def moment_cursor(query: dict[str, Any]) -> tuple[int, int] | None:
-    """The time and id at which the last page ended."""
-    position = _read(query)
-    if position is None:
-        return None
-    _check(
-        isinstance(position, list)
-        and len(position) == 2
-        and all(_is_number(one) for one in position)
-    )
-    return position[0], position[1]
-
-
-def _is_number(told: Any) -> bool:
-    return type(told) is int and 0 <= told <= LARGEST_ID
-
-
-def _read(query: dict[str, Any]) -> Any:
-    cursor = query.get("cursor")
-    if cursor is None:
-        return None
+def read_cursor(cursor: str) -> Position:
+    """The position of a cursor. Raises NoSuchPage for what was never written here."""
     try:
-        padded = str(cursor).encode("ascii") + b"=" * (-len(str(cursor)) % 4)
-        return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        told = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (UnicodeError, binascii.Error, ValueError, RecursionError):
-        raise _no_cursor() from None
+        raise NoSuchPage from None
+    if not isinstance(told, list) or not all(map(_is_part, told)):
+        raise NoSuchPage
+    return tuple(told)
 
 
-def _check(is_right: bool) -> None:
-    if not is_right:
-        raise _no_cursor()
-
-
-def _no_cursor() -> Exception:
-    return refused_field("cursor", "take `next` of the page before, unchanged")
+def _is_part(told: Any) -> bool:
+    if isinstance(told, str):
+        return storable(told)
+    return type(told) is int and 0 <= told <= LARGEST_ID

@@ -17,7 +17,7 @@ from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
 from app.web.api.fields import LARGEST_ID, Moment, Word, number, one_of
 from app.web.api.idempotency import once
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
@@ -107,20 +107,14 @@ class Retried(Matched):
 @blueprint.answers(200, PublicationPage)
 def list_publications(query: dict[str, Any]) -> dict[str, Any]:
     """List what every channel should show, took and shows."""
-    now = instants.now()
-    wanted = Filter(query.get("state"), query.get("channel"), query.get("sku"))
+    limit, after = query.pop("limit"), query.pop("after", None)
     with hub().engine.connect() as connection:
-        rows = deliveries.page(
-            connection,
-            wanted,
-            now=now,
-            limit=query["limit"] + 1,
-            after=id_cursor(query),
+        page = deliveries.page(
+            connection, Filter(**query), now=instants.now(), limit=limit, after=after
         )
-        page = page_of(rows, query["limit"], lambda row: row["id"])
         places = deliveries.places(connection)
-        numbers = desired.numbers(connection, page["items"])
-    page["items"] = [
+        numbers = desired.numbers(connection, page)
+    items = [
         {
             **row,
             "desired": numbers.get(row["id"]),
@@ -128,9 +122,9 @@ def list_publications(query: dict[str, Any]) -> dict[str, Any]:
             "next_attempt_at": _next(row),
             "exposure": exposure(row, numbers[row["id"]]),
         }
-        for row in page["items"]
+        for row in page
     ]
-    return page
+    return answer(page, items)
 
 
 def _next(row: RowMapping) -> Instant | None:
@@ -151,20 +145,17 @@ def list_attempts(query: dict[str, Any], publication_id: str) -> dict[str, Any]:
     with hub().engine.connect() as connection:
         if overview.publication(connection, number_, instants.now()) is None:
             raise Problem(404, f"there is no publication {publication_id!r}")
-        rows = overview.attempts(
-            connection, number_, limit=query["limit"] + 1, before=id_cursor(query)
-        )
-    page = page_of(rows, query["limit"], lambda row: row["item_id"])
-    page["items"] = [
+        page = overview.attempts(connection, number_, **query)
+    items = [
         {
             **row,
             "id": row["item_id"],
             "result": row["verdict"] or row["result"],
             "error": row["reason"] or row["error"],
         }
-        for row in page["items"]
+        for row in page
     ]
-    return page
+    return answer(page, items)
 
 
 @blueprint.post("/publications/retry")

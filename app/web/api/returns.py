@@ -17,7 +17,7 @@ from app.web.api.facts import (
 )
 from app.web.api.fields import Moment, Word, number, one_of, units
 from app.web.api.idempotency import once, this_try
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import OPERATOR, VIEWER, needs
 from app.web.hub import hub
@@ -120,15 +120,8 @@ ReturnPage = paged("ReturnPage", ReturnCase)
 def list_returns(query: dict[str, Any]) -> dict[str, Any]:
     """List returns, newest first."""
     with hub().engine.connect() as connection:
-        rows = returns.page(
-            connection,
-            limit=query["limit"] + 1,
-            before=id_cursor(query),
-            state=query.get("state"),
-            channel=query.get("channel"),
-            sku=query.get("sku"),
-        )
-    return page_of([_told(row) for row in rows], query["limit"], lambda row: row["id"])
+        page = returns.page(connection, **query)
+    return answer(page, [_told(row) for row in page])
 
 
 @blueprint.post("/returns")

@@ -10,8 +10,8 @@ from app.pipeline import assembling
 from app.store import aliases, balances, history
 from app.store.balances import When
 from app.store.history import Period
-from app.web.api.fields import Moment, number, storable
-from app.web.api.paging import PageQuery, moment_cursor, page_of, paged, word_cursor
+from app.web.api.fields import Moment, Word, number, storable
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import VIEWER, needs
 from app.web.hub import hub
@@ -118,8 +118,8 @@ class BalanceQuery(Schema):
 class StockQuery(MomentQuery):
     """Which SKUs."""
 
-    search = fields.String(
-        metadata={"description": "Part of a SKU or name, or a barcode."}
+    search = Word(
+        shortest=0, metadata={"description": "Part of a SKU or name, or a barcode."}
     )
 
 
@@ -142,19 +142,10 @@ def entry(row: Any) -> dict[str, Any]:
 @blueprint.answers(200, BalancePage)
 def list_stock(query: dict[str, Any]) -> dict[str, Any]:
     """List the stock of every SKU."""
-    search = query.get("search")
-    if search is not None and not storable(search):
-        return {"items": [], "next": None}
+    when = _when(query)
     with hub().engine.connect() as connection:
-        rows = balances.page(
-            connection,
-            _when(query),
-            limit=query["limit"] + 1,
-            after=word_cursor(query),
-            search=search,
-        )
-        rows = assembling.with_kits(connection, rows, _when(query))
-    return page_of(rows, query["limit"], lambda row: row["sku"])
+        page = balances.page(connection, when, **query)
+        return answer(page, assembling.with_kits(connection, page, when))
 
 
 @blueprint.get("/stock/<sku:sku>")
@@ -179,15 +170,9 @@ def list_ledger(query: dict[str, Any], sku: str) -> Any:
         sku_id = aliases.sku_id(connection, sku) if storable(sku) else None
         if sku_id is None:
             return _named_ledger(sku, query)
-        rows = history.page(
-            connection,
-            sku_id,
-            limit=query["limit"] + 1,
-            before=moment_cursor(query),
-            period=Period(query.get("at"), query.get("known_at")),
-        )
-    entries = [entry(row) for row in rows]
-    return page_of(entries, query["limit"], lambda row: (row["occurred_at"], row["id"]))
+        period = Period(query.pop("at", None), query.pop("known_at", None))
+        page = history.page(connection, sku_id, period=period, **query)
+    return answer(page, [entry(row) for row in page])
 
 
 def _named_ledger(sku: str, query: dict[str, Any]) -> Response:
@@ -207,7 +192,8 @@ def balance_of(sku: str, query: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _when(query: dict[str, Any]) -> When:
-    return When(instants.now(), query.get("at"), query.get("known_at"))
+    """The moment, taken out of what is asked."""
+    return When(instants.now(), query.pop("at", None), query.pop("known_at", None))
 
 
 def no_sku(sku: str) -> Problem:

@@ -17,7 +17,7 @@ from app.web.api.claims import Line, Refused, some_lines
 from app.web.api.facts import MOST_LINES
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once, this_try
-from app.web.api.paging import PageQuery, id_cursor, page_of, paged
+from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.api.stock import Entry, entry
 from app.web.auth import OPERATOR, VIEWER, actor, needs
@@ -133,13 +133,10 @@ refuses = blueprint.refuses(409, Refused, "Too few units.")
 @blueprint.answers(200, SentPage)
 def list_sent(query: dict[str, Any]) -> dict[str, Any]:
     """List transfers, newest first: what was sent, arrived, is lost or on the way."""
-    state = query.get("state")
+    state = query.pop("state", None)
     wanted = STATES[:2] if state == OPEN else STATES if state is None else (state,)
     with hub().engine.connect() as connection:
-        found = transferring.transfers(
-            connection, wanted, limit=query["limit"] + 1, before=id_cursor(query)
-        )
-    return page_of(found, query["limit"], lambda one: one["first"])
+        return answer(transferring.transfers(connection, wanted, **query))
 
 
 @blueprint.post("/transfers")

@@ -14,7 +14,7 @@ from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.files import attachment
-from app.web.pages.frame import pages, positive
+from app.web.pages.frame import pages, position
 
 PAGE: Final = 100
 
@@ -27,19 +27,18 @@ def audit() -> ResponseReturnValue:
     with hub().engine.connect() as connection:
         found = deeds.page(
             connection,
-            limit=PAGE + 1,
-            before=positive("before"),
+            limit=PAGE,
+            after=position(),
             actor=actor or None,
             text=text or None,
         )
         actors = deeds.actors(connection)
     return render_template(
         "audit.html",
-        rows=found[:PAGE],
+        rows=found,
         actors=actors,
         actor=actor,
         text=text,
-        more=found[PAGE - 1]["id"] if len(found) > PAGE else None,
     )
 
 

@@ -14,13 +14,14 @@ from app.domain.instants import Instant
 from app.pipeline import redelivery, revising
 from app.pipeline.facts import wake_all
 from app.store import channels, overview as store, spread, views
+from app.store.keyset import Position
 from app.store.people import OPERATOR
 from app.store.tail import newest as newest_sent
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import charts, rows, runs, story, words
-from app.web.pages.frame import back, chosen, note, pages, positive
-from app.web.pages.look import cursor, filters, position, wanted, written
+from app.web.pages.frame import back, chosen, note, pages, position, whole
+from app.web.pages.look import filters, wanted, written
 
 PAGE = 50
 NOTHING = "Nothing was selected. Tick some rows first."
@@ -31,11 +32,10 @@ def deliveries() -> ResponseReturnValue:
     """List deliveries; `open` names the one whose story stands beside them."""
     now = instants.now()
     look = wanted()
-    after = position(request.args.get("after"))
-    opened = positive("open")
+    opened = whole(request.args.get("open", ""))
     with hub().engine.connect() as connection:
-        found = store.undelivered(connection, look, now, limit=PAGE + 1, after=after)
-        shown = rows.read(connection, found[:PAGE], now)
+        found = store.undelivered(connection, look, now, limit=PAGE, after=position())
+        shown = found.of(rows.read(connection, found, now))
         keys = [row["key"] for row in channels.rows(connection)]
         told = None if opened is None else _told(connection, opened, now)
         running = runs.unfinished(connection)
@@ -54,8 +54,6 @@ def deliveries() -> ResponseReturnValue:
         written=written,
         ages=ages,
         matched=sum(one.rows for one in ages) if ages is not None else None,
-        after=request.args.get("after"),
-        more=cursor(found[PAGE - 1]) if len(found) > PAGE else None,
     )
 
 
@@ -84,22 +82,22 @@ def delivery(row_id: int) -> ResponseReturnValue:
     """Show what happened to one number, newest first."""
     now = instants.now()
     with hub().engine.connect() as connection:
-        told = _told(connection, row_id, now)
+        told = _told(connection, row_id, now, position())
     if told is None:
         abort(404)
     return render_template("delivery.html", now=now, told=told, **told)
 
 
-def _told(connection: Connection, row_id: int, now: Instant) -> dict[str, Any] | None:
+def _told(
+    connection: Connection, row_id: int, now: Instant, after: Position | None = None
+) -> dict[str, Any] | None:
     found = store.publication(connection, row_id, now)
     if found is None:
         return None
     one = rows.read(connection, [found], now)[0]
-    steps, more = story.tell(connection, one, positive("before"))
     return {
         "one": one,
-        "steps": steps,
-        "more": more,
+        "steps": story.tell(connection, one, after),
         "curls": story.curls(one, hub().settings.public_url),
     }
 

@@ -27,7 +27,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.domain import instants
 from app.store import deeds
 from app.store.engine import writing
+from app.store.keyset import Position
 from app.web import login
+from app.web.api.paging import read_cursor, write_cursor
 from app.web.hub import hub
 from app.web.pages import cases, words
 
@@ -52,6 +54,7 @@ def prepare(app: Flask) -> None:
         units=words.units,
         day=words.day,
         pretty=words.pretty,
+        cursor=write_cursor,
     )
     app.jinja_env.globals.update(asset=asset, words=words, cases=cases)
 
@@ -125,6 +128,7 @@ def whole(text: str) -> int | None:
     return int(digits)
 
 
-def positive(name: str) -> int | None:
-    """A whole number from the address, or None."""
-    return whole(request.args.get(name, ""))
+def position() -> Position | None:
+    """Where the page before ended, by the address. Raises NoSuchPage."""
+    cursor = request.args.get("cursor")
+    return read_cursor(cursor) if cursor else None

@@ -17,7 +17,7 @@ from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import words
-from app.web.pages.frame import back, chosen, note, pages, positive
+from app.web.pages.frame import back, chosen, note, pages, position
 
 PAGE = 30
 NOTHING = "Nothing was selected. Tick some messages first."
@@ -55,15 +55,14 @@ def inbox() -> ResponseReturnValue:
         state = _state(counts)
         found = messages.page(
             connection,
-            limit=PAGE + 1,
-            before=positive("before"),
+            limit=PAGE,
+            after=position(),
             state=state,
             channel=request.args.get("channel") or None,
         )
-        shown = [_shown(connection, row) for row in found[:PAGE]]
-    more = found[PAGE - 1]["id"] if len(found) > PAGE else None
+        shown = [_shown(connection, row) for row in found]
     return render_template(
-        "inbox.html", counts=counts, state=state, found=shown, more=more
+        "inbox.html", counts=counts, state=state, found=found.of(shown)
     )
 
 

@@ -15,14 +15,14 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain import instants
 from app.domain.instants import DAY, HOUR, Instant
 from app.pipeline import disputes, oversells
-from app.store import deeds, drifts, incidents as store, messages, overview, traces
+from app.store import deeds, drifts, incidents as store, overview, traces, watchlist
 from app.store.engine import writing
 from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import cases, naming
 from app.web.pages.cases import Saying
-from app.web.pages.frame import back, pages, positive
+from app.web.pages.frame import back, pages, position
 
 LISTED: Final = 200
 SHOWN: Final = 25
@@ -77,23 +77,20 @@ def incidents() -> ResponseReturnValue:
     state = request.args.get("state", "")
     state = state if state in STATES else "open"
     with hub().engine.connect() as connection:
-        rows = store.listed(
-            connection, state, now, limit=LISTED + 1, before=positive("before")
-        )
-        found = oversells.up_to_date(connection, rows, now)
+        found = watchlist.listed(connection, state, now, limit=LISTED, after=position())
+        current = oversells.up_to_date(connection, found, now)
         failures = overview.failures(connection, now) if state == "open" else ()
         unnamed = naming.unnamed(connection) if state == "open" else ()
-    more = found[LISTED - 1]["id"] if len(found) > LISTED else None
     return render_template(
         "incidents.html",
         now=now,
         state=state,
         states=STATES,
-        groups=_groups(found[:LISTED]),
+        groups=_groups(current),
         shown=SHOWN,
         failures=failures,
         unnamed=unnamed,
-        more=more,
+        next=found.next,
     )
 
 
@@ -121,10 +118,10 @@ def incident(incident_id: int) -> ResponseReturnValue:
     """Show one incident, what is known of it, and what to do."""
     now = instants.now()
     with hub().engine.connect() as connection:
-        found = messages.incidents_page(connection, limit=1, before=incident_id + 1)
-        if not found or found[0]["id"] != incident_id:
+        found = watchlist.find(connection, incident_id)
+        if found is None:
             abort(404)
-        [row] = oversells.up_to_date(connection, found, now)
+        [row] = oversells.up_to_date(connection, [found], now)
         both: Sequence[RowMapping] = ()
         if row["kind"] == "contradiction":
             both = traces.reports_of(connection, row["subject"])

@@ -9,17 +9,19 @@ from typing import Final
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.engine import RowMapping
 
 from app.domain import instants
 from app.domain.errors import HubError
 from app.pipeline import inspecting
 from app.store import balances, catalogue
+from app.store.keyset import Page
 from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import acts, words
 from app.web.pages.changing import once_of
-from app.web.pages.frame import back, pages, positive
+from app.web.pages.frame import back, pages, position
 
 PAGE: Final = 50
 
@@ -32,12 +34,12 @@ def inspections() -> ResponseReturnValue:
     with hub().engine.connect() as connection:
         scanned = catalogue.scanned(connection, code) if code else None
         found = (
-            []
+            Page[RowMapping]()
             if code and scanned is None
             else balances.in_inspection(
                 connection,
-                limit=PAGE + 1,
-                after=positive("after"),
+                limit=PAGE,
+                after=position(),
                 sku=scanned["sku"] if scanned is not None else None,
                 location=location,
             )
@@ -49,8 +51,7 @@ def inspections() -> ResponseReturnValue:
         scanned=scanned,
         location=location,
         locations=locations,
-        found=found[:PAGE],
-        more=found[PAGE - 1]["id"] if len(found) > PAGE else None,
+        found=found,
         once=acts.Once(uuid.uuid4().hex, instants.now()),
     )
 

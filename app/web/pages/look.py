@@ -3,12 +3,11 @@
 from typing import Final
 
 from flask import request
-from sqlalchemy.engine import RowMapping
 
 from app.domain import instants
 from app.domain.instants import Instant
 from app.store import deliveries
-from app.store.overview import ANY, Look, Position
+from app.store.overview import ANY, Look
 from app.web.pages import words
 
 _NAMES: Final = ("state", "channel", "sku", "error", "since", "until")
@@ -59,21 +58,3 @@ _LATEST: Final = instants.parse("9000-01-01T00:00:00Z")
 def _word(name: str) -> str:
     word = request.values.get(name, "").strip()[:_LONGEST]
     return "" if "\0" in word else word
-
-
-def cursor(row: RowMapping) -> str:
-    """Where the next page begins, as it stands in an address."""
-    return f"{row['urgency']}.{row['wanted_at']}.{row['id']}"
-
-
-def position(text: str | None) -> Position | None:
-    """Read a cursor; None when it is none."""
-    parts = (text or "").split(".")
-    if len(parts) != 3 or not all(
-        part.isascii() and part.isdecimal() for part in parts
-    ):
-        return None
-    if any(len(part) > 18 for part in parts):
-        return None
-    urgency, wanted_at, row_id = map(int, parts)
-    return urgency, wanted_at, row_id

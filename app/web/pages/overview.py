@@ -15,10 +15,10 @@ from app.pipeline import oversells
 from app.store import (
     channels as channel_store,
     deliveries,
-    incidents,
     messages,
     overview as store,
     tallies,
+    watchlist,
 )
 from app.store.overview import Look
 from app.web.hub import hub
@@ -99,7 +99,7 @@ def _state(
         failures=store.failures(connection, now),
         inbox=messages.counts(connection),
         incidents=oversells.up_to_date(
-            connection, incidents.listed(connection, "open", now, limit=20), now
+            connection, watchlist.listed(connection, "open", now, limit=20), now
         ),
         now=now,
     )
@@ -127,7 +127,7 @@ def _strip(
     return Strip(
         at_risk=rows.excess(risks.exposed(seen.urgent, seen.now)) + twice,
         is_at_least=len(seen.urgent) == LOOKED_AT or len(seen.oversold) == WORST,
-        incidents=incidents.count_awake(connection, seen.now),
+        incidents=watchlist.count_awake(connection, seen.now),
         failed=by_state[deliveries.FAILED],
         waiting=by_state[deliveries.WAITING] + by_state[deliveries.RETRYING],
         held=by_state[deliveries.HELD],

@@ -15,10 +15,10 @@ from app.pipeline.explaining import explain
 from app.pipeline.reversing import REVERSIBLE
 from app.store import aliases, balances, history, overview as store
 from app.store.balances import When
-from app.store.history import Period, Position
+from app.store.history import Period
 from app.web.hub import hub
 from app.web.pages import charts, rows, words
-from app.web.pages.frame import pages
+from app.web.pages.frame import pages, position
 from app.web.pages.look import moment, written
 
 PAGE = 50
@@ -29,17 +29,13 @@ CHART_DAYS = 30
 def search() -> ResponseReturnValue:
     """Find a SKU by a part of its code, its name or its barcode."""
     text = request.args.get("q", "").strip()
-    after = request.args.get("after") or None
     when = When(instants.now())
     with hub().engine.connect() as connection:
-        found = balances.page(
-            connection, when, limit=PAGE + 1, after=after, search=text or None
+        page = balances.page(
+            connection, when, limit=PAGE, after=position(), search=text or None
         )
-        found = assembling.with_kits(connection, found, when)
-    more = found[PAGE - 1]["sku"] if len(found) > PAGE else None
-    return render_template(
-        "stock_search.html", found=found[:PAGE], q=text, after=after, more=more
-    )
+        found = page.of(assembling.with_kits(connection, page, when))
+    return render_template("stock_search.html", found=found, q=text)
 
 
 @pages.get("/stock/<path:sku>")
@@ -51,7 +47,6 @@ def stock(sku: str) -> ResponseReturnValue:
     now = instants.now()
     at = moment(request.args.get("at", ""))
     at = at if at is not None and at < now else None
-    before = _position(request.args.get("before"))
     with hub().engine.connect() as connection:
         balance = assembling.stock_of(connection, sku, When(now, at))
         sku_id = aliases.sku_id(connection, sku)
@@ -62,11 +57,10 @@ def stock(sku: str) -> ResponseReturnValue:
         why = _why(connection, code, shown, at, now)
         period = None if at is None else Period(at=at)
         found = history.page(
-            connection, sku_id, limit=PAGE + 1, before=before, period=period
+            connection, sku_id, limit=PAGE, after=position(), period=period
         )
-        entries = _entries(connection, found[:PAGE])
+        entries = found.of(_entries(connection, found))
         chart = _chart(connection, sku_id, balance, now if at is None else at)
-    last = found[PAGE - 1] if len(found) > PAGE else None
     return render_template(
         "stock.html",
         now=now,
@@ -78,8 +72,6 @@ def stock(sku: str) -> ResponseReturnValue:
         excess=rows.excess(shown) if at is None else 0,
         entries=entries,
         chart=chart,
-        before=request.args.get("before"),
-        more=f"{last['occurred_at']}.{last['id']}" if last else None,
     )
 
 
@@ -120,13 +112,3 @@ def _entries(
         }
         for row in found
     ]
-
-
-def _position(text: str | None) -> Position | None:
-    occurred_at, _, entry_id = (text or "").partition(".")
-    if not (occurred_at.isdecimal() and entry_id.isdecimal()):
-        return None
-    if len(occurred_at) > 18 or len(entry_id) > 18:
-        return None
-    moment: Instant = int(occurred_at)
-    return moment, int(entry_id)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.store import history, overview, traces
+from app.store.keyset import Page, Position
 from app.web.pages import words
 from app.web.pages.rows import Delivery
 
@@ -35,19 +36,18 @@ class Step:
 
 
 def tell(
-    connection: Connection, one: Delivery, before: int | None = None
-) -> tuple[list[Step], int | None]:
-    """The newest steps, and where the attempts before them begin, if there are any."""
-    tried = overview.attempts(connection, one.id, limit=MOST + 1, before=before)
-    more = tried[MOST - 1]["item_id"] if len(tried) > MOST else None
-    steps = [*map(_attempt, tried[:MOST])]
-    if before is None:
+    connection: Connection, one: Delivery, after: Position | None = None
+) -> Page[Step]:
+    """The newest steps, or those before; a page is as long as its attempts are."""
+    tried = overview.attempts(connection, one.id, limit=MOST, after=after)
+    steps = [*map(_attempt, tried)]
+    if after is None:
         steps += [*_seen(one), *_ledger(connection, one)]
-    if more is not None:
+    if tried.next is not None:
         # Older things belong to the page with the older attempts.
-        oldest = min(row["started_at"] for row in tried[:MOST])
+        oldest = min(row["started_at"] for row in tried)
         steps = [step for step in steps if step.at >= oldest]
-    return sorted(steps, key=lambda step: (-step.at, -step.order)), more
+    return tried.of(sorted(steps, key=lambda step: (-step.at, -step.order)))
 
 
 def _attempt(row: RowMapping) -> Step:

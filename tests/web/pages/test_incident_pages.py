@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, HOUR, now
-from app.store import incidents as store
+from app.store import watchlist
 from app.store.engine import writing
 from app.store.tables import audit_log, incidents
 from tests.builders import JACKET, order, returned
@@ -86,7 +86,7 @@ def test_what_is_put_off_comes_back(anna, shop):
     assert "Open incidents 0" in anna.words("/")
     assert "2 more promised or sold" in put_off
     with shop.engine.connect() as connection:
-        later = store.listed(connection, "open", now() + DAY + HOUR, limit=9)
+        later = watchlist.listed(connection, "open", now() + DAY + HOUR, limit=9)
     assert [row["id"] for row in later] == [number]
 
 

@@ -242,9 +242,9 @@ def test_the_log_is_read_page_by_page(ada, engine):
             deeds.note(connection, "x", "press", f"button-{number:03}", now())
 
     first = ada.read("/audit?q=button")
-    before = re.search(r"before=(\d+)", first)
-    assert before
-    second = ada.read(f"/audit?q=button&before={before[1]}")
+    cursor = re.search(r"cursor=([\w-]+)", first)
+    assert cursor
+    second = ada.read(f"/audit?q=button&cursor={cursor[1]}")
 
     assert "button-149" in first
     assert "button-049" not in first
