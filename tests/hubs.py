@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from adapters.signatures import StandardWebhooks
 from app.demo.equipment import GOODS, PLACE, SECRET, item
-from app.demo.field import Field, open_field, within
+from app.demo.field import Field, open_field
+from app.demo.watch import within
 from app.domain.instants import iso, now
 from app.pipeline.audit import differences
 

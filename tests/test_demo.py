@@ -11,6 +11,7 @@ from rich.console import Console
 from app.demo import endless, hub, watch
 from app.demo.shop import JACKET, TILL_PLACE, NotADemo, opened
 from app.demo.story import Teller
+from app.demo.watch import within
 from app.procfile import ROOT
 from config.settings import Settings
 from tests.builders import Shop
@@ -62,23 +63,23 @@ def test_every_scene_ends_well_and_a_restart_goes_on_from_there(
     monkeypatch.setattr(endless, "OUTAGE_SECONDS", 1.0)
     with hub.temporary(os.environ) as settings:
         with opened(settings) as shop:
-            assert watch.seconds_until(lambda: not watch.differences(shop)) >= 0
+            assert within(watch.PATIENCE, lambda: not watch.differences(shop))
             stage = endless.Stage(shop)
             for _ in range(2):
                 for scene in endless.SCENES:
                     endless.recover(stage)
                     endless.act(stage, scene)
-            watch.seconds_until(lambda: endless.recover(stage) or stage.down is None)
-            assert watch.seconds_until(lambda: is_right(shop)) >= 0, watch.differences(
+            within(watch.PATIENCE, lambda: endless.recover(stage) or stage.down is None)
+            assert within(watch.PATIENCE, lambda: is_right(shop)), watch.differences(
                 shop
             )
             left = watch.units(shop, JACKET)
 
         with opened(settings) as shop:
-            assert watch.seconds_until(lambda: is_right(shop)) >= 0
+            assert within(watch.PATIENCE, lambda: is_right(shop))
             assert watch.units(shop, JACKET) == left
             shop.till.do("edit", item=JACKET.till, place=TILL_PLACE, quantity=77)
-            assert watch.seconds_until(lambda: is_right(shop)) >= 0
+            assert within(watch.PATIENCE, lambda: is_right(shop))
             assert watch.audit_differences(shop) == []
 
 

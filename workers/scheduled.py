@@ -4,16 +4,25 @@ Redis may lose everything it holds: a round later all of it is known again.
 """
 
 import sqlalchemy as sa
+import structlog
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
 from app.pipeline import claims, oversells, polling, running, subscribing
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
-from app.store import channels as channel_store, inbox as inbox_store, sheets, tallies
+from app.store import (
+    channels as channel_store,
+    inbox as inbox_store,
+    sheets,
+    tallies,
+    waits,
+)
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
 from workers.hands import Hands
+
+log = structlog.get_logger()
 
 PORTION = 500
 """Messages forgotten in one transaction."""
@@ -26,6 +35,8 @@ PATIENCE: Instant = 2 * SECOND
 def sweep(mine: Hands) -> None:
     """Mark what was not marked, wake every lane with work, end what is over."""
     moment = now()
+    if step := waits.follow_clock(mine.engine, moment):
+        log.warning("the clock was set back", seconds=step // SECOND)
     for lane in mark_all(mine.engine, moment):
         mine.wakes.wake(lane)
     for lane in running.advance(mine.engine, moment):
@@ -67,7 +78,7 @@ def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
             .where(
                 inbox.c.state == "waiting",
                 inbox.c.lane == "apply",
-                inbox.c.received_at < late,
+                ~inbox.c.received_at.between(late, moment),
             )
             .limit(1)
         ).first()
@@ -81,7 +92,10 @@ def _pushes(moment: Instant, late: Instant) -> sa.Select[tuple[str, int | None]]
             publications.c.channel_id == channels.c.id,
             publications.c.wanted_version > publications.c.accepted_version,
             publications.c.next_attempt_at <= moment,
-            sa.or_(publications.c.wanted_at < late, publications.c.next_attempt_at > 0),
+            sa.or_(
+                ~publications.c.wanted_at.between(late, moment),
+                publications.c.next_attempt_at > 0,
+            ),
             publications.c.failed_at.is_(None),
             publications.c.discarded_at.is_(None),
         )

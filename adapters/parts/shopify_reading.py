@@ -19,12 +19,10 @@ from adapters.parts.shopify_documents import (
 )
 from adapters.parts.shopify_quantities import gid, plain
 from app.domain.errors import GiveUp
-from app.domain.instants import MINUTE, Instant, iso, parse
+from app.domain.instants import Instant, iso, parse
 
 _SCOPE = "read_orders"
 _ROUTING_SCOPE = "read_merchant_managed_fulfillment_orders"
-_OVERLAP: Instant = 2 * MINUTE
-"""Read again what changed just before: their clock is not ours."""
 
 
 def read_order(admin: Admin, order_id: str) -> dict[str, Any] | None:
@@ -53,7 +51,7 @@ def changed_orders(
 
     A shop that asks for a pause in between raises RetryLater; what was yielded stands.
     """
-    return found_orders(admin, f"updated_at:>='{iso(since - _OVERLAP)}'")
+    return found_orders(admin, f"updated_at:>='{iso(since)}'")
 
 
 def found_orders(admin: Admin, query: str) -> Iterator[tuple[dict[str, Any], Instant]]:

@@ -8,8 +8,7 @@ import contextlib
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -181,18 +180,6 @@ class Field:
         patience = {"socket_timeout": 2, "socket_connect_timeout": 1}
         with Redis.from_url(self.settings.redis_url, **patience) as client:
             client.flushall()
-
-
-def within(seconds: float, question: Callable[[], object]) -> bool:
-    """Whether it becomes so in time."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        # The hub, or its database, may be starting again.
-        with contextlib.suppress(requests.ConnectionError, sa.exc.OperationalError):
-            if question():
-                return True
-        time.sleep(0.05)
-    return False
 
 
 @contextlib.contextmanager

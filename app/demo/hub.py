@@ -12,7 +12,7 @@ from signal import SIGTERM
 
 import requests
 
-from app.demo.watch import seconds_until
+from app.demo.watch import within
 from app.procfile import ROOT
 from app.tether import tethered
 from config.settings import Settings
@@ -65,10 +65,10 @@ def started(
         )
     try:
         ready = f"http://{settings.host}:{settings.port}/readyz"
-        is_up = seconds_until(
-            lambda: process.poll() is not None or answers(ready), START_SECONDS
+        is_up = within(
+            START_SECONDS, lambda: process.poll() is not None or answers(ready)
         )
-        if is_up < 0 or process.poll() is not None:
+        if not is_up or process.poll() is not None:
             raise NotStarted(log.read_text()[-2000:])
         yield process
     finally:

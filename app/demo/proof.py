@@ -7,8 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from app.demo.field import Field, open_field, within
+from app.demo.field import Field, open_field
 from app.demo.storm import Claim, Storm, Tell
+from app.demo.watch import within
 
 FURNISH_SECONDS = 60
 

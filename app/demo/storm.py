@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from redis import RedisError
 
 from app.demo.equipment import GOODS, PLACE, item
-from app.demo.field import Field, within
+from app.demo.field import Field
 from app.demo.sandboxes import SoldOut
+from app.demo.watch import within
 
 STOCKED = 40
 CALM_WITHIN = 120.0

@@ -1,9 +1,10 @@
 """Watching the hub from outside: what is true, what each channel shows, is it quiet."""
 
-import threading
+import contextlib
 import time
 from collections.abc import Callable
 
+import requests
 import sqlalchemy as sa
 
 from app.demo.shop import Good, Shop
@@ -16,14 +17,15 @@ from app.store.tables import inbox, skus, stock_levels
 PATIENCE = 60.0
 
 
-def seconds_until(question: Callable[[], object], within: float = PATIENCE) -> float:
-    """Ask again and again; return how long it took, or -1 when it never was so."""
-    began = time.monotonic()
-    while time.monotonic() - began < within:
-        if question():
-            return time.monotonic() - began
-        threading.Event().wait(0.05)
-    return -1.0
+def within(seconds: float, question: Callable[[], object]) -> bool:
+    """Whether it becomes so in time; a hub that is starting again is asked again."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        with contextlib.suppress(requests.ConnectionError, sa.exc.OperationalError):
+            if question():
+                return True
+        time.sleep(0.05)
+    return False
 
 
 def differences(shop: Shop) -> list[str]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from adapters.base import Adapter
+from adapters.base import Adapter, Change
 from app.domain.channels import Reading, Wish
 from app.domain.drift import OVERRIDE
+from app.domain.errors import RetryLater
 from app.domain.instants import HOUR, MINUTE, Instant, now as clock
 from app.domain.misses import EXPLAINED, OPEN, ROUNDS, judge
 from app.pipeline.answering import Unexplained
@@ -117,15 +118,41 @@ class Readings:
             return connection.execute(query).mappings().all()
 
     def catch_up(self, adapter: Adapter, channel: RowMapping, started: Instant) -> None:
-        """Take in the orders changed since the last look, and apply them."""
-        since = (channel["orders_read_at"] or started - FIRST) - OVERLAP
-        found = list(adapter.recent(since))
+        """Take in the orders changed since the last look, and apply them.
+
+        A poll that was cut off is gone on with, and one that is cut off here (a channel
+        lets only so much be read at a time) goes on from there the next time.
+        """
+        position, began = channel["poll_position"], channel["poll_began_at"] or started
+        since = position or (channel["orders_read_at"] or started - FIRST) - OVERLAP
+        found: list[Change] = []
+        try:
+            found += adapter.changes(since)
+        except RetryLater:
+            known = [one.listed_at for one in found if one.listed_at is not None]
+            if known:
+                cut = {"poll_began_at": began, "poll_position": max(known)}
+                self._take_in(channel, found, started, cut)
+            raise
+        read = {"orders_read_at": began, "poll_began_at": None, "poll_position": None}
+        self._take_in(channel, found, started, read)
+
+    def _take_in(
+        self,
+        channel: RowMapping,
+        found: Sequence[Change],
+        started: Instant,
+        values: Mapping[str, Instant | None],
+    ) -> None:
+        """Store and apply what was read; note how far that is."""
+        documents = [(one.topic, one.document) for one in found]
         with writing(self._engine) as connection:
-            store_read(connection, channel["id"], found, started)
+            store_read(connection, channel["id"], documents, started)
             connection.execute(
                 channels.update()
-                .where(channels.c.id == channel["id"])
-                .values(orders_read_at=started)
+                # Unless a person asked for another round meanwhile.
+                .where(channels.c.id == channel["id"], channels.c.poll_from.is_(None))
+                .values(values)
             )
         while self.inbound.run(clock()):
             pass

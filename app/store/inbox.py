@@ -80,6 +80,9 @@ class InboxWriter:
         row = (channel_id, delivery_id, digest, headers, sealed, received_at, "apply")
         try:
             return self._put(row)
+        except psycopg.errors.DiskFull:
+            # It was reached: a new connection might not even be let in.
+            raise
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
             # The server may have been restarted since this thread last wrote, or
             # another one been made the first.

@@ -13,7 +13,8 @@ _POSTGRES_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigin
 def acquire(connection: Connection, name: str, holder: str, seconds: float) -> bool:
     """Take or renew a lease; False while somebody else's lives.
 
-    A dead holder's lease ends by itself, at most `seconds` after its last renewal.
+    A dead holder's lease ends by itself, at most `seconds` after its last renewal; or
+    after somebody asked for it, when the database's clock was set back meanwhile.
     """
     clock = _SQLITE_CLOCK if is_sqlite(connection) else _POSTGRES_CLOCK
     until = f"{clock} + {int(seconds * SECOND)}"
@@ -25,6 +26,14 @@ def acquire(connection: Connection, name: str, holder: str, seconds: float) -> b
         ),
         {"name": name, "holder": holder},
     )
+    if not taken.rowcount:
+        connection.execute(
+            sa.text(
+                f"UPDATE leases SET until = {until} "
+                f"WHERE name = :name AND until > {until}"
+            ),
+            {"name": name},
+        )
     return taken.rowcount == 1
 
 

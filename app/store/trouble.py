@@ -10,6 +10,9 @@ from typing import Final
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.store.engine import is_sqlite
 
 FULL: Final = "the disk of the database is full"
 READ_ONLY: Final = "the database can only be read"
@@ -48,6 +51,24 @@ def trouble(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _SYSTEM.get(error.errno or 0)
     return None
+
+
+_SPILL: Final = (
+    "SELECT count(*) FROM (SELECT md5(n::text) AS line "
+    "FROM generate_series(1, 3000) AS n ORDER BY line OFFSET 0) AS sorted"
+)
+
+
+def need_room(connection: Connection) -> None:
+    """Raise the database's own error where PostgreSQL's disk is full.
+
+    A small row goes into a page that is there already, so writing one proves little:
+    this sorts more than the memory it is given, which takes a file for a moment.
+    (What SQLite commits goes to the end of its log each time.)
+    """
+    if not is_sqlite(connection):
+        connection.exec_driver_sql("SET LOCAL work_mem = '64kB'")
+        connection.exec_driver_sql(_SPILL)
 
 
 def _postgres(error: psycopg.Error) -> str | None:

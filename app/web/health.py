@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import leases
 from app.store.engine import writing
-from app.store.trouble import AWAY, trouble
+from app.store.trouble import AWAY, need_room, trouble
 from app.web.hub import hub
 
 blueprint = Blueprint("health", __name__)
@@ -38,6 +38,7 @@ def _why_not() -> str:
         with writing(hub().engine) as connection:
             connection.execute(_COULD_WRITE)
             leases.acquire(connection, _LEASE, _LEASE, 0)
+            need_room(connection)
     except (SQLAlchemyError, OSError) as error:
         return trouble(error) or AWAY
     return ""

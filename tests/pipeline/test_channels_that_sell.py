@@ -161,7 +161,9 @@ def trade(request, empty_shop, settings):
         quick = replace(settings, retry_base_seconds=0.01, retry_cap_seconds=0.05)
         publisher = Publisher(shop.engine, shop.vault, quick)
         fetcher = Fetcher(shop.engine, shop.vault, quick)
-        yield Trade(shop, provider, url, publisher, fetcher)
+        made = Trade(shop, provider, url, publisher, fetcher)
+        made.sandbox = sandbox
+        yield made
 
 
 def sell(trade: Trade, quantity: int = 1, **values) -> dict:

@@ -1,11 +1,14 @@
 """Webhooks get lost: what they would have told is asked for, and told once."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from adapters.base import Change
+from adapters.sandbox.shopify_admin import Bucket
+from app.domain.errors import RetryLater
 from app.domain.instants import HOUR, MINUTE, SECOND, now
 from app.pipeline import polling
 from app.pipeline.polling import OVERLAP, Poller
@@ -158,6 +161,34 @@ def test_a_round_that_is_cut_off_goes_on_where_it_was(
     assert trade.shop.level(JACKET) == {"available": 1, "committed": 4}
     assert told(trade)["poll_position"] is None
     assert told(trade)["orders_read_at"] == cut_off["poll_began_at"]
+
+
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_a_look_that_is_cut_off_goes_on_where_it_was(trade, eventually):
+    trade.settle(eventually, 5)
+    trade.shop.deaf = True
+    for _ in range(4):
+        sell(trade, place=PLACE)
+    for ago, order in enumerate(trade.sandbox.orders.values()):
+        order.updated_at -= timedelta(seconds=10 * ago)
+
+    def has_looked() -> bool:
+        # Points for the list and two orders.
+        trade.sandbox.admin.bucket = Bucket(280, rate=0)
+        with trade.shop.engine.connect() as connection:
+            row = channel_store.row(connection, "web")
+            adapter = trade.publisher.adapter(connection, row)
+        try:
+            trade.publisher.readings.catch_up(adapter, row, now())
+        except RetryLater:
+            return False
+        return True
+
+    assert not has_looked()
+    eventually(has_looked)
+
+    assert trade.shop.level(JACKET) == {"available": 1, "committed": 4}
+    assert told(trade)["poll_position"] is None
 
 
 def test_the_worker_that_began_a_round_goes_on_with_its_list(

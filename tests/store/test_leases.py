@@ -43,6 +43,12 @@ def test_a_dead_holder_s_lane_is_free_after_its_time(engine, eventually):
     assert not take(engine, "dead")
 
 
+def test_a_lane_is_free_in_time_although_the_clock_was_set_back(engine, eventually):
+    take(engine, "dead", seconds=3600)
+    assert not take(engine, "second", seconds=0.3)
+    assert eventually(lambda: take(engine, "second", seconds=0.3))
+
+
 def test_the_time_is_the_database_s(engine):
     take(engine, "first", seconds=30)
     with engine.connect() as connection:

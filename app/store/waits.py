@@ -1,0 +1,73 @@
+"""Waits: every time that something is put off to, and what a clock set back does to it.
+
+A clock that is corrected by an hour would let a retry that was due in seconds, or a
+channel that is held for a minute, wait for an hour. So the scheduler notes the time;
+when it finds a time noted that is still to come, all waits are moved along. When things
+happened stays as it was written: that is not ours to change.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.domain.instants import MINUTE, SECOND, Instant
+from app.store.engine import reading, writing
+from app.store.tables import channels, inbox, leases, publications
+
+EVERY: Instant = 10 * SECOND
+"""How often the time is noted."""
+STEP: Instant = MINUTE
+"""Less than this is no step: the clocks of two hosts may differ as much."""
+
+_NOTE = "clock"
+"""The lease that nobody takes: it keeps the time that was noted."""
+_WAITS = (
+    publications.c.next_attempt_at,
+    publications.c.doubt_at,
+    inbox.c.next_attempt_at,
+    channels.c.held_until,
+    channels.c.reads_held_until,
+    channels.c.slow_until,
+    channels.c.poll_due_at,
+    channels.c.webhooks_due_at,
+    channels.c.compared_at,
+)
+
+
+def follow_clock(engine: Engine, now: Instant) -> Instant:
+    """Note the time; move all waits along if the clock was set back.
+
+    Returns by how much it was, 0 as a rule.
+    """
+    with reading(engine) as connection:
+        noted = _noted(connection)
+    if noted is not None and -STEP < now - noted < EVERY:
+        return 0
+    with writing(engine) as connection:
+        # Asked again: another scheduler may have noticed as well.
+        step = max(0, (_noted(connection) or now) - now)
+        if step:
+            _move(connection, step, now)
+        _note(connection, now)
+    return step
+
+
+def _noted(connection: Connection) -> Instant | None:
+    query = sa.select(leases.c.until).where(leases.c.name == _NOTE)
+    return connection.execute(query).scalar()
+
+
+def _note(connection: Connection, now: Instant) -> None:
+    connection.execute(
+        sa.text(
+            "INSERT INTO leases (name, holder, until) VALUES (:name, :name, :now) "
+            "ON CONFLICT (name) DO UPDATE SET until = :now"
+        ),
+        {"name": _NOTE, "now": now},
+    )
+
+
+def _move(connection: Connection, step: Instant, now: Instant) -> None:
+    for wait in _WAITS:
+        connection.execute(
+            sa.update(wait.table).where(wait > now).values({wait: wait - step})
+        )
