@@ -7,7 +7,7 @@ components. Recipes have a history: a line keeps the recipe in force when it was
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from app.domain import events
+from app.domain import events, way
 from app.domain.instants import Instant
 from app.domain.targets import Movements, Target, Targets
 
@@ -94,10 +94,11 @@ class Recipes:
 
 
 def ordered_at(targets: Targets) -> Instant:
-    """The time whose recipe a case keeps: when it was ordered, else its oldest word."""
-    placed = targets.get(events.PLACED)
-    if placed is not None:
-        return placed.occurred_at
+    """The time whose recipe a case keeps: when it was ordered or, of what is or was on
+    the way, first sent; else its oldest word."""
+    begun = targets.get(events.PLACED) or targets.get(way.BEGAN)
+    if begun is not None:
+        return begun.occurred_at
     return min((target.occurred_at for target in targets.values()), default=0)
 
 

@@ -25,6 +25,9 @@ KINDS: Final = frozenset(
 DEALT: Final = "dealt"
 """What `deal` works out: `dealt:<from state>:<from location>`, and where to in
 `extra`."""
+BEGAN: Final = "began"
+"""What `deal` notes beside it: when the first unit of the way was sent, in
+`occurred_at`. A kit keeps the recipe of then, so all that left can arrive."""
 
 
 class Balance(NamedTuple):
@@ -40,6 +43,16 @@ class Balance(NamedTuple):
     def left(self) -> int:
         """Units still on the way."""
         return self.sent - (self.received - self.surplus) - self.lost
+
+
+class _Start(NamedTuple):
+    """Units put on the way; sorted, the oldest come first."""
+
+    occurred_at: Instant
+    location: int
+    """Where they go."""
+    units: int
+    kind: str
 
 
 class _End(NamedTuple):
@@ -77,7 +90,7 @@ def fulfilled(target: Target) -> str | None:
 
 def balance(lines: Sequence[Line]) -> Balance:
     """Sum one SKU up. The lines have been dealt."""
-    sent = sum(units for line in lines for _, units, _ in _sent(line))
+    sent = sum(start.units for line in lines for start in _sent(line))
     ends = _ends(lines)
     got = sum(end.units for end in ends if not end.is_loss)
     lost = surplus = 0
@@ -92,14 +105,14 @@ def balance(lines: Sequence[Line]) -> Balance:
 
 def deal(lines: Sequence[Line]) -> list[int]:
     """Deal what is on the way out to its ends; return which lines changed."""
+    starts = [start for line in lines for start in _sent(line)]
     left: dict[int, int] = defaultdict(int)
-    is_transfer = False
-    for line in lines:
-        for place, units, kind in _sent(line):
-            left[place] += units
-            is_transfer = is_transfer or kind == events.TRANSFERRED
+    for start in starts:
+        left[start.location] += start.units
+    is_transfer = any(start.kind == events.TRANSFERRED for start in starts)
     outside = states.VARIANCE if is_transfer else states.SUPPLIER
-    dealt: list[dict[str, Target]] = [{} for _ in lines]
+    noted = {BEGAN: Target(0, 0, None, min(starts).occurred_at)} if starts else {}
+    dealt = [dict(noted) for _ in lines]
     for end in sorted(_ends(lines)):
         units = end.units
         for place in sorted(left, key=lambda place: (place != end.location, place)):
@@ -123,14 +136,14 @@ def moved(sku: int, name: str, target: Target) -> Movement:
     return Movement(sku, from_state, int(from_place), to_state, int(to_place), at)
 
 
-def _sent(line: Line) -> Iterator[tuple[int, int, str]]:
-    """Where units are on the way to, how many, and by which kind."""
-    expected = effective(line, events.EXPECTED)
-    if expected is not None and expected.location is not None:
-        yield expected.location, max(0, expected.quantity), events.EXPECTED
-    sent = effective(line, events.TRANSFERRED)
-    if sent is not None and isinstance(sent.extra, int) and sent.location is not None:
-        yield sent.extra, max(0, sent.quantity), events.TRANSFERRED
+def _sent(line: Line) -> Iterator[_Start]:
+    for kind in (events.EXPECTED, events.TRANSFERRED):
+        target = effective(line, kind)
+        if target is None or target.location is None:
+            continue
+        to = target.location if kind == events.EXPECTED else target.extra
+        if isinstance(to, int):
+            yield _Start(target.occurred_at, to, max(0, target.quantity), kind)
 
 
 def _ends(lines: Sequence[Line]) -> list[_End]:
@@ -170,7 +183,11 @@ def _note(
 
 
 def _replace(line: Line, dealt: dict[str, Target]) -> bool:
-    before = {n: target for n, target in line.items() if n.startswith(DEALT)}
+    before = {
+        name: target
+        for name, target in line.items()
+        if name == BEGAN or name.startswith(DEALT)
+    }
     if before == dealt:
         return False
     for name in before:

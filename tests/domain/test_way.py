@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 from app.domain import events as kinds
 from app.domain.case import movements
 from app.domain.targets import Rules, Target
-from app.domain.way import balance, deal, way_of
+from app.domain.way import BEGAN, balance, deal, way_of
 
 NORTH, SOUTH = 11, 12
 
@@ -110,3 +110,14 @@ def test_no_more_is_taken_than_was_sent_and_nothing_is_left_uncounted(lines):
     )
     assert balance(lines).left == on_the_way
     assert deal(lines) == []
+
+
+def test_all_of_a_way_remembers_when_it_was_first_sent():
+    late, early, arrival, mistake = sent(2, at=15), sent(2), received(1), received(1)
+
+    deal([late, early, arrival, mistake])
+    assert [line[BEGAN].occurred_at for line in (late, early, arrival)] == [10] * 3
+
+    mistake[kinds.RECEIVED] = received(1, extra="")[kinds.RECEIVED]
+    deal([mistake])
+    assert BEGAN not in mistake, "it fulfils nothing any more"
