@@ -1,6 +1,7 @@
 """Inspecting: units that came back or arrived unjudged become sellable, damaged or scrap.
 
-Nobody can judge more units than wait at a location: all lines are taken or none.
+Nobody can judge more units than wait at a location: all lines are taken or none. Of a
+kit its components wait, and are judged together, or each by itself.
 """
 
 from collections import defaultdict
@@ -21,7 +22,7 @@ from app.pipeline.facts import (
     record_in,
     wake_all,
 )
-from app.pipeline.house import API, current
+from app.pipeline.house import API, House, current
 from app.store import cases
 from app.store.aliases import sku_ids
 from app.store.engine import applying
@@ -85,39 +86,42 @@ def inspect_in(
         )
         for number, line in enumerate(lines, 1)
     ]
-    check_names(connection, current(connection), events)
+    house = current(connection)
+    check_names(connection, house, events)
     if not cases.load(connection, [f"{API}/{kinds.INSPECTED}/{fact_id}"]):
-        _refuse_more_than_waits(connection, location, lines)
+        _refuse_more_than_waits(connection, house, events)
     return record_in(connection, events, actor=actor, now=now)
 
 
 def _refuse_more_than_waits(
-    connection: Connection, location: str, lines: Lines
+    connection: Connection, house: House, events: Sequence[StockEvent]
 ) -> None:
     """Two lines for one SKU count as their sum."""
-    known = sku_ids(connection, [str(line["sku"]) for line in lines])
-    place = current(connection).codes.get(location)
+    words = [event.sku or "" for event in events]
+    known = sku_ids(connection, words)
+    parts = [
+        house.recipes.parts(known[word], event.occurred_at) or {known[word]: 1}
+        for word, event in zip(words, events, strict=True)
+    ]
     rows = connection.execute(
         sa.select(stock_levels.c.sku_id, stock_levels.c.inspection).where(
-            stock_levels.c.sku_id.in_(known.values()),
-            stock_levels.c.location_id == place,
+            stock_levels.c.sku_id.in_(set[int]().union(*parts)),
+            stock_levels.c.location_id == house.codes[events[0].place or ""],
         )
     )
-    waiting = {row.sku_id: row.inspection for row in rows}
-    asked: dict[int, int] = defaultdict(int)
+    left = defaultdict[int, int](int, {row.sku_id: row.inspection for row in rows})
+    asked = defaultdict[str, int](int)
     short: dict[str, dict[str, object]] = {}
-    for number, line in enumerate(lines):
-        sku = str(line["sku"])
-        sku_id = known.get(sku, 0)
-        asked[sku_id] += int(line["quantity"])
-        there = waiting.get(sku_id, 0)
-        if asked[sku_id] > there:
-            first = short.get(sku, {}).get("line", number)
-            short[sku] = {
-                "sku": sku,
-                "requested": asked[sku_id],
-                "available": there,
-                "line": first,
+    for number, (sku, event) in enumerate(zip(words, events, strict=True)):
+        most = min(left[part] // each for part, each in parts[number].items())
+        if event.quantity > most:
+            short.setdefault(sku, {"sku": sku, "line": number})
+            short[sku] |= {
+                "requested": asked[sku] + event.quantity,
+                "available": max(0, asked[sku] + most),
             }
+        asked[sku] += event.quantity
+        for part, each in parts[number].items():
+            left[part] -= event.quantity * each
     if short:
         raise ShortOfUnits(list(short.values()))

@@ -83,7 +83,8 @@ def reverse_in(
 
 
 def _caused(connection: Connection, entry_id: int) -> sa.Row[tuple[object, ...]]:
-    """The stock event behind an entry that may be reversed."""
+    """The stock event behind an entry that may be reversed, and its SKU: of an entry
+    of a component, the kit."""
     found = connection.execute(
         sa.select(
             stock_events,
@@ -91,7 +92,7 @@ def _caused(connection: Connection, entry_id: int) -> sa.Row[tuple[object, ...]]
             skus.c.sku,
         )
         .join(ledger, ledger.c.event_id == stock_events.c.id)
-        .join(skus, skus.c.id == ledger.c.sku_id)
+        .join(skus, skus.c.id == stock_events.c.sku_id)
         .where(ledger.c.id == entry_id)
     ).first()
     if found is None:
