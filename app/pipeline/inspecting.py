@@ -4,7 +4,6 @@ Nobody can judge more units than wait at a location: all lines are taken or none
 kit its components wait, and are judged together, or each by itself.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from app.domain import events as kinds
 from app.domain.errors import ShortOfUnits
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
+from app.domain.kits import Asked, take
 from app.pipeline.facts import (
     Recorded,
     Waker,
@@ -99,29 +99,21 @@ def _refuse_more_than_waits(
     """Two lines for one SKU count as their sum."""
     words = [event.sku or "" for event in events]
     known = sku_ids(connection, words)
-    parts = [
-        house.recipes.parts(known[word], event.occurred_at) or {known[word]: 1}
+    asked = [
+        Asked(
+            word,
+            known[word],
+            event.quantity,
+            house.recipes.units(known[word], event.occurred_at),
+        )
         for word, event in zip(words, events, strict=True)
     ]
     rows = connection.execute(
         sa.select(stock_levels.c.sku_id, stock_levels.c.inspection).where(
-            stock_levels.c.sku_id.in_(set[int]().union(*parts)),
+            stock_levels.c.sku_id.in_({part for one in asked for part in one.parts}),
             stock_levels.c.location_id == house.codes[events[0].place or ""],
         )
     )
-    left = defaultdict[int, int](int, {row.sku_id: row.inspection for row in rows})
-    asked = defaultdict[str, int](int)
-    short: dict[str, dict[str, object]] = {}
-    for number, (sku, event) in enumerate(zip(words, events, strict=True)):
-        most = min(left[part] // each for part, each in parts[number].items())
-        if event.quantity > most:
-            short.setdefault(sku, {"sku": sku, "line": number})
-            short[sku] |= {
-                "requested": asked[sku] + event.quantity,
-                "available": max(0, asked[sku] + most),
-            }
-        asked[sku] += event.quantity
-        for part, each in parts[number].items():
-            left[part] -= event.quantity * each
+    short = take(asked, {row.sku_id: row.inspection for row in rows})
     if short:
-        raise ShortOfUnits(list(short.values()))
+        raise ShortOfUnits([one._asdict() for one in short])
