@@ -49,6 +49,24 @@ def page(
     return connection.execute(newest_first.limit(limit)).mappings().all()
 
 
+def page_of_all(
+    connection: Connection,
+    sku_ids: Iterable[int],
+    *,
+    limit: int,
+    before: Position | None = None,
+    period: Period | None = None,
+) -> Sequence[RowMapping]:
+    """The same of several SKUs together, such as a kit's components."""
+    found = [
+        row
+        for sku_id in sku_ids
+        for row in page(connection, sku_id, limit=limit, before=before, period=period)
+    ]
+    found.sort(key=lambda row: (row["occurred_at"], row["id"]), reverse=True)
+    return found[:limit]
+
+
 def changes_by_day(
     connection: Connection, sku_id: int, since: Instant, until: Instant
 ) -> dict[Instant, tuple[int, int]]:

@@ -181,6 +181,14 @@ def test_what_came_back_of_a_kit_is_judged_as_kits_or_by_its_components(
     assert refused.json["short"] == [{"sku": GIFT, "requested": 3, "available": 2}]
     assert refused.json["errors"][0]["field"] == "lines[0].quantity"
     api.post("/inspections", judge(GIFT, 2))
+    pages = [api.get(f"/stock/{GIFT}/ledger?limit=2")]
+    pages.append(api.get(f"/stock/{GIFT}/ledger?limit=2&cursor={pages[0]['next']}"))
+    assert [(one["sku"], one["kind"]) for page in pages for one in page["items"]] == [
+        (SCARF, "inspected"),
+        (JACKET, "inspected"),
+        (JACKET, "inspected"),
+        (SCARF, "returned"),
+    ]
 
     waiting = api.get(f"/inspections?sku={GIFT}")["items"]
     assert [(one["sku"], one["quantity"]) for one in waiting] == [(SCARF, 2)]

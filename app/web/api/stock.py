@@ -174,14 +174,14 @@ def show_stock(query: dict[str, Any], sku: str) -> dict[str, Any]:
 @blueprint.query(MomentQuery)
 @blueprint.answers(200, EntryPage)
 def list_ledger(query: dict[str, Any], sku: str) -> Any:
-    """List what happened to a SKU, newest first."""
+    """List what happened to a SKU, newest first; of a kit, to its components."""
     with hub().engine.connect() as connection:
         sku_id = aliases.sku_id(connection, sku) if storable(sku) else None
         if sku_id is None:
             return _named_ledger(sku, query)
-        rows = history.page(
+        rows = history.page_of_all(
             connection,
-            sku_id,
+            assembling.with_stock(connection, sku_id, _when(query)),
             limit=query["limit"] + 1,
             before=moment_cursor(query),
             period=Period(query.get("at"), query.get("known_at")),
