@@ -27,7 +27,12 @@ def movements(
     for movement, quantity in _calls(sku_id, targets, rules):
         if quantity:
             wanted[movement] = wanted.get(movement, 0) + quantity
-    return of_parts(wanted, parts) if parts else wanted
+    if parts:
+        wanted = of_parts(wanted, parts)
+    for name, target in targets.items():
+        if name.startswith(way.DEALT):
+            wanted[way.moved(sku_id, name, target)] = target.quantity
+    return wanted
 
 
 def difference(wanted: Movements, posted: Movements) -> Movements:
@@ -82,8 +87,6 @@ def _calls(sku: int, targets: Targets, rules: Rules) -> Iterator[tuple[Movement,
         yield from order_line.calls(sku, facts, rules)
     if events.HELD in facts:
         yield from _held(sku, facts)
-    for name, target in facts.get(way.DEALT, ()):
-        yield way.moved(sku, name, target), target.quantity
     for kind, told in facts.items():
         if kind in _SIMPLE:
             for target in _believed(told, facts.get(events.REVERSED)):

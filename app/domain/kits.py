@@ -4,12 +4,12 @@ A pack of six is a kit of one component, six times. What moves a kit moves its
 components. Recipes have a history: a line keeps the recipe in force when it was ordered.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events
 from app.domain.instants import Instant
-from app.domain.targets import Movements, Target, Targets
+from app.domain.targets import BEGAN, Movements, Target, Targets
 
 Parts: TypeAlias = Mapping[int, int]
 """SKU id → how many of it one kit takes; every SKU in it is one with stock."""
@@ -50,10 +50,13 @@ class Recipes:
         """The same down to the SKUs that have stock."""
         found: dict[int, int] = {}
         for sku, quantity in self.components(sku_id, at).items():
-            inner = self.parts(sku, at) or {sku: 1}
-            for part, units in inner.items():
+            for part, units in self.units(sku, at).items():
                 found[part] = found.get(part, 0) + units * quantity
         return found
+
+    def units(self, sku_id: int, at: Instant) -> Parts:
+        """The parts of a kit; of what was none then, one of itself."""
+        return self.parts(sku_id, at) or {sku_id: 1}
 
     def holding(self, sku_id: int) -> set[int]:
         """Every kit that has, or ever had, a SKU in it, however deep."""
@@ -93,11 +96,53 @@ class Recipes:
                 yield from self._ways(sku, at, [*way, sku])
 
 
+class Asked(NamedTuple):
+    """Units of a SKU that somebody names, and what they are made of."""
+
+    word: str
+    sku_id: int
+    units: int
+    parts: Parts
+    """Of a SKU that is no kit: one of itself."""
+
+
+class Short(NamedTuple):
+    """A SKU of which more was asked than there is."""
+
+    sku: str
+    requested: int
+    available: int
+    line: int
+    """The first line that asked for too many."""
+
+
+def take(asked: Sequence[Asked], left: MutableMapping[int, int]) -> list[Short]:
+    """Take lines off what is left of SKUs with stock; return what there is too little of.
+
+    Two lines for one SKU count as their sum.
+    """
+    requested: dict[int, int] = {}
+    short: dict[int, Short] = {}
+    for number, (word, sku_id, units, parts) in enumerate(asked):
+        most = min(left.get(part, 0) // each for part, each in parts.items())
+        before = requested.get(sku_id, 0)
+        requested[sku_id] = before + units
+        if units > most:
+            first = short.get(sku_id, Short(word, 0, 0, number))
+            short[sku_id] = first._replace(
+                requested=before + units, available=max(0, before + most)
+            )
+        for part, each in parts.items():
+            left[part] = left.get(part, 0) - units * each
+    return list(short.values())
+
+
 def ordered_at(targets: Targets) -> Instant:
-    """The time whose recipe a case keeps: when it was ordered, else its oldest word."""
-    placed = targets.get(events.PLACED)
-    if placed is not None:
-        return placed.occurred_at
+    """The time whose recipe a case keeps: when it was ordered or, of what is or was on
+    the way, first sent; else its oldest word."""
+    begun = targets.get(events.PLACED) or targets.get(BEGAN)
+    if begun is not None:
+        return begun.occurred_at
     return min((target.occurred_at for target in targets.values()), default=0)
 
 

@@ -51,5 +51,7 @@ DISPOSITIONS: Final = {
 }
 """A disposition → the state it puts units into."""
 
+BEGAN: Final = "began"
+"""In a case of something on its way: when the first unit of its SKU was sent."""
 UNLINKED = "!"
 """Behind a return's disposition: it names no order, so no shipment limits it."""

@@ -5,30 +5,38 @@ arrived, losses what never will. How many of these units were on the way at all 
 out from all of them together, so `incoming` never falls below zero, whatever is told
 first. What arrives beyond that came from the supplier; of a transfer, from variance:
 nobody wrote down that it left.
+
+Kits travel as their components: what was sent as a pack may arrive as single units, and
+the other way round.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events, states
 from app.domain.instants import Instant
+from app.domain.kits import Parts
 from app.domain.states import Movement
-from app.domain.targets import DISPOSITIONS, Target
+from app.domain.targets import BEGAN, DISPOSITIONS, Target, Targets
 
 Line: TypeAlias = MutableMapping[str, Target]
 """The targets of one case: one line of a transfer, expected receipt, arrival, loss."""
+Lines: TypeAlias = Sequence[tuple[int, Line]]
+"""All cases of one way, each with its SKU."""
+PartsOf: TypeAlias = Callable[[int, Targets], Parts]
+"""What a case moves instead of its SKU; empty if that is no kit."""
 
 KINDS: Final = frozenset(
     {events.EXPECTED, events.TRANSFERRED, events.RECEIVED, events.LOST}
 )
 DEALT: Final = "dealt"
-"""What `deal` works out: `dealt:<from state>:<from location>`, and where to in
-`extra`."""
+"""What `deal` works out: `dealt:<from state>:<from location>`, of a kit with
+`:<component>` behind it, and where to in `extra`."""
 
 
 class Balance(NamedTuple):
-    """What became of the units of one SKU on one way."""
+    """What became of the units of one SKU with stock on one way."""
 
     sent: int
     received: int
@@ -42,6 +50,16 @@ class Balance(NamedTuple):
         return self.sent - (self.received - self.surplus) - self.lost
 
 
+class _Start(NamedTuple):
+    """Units put on the way."""
+
+    location: int
+    """Where they go."""
+    units: int
+    kind: str
+    occurred_at: Instant
+
+
 class _End(NamedTuple):
     """An arrival or a loss; sorted, arrivals come first, then the oldest."""
 
@@ -51,6 +69,13 @@ class _End(NamedTuple):
     units: int
     location: int | None
     state: str
+
+
+class _Told(NamedTuple):
+    """What is said of one SKU with stock."""
+
+    starts: list[_Start]
+    ends: list[_End]
 
 
 def effective(line: Line, kind: str) -> Target | None:
@@ -75,84 +100,125 @@ def fulfilled(target: Target) -> str | None:
     return str(target.extra or "").partition("|")[2] or None
 
 
-def balance(lines: Sequence[Line]) -> Balance:
-    """Sum one SKU up. The lines have been dealt."""
-    sent = sum(units for line in lines for _, units, _ in _sent(line))
-    ends = _ends(lines)
-    got = sum(end.units for end in ends if not end.is_loss)
-    lost = surplus = 0
-    for line in lines:
+def balances(lines: Lines, parts_of: PartsOf) -> dict[int, Balance]:
+    """Sum up what is or was on the way, by SKU with stock. The lines have been dealt."""
+    lost, surplus = defaultdict[int, int](int), defaultdict[int, int](int)
+    for sku, line in lines:
         for name, target in line.items():
             if name.startswith(DEALT):
-                was_sent = name.split(":")[1] == states.INCOMING
-                lost += target.quantity if was_sent and events.LOST in line else 0
-                surplus += 0 if was_sent else target.quantity
-    return Balance(sent, got, lost, surplus)
+                movement = moved(sku, name, target)
+                if movement.from_state != states.INCOMING:
+                    surplus[movement.sku_id] += target.quantity
+                elif events.LOST in line:
+                    lost[movement.sku_id] += target.quantity
+    return {
+        sku: Balance(
+            sum(start.units for start in told.starts),
+            sum(end.units for end in told.ends if not end.is_loss),
+            lost[sku],
+            surplus[sku],
+        )
+        for sku, told in _by_part(lines, parts_of).items()
+    }
 
 
-def deal(lines: Sequence[Line]) -> list[int]:
+def deal(lines: Lines, parts_of: PartsOf) -> list[int]:
     """Deal what is on the way out to its ends; return which lines changed."""
-    left: dict[int, int] = defaultdict(int)
-    is_transfer = False
-    for line in lines:
-        for place, units, kind in _sent(line):
-            left[place] += units
-            is_transfer = is_transfer or kind == events.TRANSFERRED
-    outside = states.VARIANCE if is_transfer else states.SUPPLIER
-    dealt: list[dict[str, Target]] = [{} for _ in lines]
-    for end in sorted(_ends(lines)):
-        units = end.units
-        for place in sorted(left, key=lambda place: (place != end.location, place)):
-            taken = min(units, left[place])
-            if taken:
-                left[place] -= taken
-                units -= taken
-                to = _to(end, place, outside)
-                _note(dealt[end.line], states.INCOMING, place, to, taken, end)
-        if units and not end.is_loss and end.location is not None:
-            to = _to(end, end.location, outside)
-            _note(dealt[end.line], outside, end.location, to, units, end)
-    return [at for at, line in enumerate(lines) if _replace(line, dealt[at])]
+    before = [_taken_out(line) for _, line in lines]
+    _begin(lines)
+    for sku, told in _by_part(lines, parts_of).items():
+        left = defaultdict[int, int](int)
+        for start in told.starts:
+            left[start.location] += start.units
+        is_transfer = any(one.kind == events.TRANSFERRED for one in told.starts)
+        outside = states.VARIANCE if is_transfer else states.SUPPLIER
+        for end in sorted(told.ends):
+            own, line = lines[end.line]
+            of_kit = "" if own == sku else f":{sku}"
+            for name, target in _dealt(end, left, outside):
+                line[f"{name}{of_kit}"] = target
+    return [
+        number
+        for number, (_, line) in enumerate(lines)
+        if _worked_out(line) != before[number]
+    ]
+
+
+def _dealt(
+    end: _End, left: dict[int, int], outside: str
+) -> Iterator[tuple[str, Target]]:
+    """What an end is dealt, off what is left by location."""
+    units, at = end.units, end.occurred_at
+    for place in sorted(left, key=lambda place: (place != end.location, place)):
+        taken = min(units, left[place])
+        if taken:
+            left[place] -= taken
+            units -= taken
+            target = Target(taken, 0, place, at, _to(end, place, outside))
+            yield f"{DEALT}:{states.INCOMING}:{place}", target
+    if units and not end.is_loss and end.location is not None:
+        place = end.location
+        target = Target(units, 0, place, at, _to(end, place, outside))
+        yield f"{DEALT}:{outside}:{place}", target
+
+
+def _begin(lines: Lines) -> None:
+    """A kit keeps the recipe of when the first of it was sent, so that all that left
+    can arrive."""
+    began: dict[int, Instant] = {}
+    for sku, line in lines:
+        for start in _sent(line):
+            began[sku] = min(began.get(sku, start.occurred_at), start.occurred_at)
+    for sku, line in lines:
+        if sku in began:
+            line[BEGAN] = Target(0, 0, None, began[sku])
+
+
+def _by_part(lines: Lines, parts_of: PartsOf) -> dict[int, _Told]:
+    found = defaultdict[int, _Told](lambda: _Told([], []))
+    for number, (sku, line) in enumerate(lines):
+        starts, ends = list(_sent(line)), list(_ends(number, line))
+        for part, each in (parts_of(sku, line) or {sku: 1}).items():
+            told = found[part]
+            told.starts.extend(one._replace(units=one.units * each) for one in starts)
+            told.ends.extend(one._replace(units=one.units * each) for one in ends)
+    return found
 
 
 def moved(sku: int, name: str, target: Target) -> Movement:
-    """The movement that a dealt target calls for."""
-    from_state, from_place = name.split(":")[1:]
+    """The movement that a dealt target of a SKU's case calls for."""
+    from_state, from_place, *part = name.split(":")[1:]
     to_state, _, to_place = str(target.extra).partition("@")
+    sku = int(part[0]) if part else sku
     at = target.occurred_at
     return Movement(sku, from_state, int(from_place), to_state, int(to_place), at)
 
 
-def _sent(line: Line) -> Iterator[tuple[int, int, str]]:
-    """Where units are on the way to, how many, and by which kind."""
-    expected = effective(line, events.EXPECTED)
-    if expected is not None and expected.location is not None:
-        yield expected.location, max(0, expected.quantity), events.EXPECTED
-    sent = effective(line, events.TRANSFERRED)
-    if sent is not None and isinstance(sent.extra, int) and sent.location is not None:
-        yield sent.extra, max(0, sent.quantity), events.TRANSFERRED
+def _sent(line: Line) -> Iterator[_Start]:
+    for kind in (events.EXPECTED, events.TRANSFERRED):
+        target = effective(line, kind)
+        if target is None or target.location is None:
+            continue
+        to = target.location if kind == events.EXPECTED else target.extra
+        if isinstance(to, int):
+            yield _Start(to, max(0, target.quantity), kind, target.occurred_at)
 
 
-def _ends(lines: Sequence[Line]) -> list[_End]:
-    ends = []
-    for at, line in enumerate(lines):
-        for kind in (events.RECEIVED, events.LOST):
-            target = effective(line, kind)
-            if target is None or target.quantity <= 0 or fulfilled(target) is None:
-                continue
-            word = str(target.extra).partition("|")[0]
-            state = DISPOSITIONS.get(word, "" if kind == events.LOST else "available")
-            ends.append(
-                _End(
-                    kind == events.LOST,
-                    target.occurred_at,
-                    at,
-                    target.quantity,
-                    target.location,
-                    state,
-                )
-            )
-    return ends
+def _ends(number: int, line: Line) -> Iterator[_End]:
+    for kind in (events.RECEIVED, events.LOST):
+        target = effective(line, kind)
+        if target is None or target.quantity <= 0 or fulfilled(target) is None:
+            continue
+        word = str(target.extra).partition("|")[0]
+        state = DISPOSITIONS.get(word, "" if kind == events.LOST else "available")
+        yield _End(
+            kind == events.LOST,
+            target.occurred_at,
+            number,
+            target.quantity,
+            target.location,
+            state,
+        )
 
 
 def _to(end: _End, place: int, outside: str) -> str:
@@ -162,18 +228,16 @@ def _to(end: _End, place: int, outside: str) -> str:
     return f"{end.state}@{end.location}"
 
 
-def _note(
-    dealt: dict[str, Target], state: str, place: int, to: str, units: int, end: _End
-) -> None:
-    target = Target(units, 0, place, end.occurred_at, to)
-    dealt[f"{DEALT}:{state}:{place}"] = target
+def _worked_out(line: Line) -> dict[str, Target]:
+    return {
+        name: target
+        for name, target in line.items()
+        if name == BEGAN or name.startswith(DEALT)
+    }
 
 
-def _replace(line: Line, dealt: dict[str, Target]) -> bool:
-    before = {n: target for n, target in line.items() if n.startswith(DEALT)}
-    if before == dealt:
-        return False
-    for name in before:
+def _taken_out(line: Line) -> dict[str, Target]:
+    found = _worked_out(line)
+    for name in found:
         del line[name]
-    line.update(dealt)
-    return True
+    return found

@@ -46,6 +46,12 @@ def with_kits(
     ]
 
 
+def with_stock(connection: Connection, sku_id: int, when: When) -> set[int]:
+    """Whose ledger is a SKU's: its own, and of a kit its components' of then."""
+    moment = when.now if when.at is None else when.at
+    return {sku_id, *current(connection).recipes.parts(sku_id, moment)}
+
+
 def buildable(house: House, parts: Parts, spots: Spots) -> dict[int, int]:
     """Location id → how many kits can be put together of what is available there.
 

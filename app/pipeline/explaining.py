@@ -59,20 +59,13 @@ def explain(
         "promises": list(_promises(scene)),
         "components": recipes.named(scene.parts, scene.names),
         "holds": _holds(scene),
-        "ledger": _ledger(scene, history.Period(at=at)),
+        "ledger": history.page_of_all(
+            scene.connection,
+            scene.names,
+            limit=MOST_ENTRIES,
+            period=history.Period(at=at),
+        ),
     }
-
-
-def _ledger(scene: Scene, period: history.Period) -> list[sa.RowMapping]:
-    found = [
-        row
-        for sku_id in scene.names
-        for row in history.page(
-            scene.connection, sku_id, limit=MOST_ENTRIES, period=period
-        )
-    ]
-    found.sort(key=lambda row: (row["occurred_at"], row["id"]), reverse=True)
-    return found[:MOST_ENTRIES]
 
 
 def _listings(scene: Scene) -> Sequence[Any]:

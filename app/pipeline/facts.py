@@ -82,7 +82,7 @@ def check_names(
     """Raise UnknownName for the first SKU, location or channel that does not exist."""
     known = sku_ids(connection, [event.sku or "" for event in events])
     for number, event in enumerate(events):
-        _refuse_kit(house, known, number, event)
+        _refuse_counted_kit(house, known, number, event)
         if event.sku not in known:
             raise UnknownName(
                 f"there is no SKU {event.sku!r}; import it first",
@@ -98,20 +98,17 @@ def check_names(
             raise UnknownName(f"there is no channel {event.order_channel!r}", "channel")
 
 
-_KIT_HAS_NONE = {
-    kinds.COUNTED: "is a kit: it has no stock of its own to count; count its components",
-    kinds.INSPECTED: "is a kit: what came back of it are components; judge these",
-}
-
-
-def _refuse_kit(
+def _refuse_counted_kit(
     house: House, known: Mapping[str, int], number: int, event: StockEvent
 ) -> None:
-    """Raise BadConfiguration for what is only known of units that are really there."""
-    sku_id = known.get(event.sku or "")
-    why = _KIT_HAS_NONE.get(event.kind)
-    if why and sku_id and house.recipes.components(sku_id, event.occurred_at):
-        raise BadConfiguration(f"{event.sku} {why}", f"lines[{number}].sku")
+    if event.kind != kinds.COUNTED:
+        return
+    if house.is_kit(known.get(event.sku or "", 0), event.occurred_at):
+        raise BadConfiguration(
+            f"{event.sku} is a kit: it has no stock of its own to count; count its "
+            "components",
+            f"lines[{number}].sku",
+        )
 
 
 def entries_of(

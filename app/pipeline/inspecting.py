@@ -1,9 +1,9 @@
 """Inspecting: units that came back or arrived unjudged become sellable, damaged or scrap.
 
-Nobody can judge more units than wait at a location: all lines are taken or none.
+Nobody can judge more units than wait at a location: all lines are taken or none. Of a
+kit its components wait, and are judged together, or each by itself.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +14,7 @@ from app.domain import events as kinds
 from app.domain.errors import ShortOfUnits
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
+from app.domain.kits import Asked, take
 from app.pipeline.facts import (
     Recorded,
     Waker,
@@ -21,7 +22,7 @@ from app.pipeline.facts import (
     record_in,
     wake_all,
 )
-from app.pipeline.house import API, current
+from app.pipeline.house import API, House, current
 from app.store import cases
 from app.store.aliases import sku_ids
 from app.store.engine import applying
@@ -85,39 +86,34 @@ def inspect_in(
         )
         for number, line in enumerate(lines, 1)
     ]
-    check_names(connection, current(connection), events)
+    house = current(connection)
+    check_names(connection, house, events)
     if not cases.load(connection, [f"{API}/{kinds.INSPECTED}/{fact_id}"]):
-        _refuse_more_than_waits(connection, location, lines)
+        _refuse_more_than_waits(connection, house, events)
     return record_in(connection, events, actor=actor, now=now)
 
 
 def _refuse_more_than_waits(
-    connection: Connection, location: str, lines: Lines
+    connection: Connection, house: House, events: Sequence[StockEvent]
 ) -> None:
     """Two lines for one SKU count as their sum."""
-    known = sku_ids(connection, [str(line["sku"]) for line in lines])
-    place = current(connection).codes.get(location)
+    words = [event.sku or "" for event in events]
+    known = sku_ids(connection, words)
+    asked = [
+        Asked(
+            word,
+            known[word],
+            event.quantity,
+            house.recipes.units(known[word], event.occurred_at),
+        )
+        for word, event in zip(words, events, strict=True)
+    ]
     rows = connection.execute(
         sa.select(stock_levels.c.sku_id, stock_levels.c.inspection).where(
-            stock_levels.c.sku_id.in_(known.values()),
-            stock_levels.c.location_id == place,
+            stock_levels.c.sku_id.in_({part for one in asked for part in one.parts}),
+            stock_levels.c.location_id == house.codes[events[0].place or ""],
         )
     )
-    waiting = {row.sku_id: row.inspection for row in rows}
-    asked: dict[int, int] = defaultdict(int)
-    short: dict[str, dict[str, object]] = {}
-    for number, line in enumerate(lines):
-        sku = str(line["sku"])
-        sku_id = known.get(sku, 0)
-        asked[sku_id] += int(line["quantity"])
-        there = waiting.get(sku_id, 0)
-        if asked[sku_id] > there:
-            first = short.get(sku, {}).get("line", number)
-            short[sku] = {
-                "sku": sku,
-                "requested": asked[sku_id],
-                "available": there,
-                "line": first,
-            }
+    short = take(asked, {row.sku_id: row.inspection for row in rows})
     if short:
-        raise ShortOfUnits(list(short.values()))
+        raise ShortOfUnits([one._asdict() for one in short])

@@ -14,13 +14,10 @@ from app.domain import events as kinds
 from app.domain.errors import NotReversible, UnknownName
 from app.domain.events import StockEvent, key_of
 from app.domain.instants import Instant
-from app.domain.way import balance
 from app.pipeline.facts import Waker, record_in, wake_all
-from app.pipeline.hearing import way_number
 from app.pipeline.house import API, House, current
 from app.pipeline.told import event_of
-from app.pipeline.ways import by_sku
-from app.store.cases import load_numbers
+from app.pipeline.travelling import Way
 from app.store.engine import applying
 from app.store.tables import ledger, skus, stock_events
 
@@ -83,7 +80,8 @@ def reverse_in(
 
 
 def _caused(connection: Connection, entry_id: int) -> sa.Row[tuple[object, ...]]:
-    """The stock event behind an entry that may be reversed."""
+    """The stock event behind an entry that may be reversed, and its SKU: of an entry
+    of a component, the kit."""
     found = connection.execute(
         sa.select(
             stock_events,
@@ -91,7 +89,7 @@ def _caused(connection: Connection, entry_id: int) -> sa.Row[tuple[object, ...]]
             skus.c.sku,
         )
         .join(ledger, ledger.c.event_id == stock_events.c.id)
-        .join(skus, skus.c.id == ledger.c.sku_id)
+        .join(skus, skus.c.id == stock_events.c.sku_id)
         .where(ledger.c.id == entry_id)
     ).first()
     if found is None:
@@ -135,11 +133,9 @@ def _refuse_ended(connection: Connection, row: sa.Row[tuple[object, ...]]) -> No
     sent = event_of(row)
     if sent.kind not in (kinds.EXPECTED, kinds.TRANSFERRED):
         return
-    number = way_number(sent.fact)
-    cases = by_sku(load_numbers(connection, [number] if number else []))
-    told = balance([case.targets for case in cases.get(row.sku_id, ())])
-    if told.left < sent.quantity:
+    way = Way(connection, sent.fact or "")
+    if short := way.missing(row.sku, row.sku_id, sent.quantity):
         raise NotReversible(
-            f"only {told.left} of its units of {row.sku} are still on the way; "
+            f"only {short.available} of its units of {row.sku} are still on the way; "
             "reverse what was received or lost first"
         )

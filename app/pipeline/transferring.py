@@ -109,7 +109,7 @@ def receive_transfer(
         place = current(connection).names[way.to]
         keys, woken = way.keys_of(fact), set[str]()
         if not keys:
-            way.take(connection, [*arrival.lines, *arrival.lost])
+            way.take(connection, [*arrival.lines, *arrival.lost], now)
             told = [
                 *_arrived(arrival.lines, transfer_id, fact, place, now),
                 *losses(arrival, way.left, transfer_id, fact, now),

@@ -4,7 +4,6 @@ Facts about it are never refused; claims on it (`transferring`) and the writing 
 what never came look here first.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,11 +14,13 @@ from app.domain import events as kinds
 from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
-from app.domain.way import Balance, balance, effective
+from app.domain.kits import Asked, Short, take
+from app.domain.targets import BEGAN
+from app.domain.way import Balance, balances, effective
 from app.pipeline.claims import Lines
 from app.pipeline.hearing import way_number
-from app.pipeline.house import API
-from app.pipeline.ways import by_sku
+from app.pipeline.house import API, current
+from app.pipeline.ways import lines_of
 from app.store import bulk, cases
 from app.store.aliases import sku_ids
 
@@ -51,21 +52,27 @@ class Way:
 
     def __init__(self, connection: Connection, id_: str) -> None:
         self.id = id_
-        number = way_number(id_) or ""
-        self._cases = cases.load_numbers(connection, [number])
-        self._names = _names(connection, [case.sku_id or 0 for case in self._cases])
+        self._house = current(connection)
+        self._cases = cases.load_numbers(connection, [way_number(id_) or ""])
         self.is_sent = False
         self.to: int | None = None
+        self._began: dict[int, Instant] = {}
         for case in self._cases:
             sent = case.targets.get(kinds.TRANSFERRED)
             if sent is not None and isinstance(sent.extra, int):
                 self.is_sent = True
                 self.to = sent.extra
-        self.balances: dict[str, Balance] = {
-            self._names[sku]: balance([case.targets for case in found])
-            for sku, found in by_sku(self._cases).items()
-        }
-        self.left = {sku: one.left for sku, one in self.balances.items()}
+            if BEGAN in case.targets:
+                self._began[case.sku_id or 0] = case.targets[BEGAN].occurred_at
+        found = balances(lines_of(self._cases), self._house.parts_of)
+        self._left = {sku_id: one.left for sku_id, one in found.items()}
+        self._names = _names(connection, list(found))
+        self.balances = {self._names[sku_id]: one for sku_id, one in found.items()}
+
+    @property
+    def left(self) -> dict[str, int]:
+        """SKU with stock → units still on the way."""
+        return {self._names[sku_id]: units for sku_id, units in self._left.items()}
 
     @property
     def state(self) -> str:
@@ -114,34 +121,39 @@ class Way:
             if kind in case.targets and case.line.startswith(f"{fact}/")
         ]
 
-    def take(self, connection: Connection, lines: Lines) -> None:
-        """Take lines off what is left; two lines for one SKU count as their sum.
+    def take(self, connection: Connection, lines: Lines, now: Instant) -> None:
+        """Take lines that are told now off what is left.
 
-        Raises ShortOfUnits.
+        Raises ShortOfUnits, UnknownName.
         """
         known = sku_ids(connection, [str(line["sku"]) for line in lines])
-        asked: dict[str, int] = defaultdict(int)
-        said: dict[str, str] = {}
+        asked = []
         for number, line in enumerate(lines):
             word = str(line["sku"])
             if word not in known:
                 raise UnknownName(f"there is no SKU {word!r}", f"lines[{number}].sku")
-            sku = self._names.get(known[word], word)
-            said.setdefault(sku, word)
-            asked[sku] += int(line["quantity"])
-        short: list[dict[str, object]] = [
-            {
-                "sku": said[sku],
-                "requested": units,
-                "available": self.left.get(sku, 0),
-            }
-            for sku, units in asked.items()
-            if units > self.left.get(sku, 0)
-        ]
+            asked.append(self._asked(word, known[word], int(line["quantity"]), now))
+        short = take(asked, self._left)
         if short:
-            raise ShortOfUnits(short)
-        for sku, units in asked.items():
-            self.left[sku] -= units
+            raise ShortOfUnits(
+                [
+                    {
+                        "sku": one.sku,
+                        "requested": one.requested,
+                        "available": one.available,
+                    }
+                    for one in short
+                ]
+            )
+
+    def missing(self, sku: str, sku_id: int, units: int) -> Short | None:
+        """How many of so many that were sent are left, if some are on the way no more."""
+        short = take([self._asked(sku, sku_id, units, 0)], dict(self._left))
+        return short[0] if short else None
+
+    def _asked(self, sku: str, sku_id: int, units: int, now: Instant) -> Asked:
+        began = self._began.get(sku_id, now)
+        return Asked(sku, sku_id, units, self._house.recipes.units(sku_id, began))
 
 
 def state_of(balances: Any) -> str:

@@ -6,28 +6,32 @@ them anew whenever one of them changes, so that the order of arrival cannot matt
 
 from collections.abc import Iterable, Sequence
 
+from app.domain.targets import Target
 from app.domain.way import deal, way_of
 from app.pipeline.casebook import Casebook
 from app.pipeline.hearing import Said, way_number
+from app.pipeline.house import House
 from app.store.cases import Case
 
 
-def deal_ways(book: Casebook, causes: dict[int, Said]) -> None:
+def deal_ways(house: House, book: Casebook, causes: dict[int, Said]) -> None:
     """Deal out every way that changed cases are, or were, about."""
     changed = [case for key, case in book.changed.items() if key in book.ways]
     if not changed:
         return
-    causing = _renumbered(changed, causes)
+    causing = _renumbered(house, changed, causes)
     book.open_numbers(causing)
     for number, said in causing.items():
         among = [case for case in book.ways.values() if case.order_number == number]
-        for one in by_sku(among).values():
-            for position in deal([case.targets for case in one]):
-                book.touch(one[position])
-                causes.setdefault(id(one[position]), said)
+        among.sort(key=lambda case: (case.case_key, case.line))
+        for position in deal(lines_of(among), house.parts_of):
+            book.touch(among[position])
+            causes.setdefault(id(among[position]), said)
 
 
-def _renumbered(cases: Sequence[Case], causes: dict[int, Said]) -> dict[str, Said]:
+def _renumbered(
+    house: House, cases: Sequence[Case], causes: dict[int, Said]
+) -> dict[str, Said]:
     """The ways that these cases are about now or were about before, and why that
     matters again."""
     causing: dict[str, Said] = {}
@@ -35,7 +39,7 @@ def _renumbered(cases: Sequence[Case], causes: dict[int, Said]) -> dict[str, Sai
         said = causes.get(id(case))
         before, case.order_number = case.order_number, numbered(case)
         if case.order_number is None:
-            deal([case.targets])  # it fulfils nothing any more
+            deal(lines_of([case]), house.parts_of)  # it fulfils nothing any more
         for number in (before, case.order_number):
             if number is not None and said is not None:
                 causing[number] = said
@@ -47,9 +51,6 @@ def numbered(case: Case) -> str | None:
     return way_number(way_of(case.case_key, case.targets))
 
 
-def by_sku(among: Iterable[Case]) -> dict[int, Sequence[Case]]:
-    """SKU → its cases, in an order that has nothing to do with their arrival."""
-    found: dict[int, list[Case]] = {}
-    for case in sorted(among, key=lambda case: (case.case_key, case.line)):
-        found.setdefault(case.sku_id or 0, []).append(case)
-    return dict(found)
+def lines_of(among: Iterable[Case]) -> list[tuple[int, dict[str, Target]]]:
+    """What the cases of a way are, by their SKUs."""
+    return [(case.sku_id or 0, case.targets) for case in among]

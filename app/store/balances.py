@@ -24,7 +24,15 @@ from app.domain.states import (
 )
 from app.store import aliases, keyset
 from app.store.keyset import Page, Position
-from app.store.tables import hold_lines, holds, ledger, locations, skus, stock_levels
+from app.store.tables import (
+    hold_lines,
+    holds,
+    kit_parts,
+    ledger,
+    locations,
+    skus,
+    stock_levels,
+)
 
 SHOWN = (AVAILABLE, RESERVED, COMMITTED, INSPECTION, DAMAGED, INCOMING)
 """The states people are told about; on_hand is the sum of all but the last."""
@@ -89,7 +97,8 @@ def in_inspection(
     sku: str | None = None,
     location: str | None = None,
 ) -> Page[RowMapping]:
-    """Up to `limit` SKUs and locations at which units wait to be judged."""
+    """Up to `limit` SKUs and locations at which units wait to be judged; of a kit,
+    those of what it is made of now."""
     query = (
         sa.select(
             stock_levels.c.id,
@@ -103,7 +112,13 @@ def in_inspection(
         .where(stock_levels.c.inspection > 0)
     )
     if sku is not None:
-        query = query.where(aliases.names(sku))
+        parts = (
+            sa.select(kit_parts.c.sku_id)
+            .join(skus, skus.c.id == kit_parts.c.kit_id)
+            .where(aliases.names(sku))
+            .correlate(None)
+        )
+        query = query.where(sa.or_(aliases.names(sku), skus.c.id.in_(parts)))
     if location is not None:
         query = query.where(locations.c.code == location)
     return keyset.read(connection, query, [stock_levels.c.id], limit=limit, after=after)

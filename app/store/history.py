@@ -42,6 +42,28 @@ def page(
     )
 
 
+def page_of_all(
+    connection: Connection,
+    sku_ids: Iterable[int],
+    *,
+    limit: int,
+    after: Position | None = None,
+    period: Period | None = None,
+) -> Page[RowMapping]:
+    """The same of several SKUs together, such as a kit's components."""
+    found = [
+        row
+        for sku_id in sku_ids
+        for row in page(connection, sku_id, limit=limit + 1, after=after, period=period)
+    ]
+    found.sort(key=_newest, reverse=True)
+    return keyset.cut(found, limit, _newest)
+
+
+def _newest(row: RowMapping) -> Position:
+    return row["occurred_at"], row["id"]
+
+
 def changes_by_day(
     connection: Connection, sku_id: int, since: Instant, until: Instant
 ) -> dict[Instant, tuple[int, int]]:

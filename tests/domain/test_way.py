@@ -4,8 +4,8 @@ from hypothesis import given, strategies as st
 
 from app.domain import events as kinds
 from app.domain.case import movements
-from app.domain.targets import Rules, Target
-from app.domain.way import balance, deal, way_of
+from app.domain.targets import BEGAN, Rules, Target
+from app.domain.way import Balance, balances, deal, way_of
 
 NORTH, SOUTH = 11, 12
 
@@ -30,9 +30,21 @@ def undone(line):
     return line | {kinds.REVERSED: Target(1, 99, None, 10)}
 
 
+def plain(lines):
+    return [(7, line) for line in lines]
+
+
+def no_kit(sku, targets):
+    return {}
+
+
+def balance(lines):
+    return balances(plain(lines), no_kit).get(7, Balance(0, 0, 0, 0))
+
+
 def after(*lines):
     """Units by state and place, once these lines are dealt and posted."""
-    deal(lines)
+    deal(plain(lines), no_kit)
     found = {}
     for line in lines:
         for one, units in movements(7, line, Rules()).items():
@@ -109,4 +121,36 @@ def test_no_more_is_taken_than_was_sent_and_nothing_is_left_uncounted(lines):
         units for (state, _), units in found.items() if state == "incoming"
     )
     assert balance(lines).left == on_the_way
-    assert deal(lines) == []
+    assert deal(plain(lines), no_kit) == []
+
+
+def test_a_way_remembers_for_each_sku_when_the_first_of_it_was_sent():
+    late, early, arrival, other = sent(2, at=15), sent(2), received(1), sent(2, at=5)
+
+    deal([(7, late), (7, early), (7, arrival), (8, other)], no_kit)
+    began = [line[BEGAN].occurred_at for line in (late, early, arrival, other)]
+    assert began == [10, 10, 10, 5]
+
+    arrival[kinds.RECEIVED] = received(1, extra="")[kinds.RECEIVED]
+    assert deal([(7, arrival)], no_kit) == [0]
+    assert arrival.keys() == {kinds.RECEIVED}, "it fulfils nothing any more"
+
+
+def test_what_was_sent_as_packs_arrives_as_units_and_the_other_way_round():
+    def packs(sku, targets):
+        return {7: 6} if sku == 8 else {}
+
+    lines = [(8, sent(2)), (7, received(7)), (8, received(1)), (7, lost(9))]
+    deal(lines, packs)
+
+    assert balances(lines, packs) == {7: Balance(12, 13, 0, 1)}
+    found = [movements(sku, line, Rules(), packs(sku, line)) for sku, line in lines]
+    moves = [
+        (m.sku_id, m.from_state, m.to_state, n) for f in found for m, n in f.items()
+    ]
+    assert moves == [
+        (7, "available", "incoming", 12),
+        (7, "incoming", "available", 7),
+        (7, "incoming", "available", 5),
+        (7, "variance", "available", 1),
+    ]

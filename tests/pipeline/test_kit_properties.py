@@ -16,6 +16,7 @@ from tests.pipeline.test_properties import (
     KEPT,
     SKUS,
     TRADE,
+    at,
     bounded,
     furnish,
     hasty,
@@ -103,5 +104,32 @@ def test_a_kit_is_never_shown_more_often_than_its_scarcest_component(trade):
             gifts, pairs = shown[channel, GIFT], shown[channel, PAIR]
             assert 0 <= 2 * pairs <= gifts <= shown[channel, SKUS[0]]
             assert 3 * gifts <= shown[channel, SKUS[1]]
+
+    law()
+
+
+def test_kits_on_the_way_arrive_by_the_recipe_they_were_sent_with(trade):
+    """In any order of telling, whatever the recipe was when they arrived."""
+    minutes, units = st.integers(1, 30), st.integers(1, 4)
+
+    def told(kind, number, minute, quantity, place, **more):
+        line = {"id": "1", "sku": GIFT, "quantity": quantity}
+        moment = {"id": number, "occurred_at": at(minute), "location": place}
+        return "web", {"type": kind, **moment, "lines": [line], **more}
+
+    @few
+    @given(minutes, st.lists(st.tuples(minutes, units), max_size=3), st.data())
+    def law(left_at, arrivals, data):
+        sent, received = 5, sum(quantity for _, quantity in arrivals)
+        story = [told("transfer", "T", left_at, sent, "north", to="south")] + [
+            told("receipt", f"R{number}", minute, quantity, "south", of="T")
+            for number, (minute, quantity) in enumerate(arrivals)
+        ]
+        told_in(trade, data.draw(st.permutations(story)), batch=1)
+
+        scarves = 2 if left_at < 15 else 3
+        left = scarves * max(0, sent - received)
+        here = {"incoming": left, "available": scarves * received}
+        assert trade.level(SKUS[1], "south") == {n: q for n, q in here.items() if q}
 
     law()

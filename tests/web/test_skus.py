@@ -1,8 +1,11 @@
 """/api/v1/skus/…: recipes, aliases and renames over HTTP."""
 
 import pytest
+import sqlalchemy as sa
 
 from app.domain.instants import HOUR, iso, now
+from app.pipeline.rehearsal import rehearse
+from app.store.tables import skus, stock_events
 from tests.builders import JACKET, order
 
 SCARF, GIFT = "RED-SCARF", "GIFT/BOX"
@@ -154,11 +157,42 @@ def test_facts_about_kits_move_components_or_are_refused(api, shop, gift):
     assert api.call("DELETE", f"/holds/{held['id']}").status_code == 200
     refused = {"location": "downtown", "lines": [line]}
     assert api.refused("/counts", refused) == ["lines[0].sku"]
-    judged = {"sku": GIFT, "quantity": 1, "disposition": "sellable"}
-    refused = {"location": "downtown", "lines": [judged]}
-    assert api.refused("/inspections", refused) == ["lines[0].sku"]
     short = api.call("POST", "/holds", {"lines": [line | {"quantity": 9}]})
     assert short.json["short"] == [{"sku": GIFT, "requested": 9, "available": 5}]
+
+
+def test_what_came_back_of_a_kit_is_judged_as_kits_or_by_its_components(
+    api, shop, gift
+):
+    def judge(sku, quantity):
+        line = {"sku": sku, "quantity": quantity, "disposition": "scrap"}
+        return {"location": "downtown", "lines": [line]}
+
+    back = {"sku": GIFT, "quantity": 3, "disposition": "inspect"}
+    api.post("/returns", {"location": "downtown", "lines": [back]})
+    waiting = api.get(f"/inspections?sku={GIFT}")["items"]
+    assert [(one["sku"], one["quantity"]) for one in waiting] == [
+        (JACKET, 3),
+        (SCARF, 6),
+    ]
+
+    api.post("/inspections", judge(JACKET, 1))
+    refused = api.call("POST", "/inspections", judge(GIFT, 3))
+    assert refused.json["short"] == [{"sku": GIFT, "requested": 3, "available": 2}]
+    assert refused.json["errors"][0]["field"] == "lines[0].quantity"
+    api.post("/inspections", judge(GIFT, 2))
+    pages = [api.get(f"/stock/{GIFT}/ledger?limit=2")]
+    pages.append(api.get(f"/stock/{GIFT}/ledger?limit=2&cursor={pages[0]['next']}"))
+    assert [(one["sku"], one["kind"]) for page in pages for one in page["items"]] == [
+        (SCARF, "inspected"),
+        (JACKET, "inspected"),
+        (JACKET, "inspected"),
+        (SCARF, "returned"),
+    ]
+
+    waiting = api.get(f"/inspections?sku={GIFT}")["items"]
+    assert [(one["sku"], one["quantity"]) for one in waiting] == [(SCARF, 2)]
+    assert api.stock(JACKET)["on_hand"] == 10
 
 
 def test_an_adjustment_of_a_kit_is_reversed_as_a_whole(api, shop, gift):
@@ -172,7 +206,16 @@ def test_an_adjustment_of_a_kit_is_reversed_as_a_whole(api, shop, gift):
 
     assert api.stock(SCARF)["available"] == 9
     assert api.stock(JACKET)["available"] == 10
-    assert api.get(f"/stock/{SCARF}/ledger")["items"][0]["reverses"] == entry["id"]
+    undone = api.get(f"/stock/{SCARF}/ledger")["items"][0]
+    assert undone["reverses"] == entry["id"]
+    with shop.engine.connect() as connection:
+        told = connection.execute(
+            sa.select(skus.c.sku)
+            .join(stock_events, stock_events.c.sku_id == skus.c.id)
+            .where(stock_events.c.key == undone["event"])
+        )
+        assert told.scalars().all() == [GIFT], "what was told of was the kit"
+        assert list(rehearse(connection, now() + HOUR, 3)) == []
 
 
 def test_an_alias_is_found_everywhere_and_an_old_code_after_a_rename(api, shop):
@@ -195,5 +238,13 @@ def test_an_alias_is_found_everywhere_and_an_old_code_after_a_rename(api, shop):
     counted = {"location": "downtown", "lines": [{"sku": "0815", "quantity": 4}]}
     api.post("/counts", counted)
     assert api.stock("COAT")["on_hand"] == 4
+    counted["lines"].append({"sku": "COAT", "quantity": 5})
+    assert api.refused("/counts", counted) == ["lines[1].sku"]
+    held = api.post("/holds", {"lines": [{"sku": "COAT", "quantity": 2}]})
+    commit = f"/holds/{held['id']}/commit"
+    assert api.refused(commit, {"lines": [{"sku": "0815", "quantity": 1}]}) == [
+        "lines[0].quantity"
+    ]
+    api.post(commit, {"lines": [{"sku": "0815", "quantity": 2}]}, status=200)
     shop.sku("RED-SCARF")
     assert api.refused("/skus/COAT/rename", {"to": "RED-SCARF"}) == ["to"]

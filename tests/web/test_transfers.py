@@ -308,3 +308,34 @@ def test_an_expected_receipt_is_reversed_by_one_call(api, shop):
     api.post(f"/ledger/{entry['id']}/reverse", {"reason": "cancelled"})
 
     assert api.stock(JACKET)["incoming"] == 0
+
+
+def test_what_was_sent_as_packs_may_arrive_as_units(api, shop):
+    made = {"components": [{"sku": JACKET, "quantity": 6}]}
+    assert api.call("PUT", "/skus/SIX/recipe", made).status_code == 200
+    api.post("/listings", {"channel": "web", "sku": "SIX", "external_id": "six"})
+    pack = {"sku": "SIX", "quantity": 1}
+    sent = api.post("/transfers", moved() | {"lines": [pack]})
+    path = f"/transfers/{sent['id']}/receive"
+
+    api.post(path, arrived(4), status=200)
+    for line, left in ((pack, 0), ({"sku": JACKET, "quantity": 3}, 2)):
+        short = api.call("POST", path, {"lines": [line]}).json["short"]
+        asked = {"sku": line["sku"], "requested": line["quantity"]}
+        assert short == [{**asked, "available": left}]
+    [entry] = sent["entries"]
+    undone = api.call("POST", f"/ledger/{entry['id']}/reverse", {"reason": "no"})
+    assert "only 0 of its units of SIX are still on the way" in undone.json["detail"]
+    api.post(path, {"closes": True, "reason": "never came"}, status=200)
+
+    [one] = api.get("/transfers?state=closed")["items"]
+    assert one["lines"] == [
+        {"sku": JACKET, "sent": 6, "received": 4, "lost": 2, "on_the_way": 0}
+    ]
+    packs = [{"id": "1", "sku": "six", "quantity": 2}]
+    shop.tell("web", told("expected", "PO", 0, lines=packs))
+    assert at(api, "harbour")["incoming"] == 12
+    shop.tell("web", told("receipt", "R", 11, of="PO"))
+    there = at(api, "harbour")
+    assert (there["available"], there["incoming"]) == (15, 1)
+    assert is_provable(shop)

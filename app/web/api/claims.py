@@ -10,6 +10,7 @@ from marshmallow import Schema, fields, validate
 from app.domain import instants
 from app.pipeline import holding
 from app.store import holds
+from app.store.aliases import sku_ids
 from app.web.api.facts import MOST_LINES
 from app.web.api.fields import Word, number, units
 from app.web.api.idempotency import once, this_try
@@ -163,17 +164,20 @@ def _check_held(hold_id: str, lines: Sequence[Mapping[str, Any]]) -> None:
     with hub().engine.connect() as connection:
         row = holds.find(connection, hold_id)
         held = holds.lines(connection, row["id"]) if row else []
-    units_of: dict[str, int] = defaultdict(int)
+        known = sku_ids(connection, [line["sku"] for line in lines])
+    if not held:
+        return
+    units_of: dict[int, int] = defaultdict(int)
     for line in held:
-        units_of[line.sku] += line.quantity
-    asked: dict[str, int] = defaultdict(int)
+        units_of[line.sku_id] += line.quantity
+    asked: dict[int, int] = defaultdict(int)
     for position, line in enumerate(lines):
-        if line["sku"] not in units_of and held:
+        if known.get(line["sku"]) not in units_of:
             raise refused_field(f"lines[{position}].sku", "is not in this hold")
-        asked[line["sku"]] += line.get("quantity", 0)
+        asked[known[line["sku"]]] += line.get("quantity", 0)
     for position, line in enumerate(lines):
-        sku = line["sku"]
-        if "quantity" in line and held and asked[sku] != units_of[sku]:
+        sku_id = known[line["sku"]]
+        if "quantity" in line and asked[sku_id] != units_of[sku_id]:
             raise refused_field(
-                f"lines[{position}].quantity", f"{units_of[sku]} units are held"
+                f"lines[{position}].quantity", f"{units_of[sku_id]} units are held"
             )

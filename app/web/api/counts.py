@@ -7,6 +7,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app.domain import events
 from app.pipeline import stocktaking, telling
+from app.store import aliases
+from app.store.engine import reading
 from app.web.api.facts import Fact, Posted, check_lines, posted
 from app.web.api.fields import Moment, Word, count, number, one_of
 from app.web.api.idempotency import once, this_try
@@ -100,10 +102,12 @@ def count_stock(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse_twice(lines: Sequence[dict[str, Any]]) -> None:
-    """Two counts of one SKU at one time cannot both be right."""
-    seen: set[tuple[str, int | None]] = set()
+    """Two counts of one SKU at one time cannot both be right, by any of its names."""
+    with reading(hub().engine) as connection:
+        known = aliases.sku_ids(connection, [line["sku"] for line in lines])
+    seen: set[tuple[int | None, int | None]] = set()
     for position, line in enumerate(lines):
-        counted = (line["sku"], line.get("counted_at"))
+        counted = (known.get(line["sku"]), line.get("counted_at"))
         if counted in seen:
             raise refused_field(
                 f"lines[{position}].sku", f"{line['sku']!r} is counted twice"

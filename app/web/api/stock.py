@@ -165,13 +165,14 @@ def show_stock(query: dict[str, Any], sku: str) -> dict[str, Any]:
 @blueprint.query(MomentQuery)
 @blueprint.answers(200, EntryPage)
 def list_ledger(query: dict[str, Any], sku: str) -> Any:
-    """List what happened to a SKU, newest first."""
+    """List what happened to a SKU, newest first; of a kit, to its components."""
     with hub().engine.connect() as connection:
         sku_id = aliases.sku_id(connection, sku) if storable(sku) else None
         if sku_id is None:
             return _named_ledger(sku, query)
+        parts = assembling.with_stock(connection, sku_id, _when(query))
         period = Period(query.pop("at", None), query.pop("known_at", None))
-        page = history.page(connection, sku_id, period=period, **query)
+        page = history.page_of_all(connection, parts, period=period, **query)
     return answer(page, [entry(row) for row in page])
 
 
