@@ -157,15 +157,11 @@ class Casebook:
 
     def adopt(self, case: Case, owner: Place) -> list[Case]:
         """Take over what others reported about this line before its channel spoke."""
-        rows = {
-            id(other): other
-            for other in (
-                *self._cases.get(case.case_key, {}).values(),
-                *self._numbers.get(case.order_number or "", ()),
-            )
-        }
-        if not rows:
+        same = self._cases.get(case.case_key, {})
+        numbered = self._numbers.get(case.order_number or "", ())
+        if not same and not numbered:
             return []
+        rows = {id(other): other for other in (*same.values(), *numbered)}
         adopted = [
             other
             for other in rows.values()

@@ -95,7 +95,7 @@ class Decider:
             location, waits = where(self._house, self.names, channel, event)
         if waits is not None:
             return said.park(waits)
-        said.verdict.meant = meant._replace(sku_id=sku_id, location_id=location)
+        said.verdict.meant = Meant(sku_id, location, meant.to_location_id)
         same = exact or [case for case in found if case.sku_id == sku_id]
         return self._placed(said, same, sku_id, location)
 
@@ -226,7 +226,8 @@ class Decider:
 
     def _change(self, said: Said, case: Case) -> None:
         if said.event.kind in ORDER_KINDS:
-            self.causes |= {id(one): said for one in self.book.named(case, said)}
+            for one in self.book.named(case, said):
+                self.causes[id(one)] = said
         self.book.touch(case)
         self.causes[id(case)] = said
 

@@ -132,10 +132,12 @@ _REST = tuple(
     if name not in ("kind", "quantity", "version", "occurred_at")
 )
 _rest_of = attrgetter(*_REST)
+_Rest = msgspec.defstruct(
+    "_Rest", [(name, str | int | None, None) for name in _REST], omit_defaults=True
+)
 _encode = msgspec.json.Encoder().encode
 
 
 def _details(event: StockEvent) -> str:
     """The rest of the event, as the source told it: JSON of what is not None."""
-    told = zip(_REST, _rest_of(event), strict=True)
-    return _encode({name: value for name, value in told if value is not None}).decode()
+    return _encode(_Rest(*_rest_of(event))).decode()

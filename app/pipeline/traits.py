@@ -38,8 +38,9 @@ def is_provisional(case: Case, owner: str) -> bool:
 
 def may_be_doubtful(case: Case) -> bool:
     """Whether it holds a return, or a shipment without a location."""
-    return any(
-        name.startswith(kinds.RETURNED)
-        or (target.location is None and name.startswith(kinds.SHIPPED))
-        for name, target in case.targets.items()
-    )
+    for name, target in case.targets.items():
+        if name.startswith(kinds.RETURNED):
+            return True
+        if target.location is None and name.startswith(kinds.SHIPPED):
+            return True
+    return False

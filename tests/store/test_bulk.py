@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from app.store import bulk
-from app.store.engine import writing
+from app.store.engine import snapshot, writing
 from app.store.tables import inbox, publications, skus, stock_levels
 
 COLUMNS = ("sku", "name", "barcode")
@@ -74,6 +74,23 @@ def test_a_known_row_is_an_error_unless_it_may_stay(engine):
         bulk.insert(connection, skus, COLUMNS, told)
     with engine.connect() as connection:
         assert rows(connection) == []
+
+
+def test_what_fails_says_so_as_everywhere_and_keeps_the_values_to_itself(engine):
+    query = "SELECT id FROM nowhere WHERE name {among}"
+    with pytest.raises(sa.exc.DBAPIError) as failed, writing(engine) as connection:
+        bulk.select(connection, query, ["somebody's name"])
+    assert "nowhere" in str(failed.value)
+    assert "somebody's name" not in str(failed.value)
+
+
+def test_reads_of_many_see_the_moment_of_their_snapshot(engine):
+    query = "SELECT sku FROM skus WHERE sku {among}"
+    with snapshot(engine) as connection:
+        assert bulk.select(connection, query, ["A"]) == []
+        with writing(engine) as other:
+            bulk.insert(other, skus, COLUMNS, [("A", "", None)])
+        assert bulk.select(connection, query, ["A"]) == []
 
 
 def test_nothing_to_do_asks_the_database_nothing(engine):
