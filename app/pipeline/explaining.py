@@ -59,13 +59,15 @@ def explain(
         "promises": list(_promises(scene)),
         "components": recipes.named(scene.parts, scene.names),
         "holds": _holds(scene),
-        "ledger": history.page_of_all(
-            scene.connection,
-            scene.names,
-            limit=MOST_ENTRIES,
-            period=history.Period(at=at),
-        ),
+        "ledger": _entries(scene, at),
     }
+
+
+def _entries(scene: Scene, at: Instant | None) -> Sequence[Any]:
+    period = history.Period(at=at)
+    return history.page_of_all(
+        scene.connection, scene.names, limit=MOST_ENTRIES, period=period
+    )
 
 
 def _listings(scene: Scene) -> Sequence[Any]:
