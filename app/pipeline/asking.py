@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain import drift, events as kinds
 from app.domain.drift import Difference
 from app.domain.events import StockEvent
-from app.domain.instants import Instant
+from app.domain.instants import DAY, Instant, now as clock
 from app.domain.shown import Policy
 from app.pipeline.house import House
 from app.pipeline.ruling import ruling
@@ -44,10 +44,24 @@ def write_down(
     drifts.add(connection, [(*told, done, one.read_at)])
 
 
+def is_worn(connection: Connection, row: RowMapping, heals_a_day: int) -> bool:
+    """Whether a number was healed, or asked about, as often as it may be in a day."""
+    return drifts.heals(connection, row["id"], clock() - DAY) >= heals_a_day
+
+
 def ask(
-    connection: Connection, channel: RowMapping, title: str, one: Seen, now: Instant
+    connection: Connection,
+    channel: RowMapping,
+    title: str,
+    one: Seen,
+    now: Instant,
+    *,
+    held: bool = False,
 ) -> None:
-    """Put both numbers before a person; ours, in the difference, by the policy alone."""
+    """Put both numbers before a person; ours, in the difference, by the policy alone.
+
+    `held`: theirs is larger and stays, for it was lowered often enough.
+    """
     seen, key = one.difference, channel["key"]
     shows, until = "shows nothing", ""
     if seen.theirs is not None:
@@ -56,6 +70,12 @@ def ask(
         )
         shows = f"shows {seen.theirs}"
         until = "Until then the smaller is published. "
+        if held:
+            until = (
+                "It is raised there again and again: until then, or until ours "
+                f"changes, {seen.theirs - seen.desired} units more than there are may "
+                "be sold there. "
+            )
     why = drift.CAUSES[one.cause or drift.UNKNOWN]
     incidents.open_incident(
         connection,

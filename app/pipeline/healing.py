@@ -12,12 +12,12 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter
 from app.domain import drift
-from app.domain.instants import DAY, now as clock
+from app.domain.instants import now as clock
 from app.pipeline import asking, desired
 from app.pipeline.asking import KIND, Seen
 from app.pipeline.facts import record
 from app.pipeline.house import HouseKeeper
-from app.store import drifts, incidents, publications as store
+from app.store import incidents, publications as store
 from app.store.engine import reading, writing
 
 MANY: Final = 10
@@ -86,9 +86,8 @@ class Healer:
         if policy is not None or done != drift.PUBLISH:
             return done
         with reading(self._engine) as connection:
-            heals = drifts.heals(connection, one.row["id"], clock() - DAY)
-        is_asked = one.row["disputed"] is not None
-        return drift.WAIT if is_asked or heals >= self._most else done
+            is_worn = asking.is_worn(connection, one.row, self._most)
+        return drift.WAIT if is_worn or one.row["disputed"] is not None else done
 
     def _do(self, adapter: Adapter, channel: RowMapping, one: Seen, done: str) -> None:
         if done == drift.TAKE:
@@ -96,7 +95,15 @@ class Healer:
         now, row = clock(), one.row
         with writing(self._engine) as connection:
             self._note(connection, one)
+            if done in (drift.PUBLISH, drift.WAIT) and one.difference.orders_read:
+                # Ordered by time stamps, ours must come after the edit to win; the
+                # sales until then are known.
+                newest = max(row["effect_at"], one.read_at)
+                store.change(connection, row["id"], effect_at=newest)
             if done == drift.WAIT and self._is_known(row, one):
+                if (one.difference.theirs or 0) > one.difference.desired:
+                    # It was raised again, and waits for nothing: lower it once more.
+                    store.mark_rows(connection, [row["id"]], now)
                 return
             if done == drift.WAIT:
                 house = self._keeper.house(connection)
@@ -106,11 +113,6 @@ class Healer:
                 asking.ask(connection, channel, adapter.title, one, now)
             elif done in (drift.PUBLISH, drift.TAKE):
                 asking.end(connection, [row["id"]], now)
-            if done == drift.PUBLISH and one.difference.orders_read:
-                # Ordered by time stamps, ours must come after the edit to win; the
-                # sales until then are known.
-                newest = max(row["effect_at"], one.read_at)
-                store.change(connection, row["id"], effect_at=newest)
             if done != drift.NOTHING:
                 store.mark_rows(connection, [row["id"]], now)
             asking.write_down(connection, channel, one, done)
