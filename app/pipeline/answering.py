@@ -20,7 +20,7 @@ from app.pipeline import asking, desired
 from app.pipeline.asking import Seen
 from app.pipeline.facts import record
 from app.pipeline.house import House, HouseKeeper
-from app.store import attempts, publications as store
+from app.store import attempts, policies, publications as store
 from app.store.engine import reading, writing
 
 
@@ -105,11 +105,12 @@ class Answerer:
             rows = _again(connection, list(by_id))
             numbers = desired.numbers(connection, rows, house, disputed=False)
             names = store.names(connection, by_id)
+            words = policies.drifting(connection, channel, rows)
             return [
                 self._judge(
                     connection,
                     house,
-                    channel["drift"],
+                    words[row["id"]],
                     self._seen(
                         connection,
                         adapter,

@@ -63,27 +63,14 @@ def ask(
     `held`: theirs is larger and stays, for it was lowered often enough.
     """
     seen, key = one.difference, channel["key"]
-    shows, until = "shows nothing", ""
     if seen.theirs is not None:
-        drifts.dispute(
-            connection, one.row["id"], seen.theirs - seen.desired, one.read_at
-        )
-        shows = f"shows {seen.theirs}"
-        until = "Until then the smaller is published. "
-        if held:
-            until = (
-                "It is raised there again and again: until then, or until ours "
-                f"changes, {seen.theirs - seen.desired} units more than there are may "
-                "be sold there. "
-            )
-    why = drift.CAUSES[one.cause or drift.UNKNOWN]
+        units = seen.theirs - seen.desired
+        drifts.dispute(connection, one.row["id"], units, one.read_at)
     incidents.open_incident(
         connection,
         KIND,
         f"{key}:{one.names.sku}",
-        f"{title} ({key}) {shows} for {one.names.sku}, ours is {seen.desired}: {why}. "
-        f"{until}Take one of the two: here, or onecount reconcile {key} --take ours "
-        "(or theirs)",
+        _question(f"{title} ({key})", key, one, held=held),
         now=now,
         channel_id=channel["id"],
         details={
@@ -92,6 +79,24 @@ def ask(
             "ours": seen.desired,
             "cause": one.cause,
         },
+    )
+
+
+def _question(who: str, key: str, one: Seen, *, held: bool) -> str:
+    theirs, ours = one.difference.theirs, one.difference.desired
+    until = "Until then the smaller is published. "
+    if theirs is None:
+        until = ""
+    elif held:
+        until = (
+            "It is raised there again and again: until then, or until ours changes, "
+            f"{theirs - ours} units more than there are may be sold there. "
+        )
+    shows = "nothing" if theirs is None else theirs
+    return (
+        f"{who} shows {shows} for {one.names.sku}, ours is {ours}: "
+        f"{drift.CAUSES[one.cause or drift.UNKNOWN]}. {until}Take one of the two: here, "
+        f"or onecount reconcile {key} --take ours (or theirs)"
     )
 
 

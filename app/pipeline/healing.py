@@ -17,7 +17,7 @@ from app.pipeline import asking, desired
 from app.pipeline.asking import KIND, Seen
 from app.pipeline.facts import record
 from app.pipeline.house import HouseKeeper
-from app.store import incidents, publications as store
+from app.store import incidents, policies, publications as store
 from app.store.engine import reading, writing
 
 MANY: Final = 10
@@ -55,9 +55,11 @@ class Healer:
         told = [one for one in seen if one.cause not in (None, drift.IN_FLIGHT)]
         edited = [o for o in told if o.cause in (drift.EDITED, drift.UNKNOWN)]
         is_too_many = len(edited) >= max(MANY, len(seen) // 2 + 1)
+        with reading(self._engine) as connection:
+            words = policies.drifting(connection, channel, [o.row for o in told])
         found = []
         for one in told:
-            done = self._deed(channel, one, policy)
+            done = self._deed(one, policy, words[one.row["id"]])
             if is_too_many and one in edited and policy is None:
                 done = drift.WAIT
             if heal:
@@ -75,11 +77,11 @@ class Healer:
             )
         return found
 
-    def _deed(self, channel: RowMapping, one: Seen, policy: str | None) -> str:
+    def _deed(self, one: Seen, policy: str | None, usual: str) -> str:
         done = drift.deed(
             one.cause or "",
             one.difference,
-            policy or channel["drift"],
+            policy or usual,
             can_take=self._place_of(one.row) is not None,
             is_told=policy is not None,
         )

@@ -11,6 +11,7 @@ from app.domain.errors import NotOpen
 from app.domain.instants import SECOND, iso, now
 from app.pipeline import disputes
 from app.pipeline.publish import Publisher
+from app.pipeline.revising import relist
 from app.store import channels as channel_store, drifts
 from app.store.engine import writing
 from app.store.tables import channels, incidents, ledger, publications
@@ -163,6 +164,22 @@ def test_what_its_own_sale_explains_asks_nobody(store, word):
     store.shop.tell("web", sale("W-1", "jacket-1", 1, at=sold_at))
     assert store.tells(4) == [5]
     assert (drifted(store.shop), asked(store.shop)) == ([], [])
+
+
+@sqlite
+def test_a_listing_may_say_otherwise_than_its_channel(store):
+    told = {"channel": "web", "sku": JACKET, "external_id": "jacket-1"}
+    relist(store.shop.engine, told | {"policy": {"drift": drift.ASK}}, now=now())
+    assert store.tells(4) == [5]
+    assert len(asked(store.shop)) == 1
+
+    policy(store.shop, drift.ASK)
+    own = {"policy": {"drift": drift.OVERRIDE}}
+    relist(store.shop.engine, told | own, now=now())
+    decide(store.shop, "ours")
+    assert store.work() == [5, 5]
+    assert store.tells(6) == [5, 5, 5]
+    assert asked(store.shop) == []
 
 
 @sqlite
