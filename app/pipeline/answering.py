@@ -34,6 +34,8 @@ class Unexplained(NamedTuple):
     """When the channel was read, or told it."""
     is_settled: bool
     """Its orders had the time to explain the number."""
+    is_restless: bool = False
+    """It was another one at every look: whatever the policy, a person is asked."""
 
 
 def unread(rows: Sequence[RowMapping]) -> list[Unexplained]:
@@ -110,7 +112,7 @@ class Answerer:
                 self._judge(
                     connection,
                     house,
-                    words[row["id"]],
+                    drift.ASK if by_id[row["id"]].is_restless else words[row["id"]],
                     self._seen(
                         connection,
                         adapter,

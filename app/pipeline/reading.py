@@ -85,18 +85,20 @@ class Readings:
         """Take in a number that we did not expect, by what the orders made of it."""
         before, number, at = seen.before, seen.number, seen.at
         since = before["doubt_at"] or at
-        verdict = judge(number, seen.expected(sent), before["observed"], since, at)
+        previous = seen.previous()
+        verdict = judge(number, seen.expected(sent), previous, since, at)
         known = seen.after["believed"]
         if verdict == OPEN and before["misses"] < ROUNDS:
-            since = since if number == before["observed"] else at
+            since = since if number in previous else at
             store.wonder(connection, before["id"], number, at, since)
             yield Unexplained(before["id"], number, known, at, is_settled=False)
             return
         store.read(connection, before["id"], number, at)
-        if verdict == EXPLAINED:
+        if verdict != EXPLAINED:
+            is_restless = verdict == OPEN
+            yield Unexplained(before["id"], number, known, at, True, is_restless)
+        elif number != before["believed"]:
             store.change(connection, before["id"], misses=0)
-        else:
-            yield Unexplained(before["id"], number, known, at, is_settled=True)
 
     def _sent(self, rows: Iterable[RowMapping], now: Instant) -> dict[int, int]:
         """Publication id → the number of the write of which nobody knows the end."""
@@ -146,6 +148,13 @@ class _Looked:
         if sent is not None:
             known.add(sent + self.after["believed"] - self.before["believed"])
         return known
+
+    def previous(self) -> set[int | None]:
+        """The reading before: as it was, and less what was sold since."""
+        last = self.before["observed"]
+        if last is None:
+            return set()
+        return {last, last + self.after["believed"] - self.before["believed"]}
 
 
 def _is_unclear(row: RowMapping) -> bool:
