@@ -165,6 +165,9 @@ class Answerer:
         row, told = seen.row, seen.difference
         place = asking.place_of(connection, house, row)
         can_take = place is not None and row["disputed"] is None
+        is_asked = row["disputed"] is not None
+        if is_asked and (told.theirs or 0) < told.desired:
+            policy = drift.ASK  # nor is a newer edit published over by the older one
         cause = seen.cause or drift.UNKNOWN
         done = drift.reply(
             cause, told, policy, is_settled=is_settled, can_take=can_take
@@ -175,7 +178,6 @@ class Answerer:
             return _Asked(seen, place, drift.NOTHING)
         if done not in (drift.PUBLISH, drift.WAIT):
             return _Asked(seen, place, done)
-        is_asked = row["disputed"] is not None
         is_worn = asking.is_worn(connection, row, self._most)
         done = drift.WAIT if is_asked or is_worn else done
         is_held = is_asked and is_worn and (told.theirs or 0) > told.desired

@@ -254,6 +254,9 @@ def test_nothing_left_waits_for_a_person(trade, eventually, word):
     assert "shows 0" in message
     assert trade.shop.level(JACKET) == {"available": 5}
 
+    edit(trade, 2)
+    eventually(lambda: age(trade) or "shows 2" in asked(trade.shop)[0])
+    assert trade.shows() == 2, "the newer edit counts"
     decide(trade.shop, "ours")
     trade.settle(eventually, 5)
     assert asked(trade.shop) == []
