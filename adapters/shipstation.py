@@ -9,6 +9,8 @@ What surprised us (2026-11):
 - V1's address often says includeShipmentItems=False, and its times are Pacific.
 - Voiding a label sends nothing, and the shipment can get another label: all labels of a
   shipment are read together, and `changes` looks for what was voided.
+- Of a shipment that was marked as shipped without a label there is a fulfillment, which
+  no list of labels has; which of them were voided cannot be asked for.
 - V1 and V2 number the same shipment differently: subscribe to one of them.
 """
 

@@ -9,6 +9,7 @@ What surprised us (2026-11):
   "now" swallows a sale of an offline till, so `Wish.stamp` says when it was.
 - `ignore_unchanged_counts` compares with the last *count*, not with the number shown:
   5, a sale, 5 again would be dropped. It is therefore off.
+- Units leave the number when their order is paid in full, not when it is placed.
 - A refund made through the API names no items: money went back, no goods.
 """
 

@@ -1,9 +1,11 @@
 """Reading ShipStation, by either API: pages, what changed, and the whole of a shipment.
 
 https://docs.shipstation.com/openapi/labels
+https://docs.shipstation.com/apis/openapi/fulfillments/list_fulfillments
 """
 
 from collections.abc import Iterable, Iterator
+from heapq import merge
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -36,7 +38,7 @@ class Reader:
         self.http = http
 
     def changed(self, since: Instant) -> Iterator[Found]:
-        """What was labelled since then, oldest first; before it, what was voided."""
+        """What left since then, oldest first; before it, what was voided."""
         # With both APIs there are two lists, and no order over both of them.
         is_one_list = not (
             self.channel.secret("api_key") and self.channel.secret("v1_key")
@@ -72,14 +74,23 @@ class Reader:
 
     def _made(self, since: Instant) -> Iterator[Found]:
         if self.channel.secret("api_key"):
-            query = {"created_at_start": iso(since), **_OLDEST_FIRST}
-            made = self._pages(2, self._labels, query, "labels")
-            for shipment, listed_at in self._labelled(made):
+            for shipment, listed_at in self._labelled(self._proofs(since)):
                 yield 2, shipment, listed_at
         if self.channel.secret("v1_key"):
             for shipment in self.first(*self._query("create", since)):
                 listed_at = shipments.pacific_or_none(shipment.get("createDate"))
                 yield 1, shipment, listed_at
+
+    def _proofs(self, since: Instant) -> Iterator[dict[str, Any]]:
+        """Labels, and what was marked as shipped without one, in one order over both."""
+        labels = {"created_at_start": iso(since), **_OLDEST_FIRST}
+        marked = {"create_date_start": iso(since), **_OLDEST_FIRST}
+        url = f"{self._host(_SECOND_HOST)}/v2/fulfillments"
+        return merge(
+            self._pages(2, self._labels, labels, "labels"),
+            self._pages(2, url, marked, "fulfillments"),
+            key=lambda row: time_or_none(row.get("created_at")) or 0,
+        )
 
     @property
     def _labels(self) -> str:

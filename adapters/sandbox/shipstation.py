@@ -1,19 +1,16 @@
 """A ShipStation account that is not real: both APIs, the key list, signed pointers.
 
 It knows no stock and no orders, only what is shipped: POST /_sandbox/ship
-`{"number", "lines": [{"sku", "quantity"}], "warehouse"?}`, /_sandbox/void
-`{"shipment"}`. Beyond the common configuration: `api` (v2, the default, or v1: which
+`{"number", "lines": [{"sku", "quantity"}], "warehouse"?, "label"?}` (`label` false: V2
+marks it as shipped without one), /_sandbox/void `{"shipment"}`. Beyond the common configuration: `api` (v2, the default, or v1: which
 webhooks are sent), `api_key`, `v1_key`, `v1_secret`; `secret` ends the address of V1.
 """
 
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -21,25 +18,15 @@ from flask import Flask, jsonify, request
 
 from adapters.sandbox.orders import Refused, clock
 from adapters.sandbox.server import Sandbox, serve
-
-_PERSON = {
-    "name": "Ada Example",
-    "phone": "+1 503 555 0100",
-    "email": "ada@example.com",
-}
-_PACIFIC = ZoneInfo("America/Los_Angeles")
-
-
-@dataclass
-class Parcel:
-    """One shipment with its one label."""
-
-    id: int
-    number: str
-    rows: list[tuple[str, int]]
-    warehouse: str | None
-    at: datetime = field(default_factory=clock)
-    voided_at: datetime | None = None
+from adapters.sandbox.shipstation_documents import (
+    Parcel,
+    first,
+    fulfillment,
+    iso,
+    label,
+    pacific_after,
+    second,
+)
 
 
 class ShipStationSandbox(Sandbox):
@@ -61,7 +48,7 @@ class ShipStationSandbox(Sandbox):
     # -- what happens ----------------------------------------------------------
 
     def ship_parcel(self) -> Any:
-        """Make a label for an order, as it is known by its number."""
+        """Make a label for an order, as it is known by its number, or mark it shipped."""
         wanted = request.get_json(silent=True) or {}
         try:
             rows = [(str(r["sku"]), int(r["quantity"])) for r in wanted["lines"]]
@@ -70,9 +57,9 @@ class ShipStationSandbox(Sandbox):
             raise Refused(400, f"bad or missing value: {error}") from error
         with self.lock:
             found = int(self.new_id("shipment"))
-            warehouse = wanted.get("warehouse")
-            self.parcels[found] = Parcel(found, number, rows, warehouse)
-            self._announce(found)
+            warehouse, has_label = wanted.get("warehouse"), wanted.get("label", True)
+            self.parcels[found] = Parcel(found, number, rows, warehouse, has_label)
+            self._announce(found, has_label)
         return jsonify(shipment=str(found), label=f"se-l{found}"), 201
 
     def void_parcel(self) -> Any:
@@ -85,7 +72,7 @@ class ShipStationSandbox(Sandbox):
             parcel.voided_at = clock()
         return jsonify(shipment=str(parcel.id), voided=True)
 
-    def _announce(self, parcel_id: int) -> None:
+    def _announce(self, parcel_id: int, has_label: bool) -> None:
         own, url = request.host_url, self.webhooks.url
         if self.config.get("api") == "v1":
             query = f"batchId={parcel_id}&includeShipmentItems=False"
@@ -94,6 +81,12 @@ class ShipStationSandbox(Sandbox):
                 "resource_type": "SHIP_NOTIFY",
             }
             url = f"{url}/{self.secret}" if url and self.secret else url
+        elif not has_label:
+            query = f"fulfillment_id=se-f{parcel_id}&shipment_id=se-{parcel_id}"
+            told = {
+                "resource_url": f"{own}v2/fulfillments?{query}",
+                "resource_type": "FULFILLMENT_SHIPPED_V2",
+            }
         else:
             told = {
                 "resource_url": f"{own}v2/labels?batch_id=se-b{parcel_id}",
@@ -105,7 +98,7 @@ class ShipStationSandbox(Sandbox):
         """The headers of one try: the time is of the try, not of the first one."""
         if self.config.get("api") == "v1":
             return {"content-type": "application/json"}
-        at = _iso(clock())
+        at = iso(clock())
         signed = at.encode() + b"." + body
         made = self.key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
         return {
@@ -172,17 +165,18 @@ class ShipStationSandbox(Sandbox):
                 self.parcels.values(), key=lambda p: p.at, reverse=is_newest_first
             )
             rows = [
-                _first(parcel, has_items)
+                first(parcel, has_items)
                 for parcel in parcels
-                if batch in (None, str(parcel.id))
-                and _pacific_after(parcel.at, since[0])
-                and (not since[1] or _pacific_after(parcel.voided_at, since[1]))
+                if parcel.has_label
+                and batch in (None, str(parcel.id))
+                and pacific_after(parcel.at, since[0])
+                and (not since[1] or pacific_after(parcel.voided_at, since[1]))
             ]
         return _page(rows, "shipments", int(request.args.get("pageSize", 100)))
 
     def second_shipments(self) -> Any:
         with self.lock:
-            rows = [_second(parcel) for parcel in self.parcels.values()]
+            rows = [second(parcel) for parcel in self.parcels.values()]
         return _page(rows, "shipments", int(request.args.get("page_size", 25)))
 
     def second_shipment(self, parcel: str) -> Any:
@@ -191,12 +185,12 @@ class ShipStationSandbox(Sandbox):
             found = self.parcels.get(int(number)) if number.isdecimal() else None
         if found is None:
             return jsonify(errors=[{"error_code": "not_found"}]), 404
-        return jsonify(_second(found))
+        return jsonify(second(found))
 
     def labels(self) -> Any:
         wanted = request.args
         with self.lock:
-            rows = [_label(parcel) for parcel in self.parcels.values()]
+            rows = [label(one) for one in self.parcels.values() if one.has_label]
         rows = [
             row
             for row in rows
@@ -212,54 +206,19 @@ class ShipStationSandbox(Sandbox):
         return _page(rows, "labels", int(wanted.get("page_size", 25)))
 
     def fulfillments(self) -> Any:
-        return _page([], "fulfillments", 25)
-
-
-def _first(parcel: Parcel, has_items: bool) -> dict[str, Any]:
-    items = [
-        {"orderItemId": at, "sku": sku, "name": sku, "quantity": quantity}
-        for at, (sku, quantity) in enumerate(parcel.rows)
-    ]
-    return {
-        "shipmentId": parcel.id,
-        "orderNumber": parcel.number,
-        "createDate": _pacific(parcel.at),
-        "customerEmail": _PERSON["email"],
-        "shipTo": _PERSON,
-        "isReturnLabel": False,
-        "voided": parcel.voided_at is not None,
-        "voidDate": _pacific(parcel.voided_at) if parcel.voided_at else None,
-        "warehouseId": parcel.warehouse,
-        "shipmentItems": items if has_items else None,
-    }
-
-
-def _second(parcel: Parcel) -> dict[str, Any]:
-    return {
-        "shipment_id": f"se-{parcel.id}",
-        "shipment_number": parcel.number,
-        "shipment_status": "cancelled" if parcel.voided_at else "label_purchased",
-        "created_at": _iso(parcel.at),
-        "modified_at": _iso(parcel.voided_at or parcel.at),
-        "warehouse_id": parcel.warehouse,
-        "is_return": False,
-        "ship_to": _PERSON,
-        "items": [{"name": s, "sku": s, "quantity": q} for s, q in parcel.rows],
-    }
-
-
-def _label(parcel: Parcel) -> dict[str, Any]:
-    return {
-        "label_id": f"se-l{parcel.id}",
-        "shipment_id": f"se-{parcel.id}",
-        "batch_id": f"se-b{parcel.id}",
-        "status": "voided" if parcel.voided_at else "completed",
-        "voided": parcel.voided_at is not None,
-        "voided_at": _iso(parcel.voided_at) if parcel.voided_at else None,
-        "created_at": _iso(parcel.at),
-        "is_return_label": False,
-        "tracking_number": f"1Z{parcel.id}",
-    }
+        wanted = request.args
+        with self.lock:
+            marked = [one for one in self.parcels.values() if not one.has_label]
+        rows = [
+            row
+            for row in map(fulfillment, marked)
+            if wanted.get("shipment_id") in (None, row["shipment_id"])
+            and wanted.get("fulfillment_id") in (None, row["fulfillment_id"])
+            and row["created_at"] >= wanted.get("create_date_start", "")
+        ]
+        is_newest_first = wanted.get("sort_dir", "desc") != "asc"
+        rows.sort(key=lambda row: row["created_at"], reverse=is_newest_first)
+        return _page(rows, "fulfillments", int(wanted.get("page_size", 25)))
 
 
 def _page(rows: list[dict[str, Any]], name: str, size: int) -> Any:
@@ -267,24 +226,6 @@ def _page(rows: list[dict[str, Any]], name: str, size: int) -> Any:
     found = rows[(page - 1) * size : page * size]
     pages = -(-len(rows) // size)
     return jsonify({name: found, "total": len(rows), "page": page, "pages": pages})
-
-
-def _iso(moment: datetime) -> str:
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def _pacific(moment: datetime) -> str:
-    local = moment.astimezone(_PACIFIC).replace(tzinfo=None)
-    return local.isoformat(timespec="microseconds") + "0"
-
-
-def _pacific_after(moment: datetime | None, since: str | None) -> bool:
-    if since is None:
-        return True
-    if moment is None:
-        return False
-    return moment >= datetime.fromisoformat(since).replace(tzinfo=_PACIFIC)
 
 
 def _number(value: int) -> str:

@@ -9,6 +9,7 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.engine import RowMapping
 
+import adapters
 from app.domain import drift
 from app.domain.errors import ChannelError
 from app.domain.instants import now
@@ -103,7 +104,10 @@ class _Run:
             with writing(self._engine) as connection:
                 drifts.move(connection, row["id"], 0, now())
             Wakes(self._settings.redis_url).wake(f"outbound:{key}")
-        _tell(self._console, key, compared, found, self._is_dry)
+        if adapters.get(row["provider"]).reads:
+            _tell(self._console, key, compared, found, self._is_dry)
+        else:
+            self._console.print(f"{key} cannot be asked what it shows.")
 
     def _decide(self, key: str) -> None:
         """Take a side in what a person was asked about before."""

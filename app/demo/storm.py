@@ -190,6 +190,7 @@ class Storm:
         return self._calm_after
 
     def _is_calm(self) -> bool:
+        self._field.take_ours()
         return self._field.is_settled() and not self._wrong()
 
     def _wrong(self) -> list[str]:

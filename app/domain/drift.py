@@ -83,7 +83,9 @@ def cause_of(one: Difference) -> str | None:
     return EDITED if one.orders_read else UNKNOWN
 
 
-def reply(one: Difference, policy: str, *, is_settled: bool, can_take: bool) -> str:
+def reply(
+    cause: str, one: Difference, policy: str, *, is_settled: bool, can_take: bool
+) -> str:
     """What is to be done at once about a number that a channel told by itself.
 
     `is_settled`: its orders had the time to explain the number, and do not. LOOK: they
@@ -91,18 +93,26 @@ def reply(one: Difference, policy: str, *, is_settled: bool, can_take: bool) -> 
     """
     if one.theirs is None or one.theirs == one.desired:
         return NOTHING
-    if policy == OVERRIDE:
-        # Less than it shows can be said at any time; more might be a sold unit.
-        return PUBLISH if is_settled or one.desired < one.theirs else NOTHING
-    if not is_settled:
+    if not is_settled and policy != OVERRIDE:
         return LOOK
-    # What it showed before our last number may be a write that it did not apply.
-    is_meant = (
-        one.orders_read
-        and one.theirs != one.before
-        and is_plausible(one.theirs, one.believed[1] or 0)
-    )
-    return TAKE if policy == ADOPT and can_take and is_meant else WAIT
+    if not is_settled and one.theirs < one.desired:
+        return NOTHING  # less can be said at any time; more might be a sold unit
+    if cause == FALSE_SUCCESS:
+        # It may be our last write that was not applied, or an edit back to before.
+        return PUBLISH if policy == OVERRIDE else WAIT
+    return _ruled(one, policy, can_take=can_take and one.orders_read)
+
+
+def _ruled(
+    one: Difference, policy: str, *, can_take: bool, is_told: bool = False
+) -> str:
+    """What the policy says to an edit; an implausible one waits for a person."""
+    theirs, believed = one.theirs or 0, one.believed[1] or 0
+    if policy == ASK or not (is_told or is_plausible(theirs, believed)):
+        return WAIT
+    if policy == ADOPT:
+        return TAKE if can_take else WAIT
+    return PUBLISH
 
 
 def _known(one: Difference) -> tuple[int | None, int | None]:
@@ -139,12 +149,8 @@ def deed(
         return PUBLISH
     if cause == MAPPING or one.theirs is None:
         return WAIT
-    if cause == UNKNOWN and not is_told:
-        # Less than it shows can be said at any time; more might be a sold unit.
-        return PUBLISH if one.desired < one.theirs and policy == OVERRIDE else WAIT
-    is_odd = not is_plausible(one.theirs, one.believed[1] or 0)
-    if policy == ASK or (is_odd and not is_told):
+    # Less than it shows can be said at any time; more might be a sold unit.
+    may_lower = policy == OVERRIDE and one.desired < one.theirs
+    if cause == UNKNOWN and not (is_told or may_lower):
         return WAIT
-    if policy == ADOPT:
-        return TAKE if can_take else WAIT
-    return PUBLISH
+    return _ruled(one, policy, can_take=can_take, is_told=is_told)

@@ -15,7 +15,8 @@ SETTLED: Final = "settled"
 OPEN: Final = "open"
 
 ROUNDS: Final = 5
-"""Looks at a number that keeps moving before a person is asked."""
+"""Looks at a number that keeps moving before a person is asked; what explains it later
+ends the question."""
 SETTLE: Final[Instant] = 10 * SECOND
 """How long the channel's orders are read again for a number that stays as it is: they
 can be found a few seconds after they change the number. Then somebody edited it."""
@@ -24,18 +25,19 @@ can be found a few seconds after they change the number. Then somebody edited it
 def judge(
     reading: int,
     expected: Collection[int],
-    previous: int | None,
+    previous: Collection[int | None],
     doubt_since: Instant,
     now: Instant,
 ) -> str:
     """What a reading is, once the channel's orders were read past it and applied.
 
     `expected` are the numbers that what we know would lead to: several, when nobody
-    knows whether our last write arrived. `previous` is the reading before.
+    knows whether our last write arrived. `previous` is the reading before, as it was
+    and less what was sold since: then what nobody can explain stays the same.
     """
     if reading in expected:
         return EXPLAINED
-    if reading == previous and now - doubt_since >= SETTLE:
+    if reading in previous and now - doubt_since >= SETTLE:
         return SETTLED
     return OPEN
 

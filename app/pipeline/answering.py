@@ -14,13 +14,13 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from adapters.base import Adapter
 from app.domain import drift
 from app.domain.drift import Difference
-from app.domain.instants import DAY, Instant, now as clock
+from app.domain.instants import Instant, now as clock
 from app.domain.misses import next_look
 from app.pipeline import asking, desired
 from app.pipeline.asking import Seen
 from app.pipeline.facts import record
 from app.pipeline.house import House, HouseKeeper
-from app.store import attempts, drifts, publications as store
+from app.store import attempts, policies, publications as store
 from app.store.engine import reading, writing
 
 
@@ -34,35 +34,32 @@ class Unexplained(NamedTuple):
     """When the channel was read, or told it."""
     is_settled: bool
     """Its orders had the time to explain the number."""
+    is_restless: bool = False
+    """It was another one at every look: whatever the policy, a person is asked."""
 
 
-def unread(rows: Sequence[RowMapping], drifting: str) -> list[Unexplained]:
-    """What a channel that cannot be read told, after the grace for its sales.
-
-    Its own sales are followed only where an edit is not just published over.
-    """
+def unread(rows: Sequence[RowMapping]) -> list[Unexplained]:
+    """What a channel that cannot be read told, after the grace for its sales."""
     return [
         Unexplained(
             row["id"], row["observed"], row["believed"], row["observed_at"], True
         )
         for row in rows
         if row["doubt_at"] is not None
-        and row["observed"] is not None
-        and (drifting == drift.OVERRIDE or row["observed"] != row["believed"])
+        and row["observed"] not in (None, row["believed"])
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A difference, whether it is sure, and what is done about it."""
+    """A difference, and what is done about it."""
 
     seen: Seen
     place: str | None
-    is_settled: bool
     done: str
     is_held: bool = False
-    """Nothing is sent until ours changes or a person decides: it is changed there again
-    and again."""
+    """Nothing is sent until ours changes, a person decides or all is compared: it is
+    raised there again and again."""
 
 
 class Answerer:
@@ -110,11 +107,12 @@ class Answerer:
             rows = _again(connection, list(by_id))
             numbers = desired.numbers(connection, rows, house, disputed=False)
             names = store.names(connection, by_id)
+            words = policies.drifting(connection, channel, rows)
             return [
                 self._judge(
                     connection,
                     house,
-                    channel["drift"],
+                    drift.ASK if by_id[row["id"]].is_restless else words[row["id"]],
                     self._seen(
                         connection,
                         adapter,
@@ -167,19 +165,23 @@ class Answerer:
         row, told = seen.row, seen.difference
         place = asking.place_of(connection, house, row)
         can_take = place is not None and row["disputed"] is None
-        done = drift.reply(told, policy, is_settled=is_settled, can_take=can_take)
+        is_asked = row["disputed"] is not None
+        if is_asked and (told.theirs or 0) < told.desired:
+            policy = drift.ASK  # nor is a newer edit published over by the older one
+        cause = seen.cause or drift.UNKNOWN
+        done = drift.reply(
+            cause, told, policy, is_settled=is_settled, can_take=can_take
+        )
         is_sure = told.orders_read or told.desired == row["accepted"]
         if done == drift.PUBLISH and not is_sure:
             # Ours changed meanwhile, too: the sale of the one may be the other's.
-            return _Asked(seen, place, is_settled, drift.NOTHING)
-        is_worn = False
-        if done in (drift.PUBLISH, drift.WAIT):
-            heals = drifts.heals(connection, row["id"], clock() - DAY)
-            is_worn = heals >= self._most
-        if is_worn:
-            done = drift.WAIT
-        is_held = is_worn and (told.theirs or 0) > told.desired
-        return _Asked(seen, place, is_settled, done, is_held)
+            return _Asked(seen, place, drift.NOTHING)
+        if done not in (drift.PUBLISH, drift.WAIT):
+            return _Asked(seen, place, done)
+        is_worn = asking.is_worn(connection, row, self._most)
+        done = drift.WAIT if is_asked or is_worn else done
+        is_held = is_asked and is_worn and (told.theirs or 0) > told.desired
+        return _Asked(seen, place, done, is_held)
 
     # -- doing -----------------------------------------------------------------
 
@@ -211,7 +213,9 @@ class Answerer:
                 asking.end(connection, [row["id"]], now, "the channel shows ours now")
             return
         if one.done == drift.WAIT:
-            asking.ask(connection, channel, adapter.title, one.seen, now)
+            asking.ask(
+                connection, channel, adapter.title, one.seen, now, held=one.is_held
+            )
             if told.theirs is not None:
                 store.read(connection, row["id"], told.theirs, one.seen.read_at)
         else:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain import drift, events as kinds
 from app.domain.drift import Difference
 from app.domain.events import StockEvent
-from app.domain.instants import Instant
+from app.domain.instants import DAY, Instant, now as clock
 from app.domain.shown import Policy
 from app.pipeline.house import House
 from app.pipeline.ruling import ruling
@@ -44,26 +44,33 @@ def write_down(
     drifts.add(connection, [(*told, done, one.read_at)])
 
 
+def is_worn(connection: Connection, row: RowMapping, heals_a_day: int) -> bool:
+    """Whether a number was healed, or asked about, as often as it may be in a day."""
+    return drifts.heals(connection, row["id"], clock() - DAY) >= heals_a_day
+
+
 def ask(
-    connection: Connection, channel: RowMapping, title: str, one: Seen, now: Instant
+    connection: Connection,
+    channel: RowMapping,
+    title: str,
+    one: Seen,
+    now: Instant,
+    *,
+    held: bool = False,
 ) -> None:
-    """Put both numbers before a person; ours, in the difference, by the policy alone."""
+    """Put both numbers before a person; ours, in the difference, by the policy alone.
+
+    `held`: theirs is larger and stays, for it was lowered often enough.
+    """
     seen, key = one.difference, channel["key"]
-    shows, until = "shows nothing", ""
     if seen.theirs is not None:
-        drifts.dispute(
-            connection, one.row["id"], seen.theirs - seen.desired, one.read_at
-        )
-        shows = f"shows {seen.theirs}"
-        until = "Until then the smaller is published. "
-    why = drift.CAUSES[one.cause or drift.UNKNOWN]
+        units = seen.theirs - seen.desired
+        drifts.dispute(connection, one.row["id"], units, one.read_at)
     incidents.open_incident(
         connection,
         KIND,
         f"{key}:{one.names.sku}",
-        f"{title} ({key}) {shows} for {one.names.sku}, ours is {seen.desired}: {why}. "
-        f"{until}Take one of the two: here, or onecount reconcile {key} --take ours "
-        "(or theirs)",
+        _question(f"{title} ({key})", key, one, held=held),
         now=now,
         channel_id=channel["id"],
         details={
@@ -72,6 +79,24 @@ def ask(
             "ours": seen.desired,
             "cause": one.cause,
         },
+    )
+
+
+def _question(who: str, key: str, one: Seen, *, held: bool) -> str:
+    theirs, ours = one.difference.theirs, one.difference.desired
+    until = "Until then the smaller is published. "
+    if theirs is None:
+        until = ""
+    elif held:
+        until = (
+            "It is raised there again and again: until then, or until ours changes, "
+            f"{theirs - ours} units more than there are may be sold there. "
+        )
+    shows = "nothing" if theirs is None else theirs
+    return (
+        f"{who} shows {shows} for {one.names.sku}, ours is {ours}: "
+        f"{drift.CAUSES[one.cause or drift.UNKNOWN]}. {until}Take one of the two: here, "
+        f"or onecount reconcile {key} --take ours (or theirs)"
     )
 
 

@@ -66,6 +66,24 @@ def _told(
     }
 
 
+def standing(
+    connection: Connection, row: RowMapping, ours: int
+) -> dict[str, Any] | None:
+    """What a person is asked about a publication now, and the units kept back for it."""
+    found = drifts.newest(connection, row["id"])
+    if found is None or not row["disputed"]:
+        return None
+    return {
+        "drift": found["id"],
+        "cause": found["cause"],
+        "why": drift.CAUSES[found["cause"]],
+        "theirs": max(0, ours + row["disputed"]),
+        "ours": ours,
+        "held_back": ours - desired.careful(ours, row["disputed"]),
+        "found_at": found["found_at"],
+    }
+
+
 def _is_open(row: RowMapping) -> bool:
     return bool(row["state"] == drifts.WAITS)
 

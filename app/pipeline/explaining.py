@@ -5,7 +5,7 @@ one that publishes (`desired`), so the answer cannot differ from what was sent.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from app.domain.instants import Instant, iso
 from app.domain.shown import Reckoning, sentence
 from app.domain.states import AVAILABLE
-from app.pipeline import desired
+from app.pipeline import desired, disputes
 from app.pipeline.ruling import At, Ruling, ruling
 from app.pipeline.scene import Scene, seen
 from app.store import aliases, attempts, history, holds, policies, recipes
@@ -108,12 +108,18 @@ def _number(
     at = rules.at(place)
     assert at is not None  # noqa: S101 - it is one of these rules' places
     codes = scene.codes(at.draws_from)
-    last = _last(scene, listing.id, place)
+    row = _publication(scene, listing.id, place)
+    last = _last(scene, row)
+    dispute = None
+    if row is not None and not scene.is_past:
+        dispute = disputes.standing(scene.connection, row, found.shown)
+        found = replace(found, shown=desired.careful(found.shown, row["disputed"]))
     return {
         "external_id": listing.external_id,
         "place": place or None,
         "shown": found.shown,
-        "explanation": _sentence(scene, place, found, codes, last),
+        "explanation": _sentence(scene, place, found, codes, last, dispute),
+        "dispute": dispute,
         "available": found.there,
         "kept_for_promises": found.there - found.stock,
         "preorder_left": found.ahead,
@@ -123,23 +129,25 @@ def _number(
     }
 
 
-def _last(scene: Scene, listing_id: int, place: str) -> dict[str, Any]:
+def _publication(scene: Scene, listing_id: int, place: str) -> sa.RowMapping | None:
+    query = sa.select(publications).where(
+        publications.c.listing_id == listing_id, publications.c.place == place
+    )
+    return scene.connection.execute(query).mappings().first()
+
+
+def _last(scene: Scene, row: sa.RowMapping | None) -> dict[str, Any]:
     """What was last sent, what was taken of that, and what the channel then showed."""
-    row = scene.connection.execute(
-        sa.select(
-            publications.c.id, publications.c.observed, publications.c.observed_at
-        ).where(publications.c.listing_id == listing_id, publications.c.place == place)
-    ).first()
     if row is None:
         return {"pushed": None, "acknowledged": None, "known": None}
-    pushed = attempts.last(scene.connection, row.id, scene.moment)
-    taken = attempts.last(scene.connection, row.id, scene.moment, accepted=True)
+    pushed = attempts.last(scene.connection, row["id"], scene.moment)
+    taken = attempts.last(scene.connection, row["id"], scene.moment, accepted=True)
     acknowledged = taken and {"number": taken["number"], "at": taken["finished_at"]}
     known = acknowledged and {**acknowledged, "by": "acknowledgement"}
-    seen_at = row.observed_at
+    seen_at = row["observed_at"]
     newest = known["at"] if known else 0
     if seen_at is not None and newest <= seen_at <= scene.moment:
-        known = {"number": row.observed, "at": seen_at, "by": "reading"}
+        known = {"number": row["observed"], "at": seen_at, "by": "reading"}
     return {
         "pushed": pushed and _pushed(pushed, scene.moment),
         "acknowledged": acknowledged,
@@ -224,9 +232,11 @@ def _sentence(
     found: Reckoning,
     codes: list[str],
     last: Mapping[str, Any],
+    dispute: Mapping[str, Any] | None,
 ) -> str:
     who = f"{scene.channel.key} at its place {place}" if place else scene.channel.key
     words = sentence(found, who, codes).removesuffix(".") + _made_of(scene)
+    words += _disputed(dispute)
     taken = last["acknowledged"]
     if taken is None:
         return f"{words}; it has not taken a number from here yet."
@@ -235,6 +245,15 @@ def _sentence(
     return f"{words}; the last number it took was {taken['number']}, at " + (
         f"{iso(taken['at'])}."
     )
+
+
+def _disputed(dispute: Mapping[str, Any] | None) -> str:
+    if dispute is None:
+        return ""
+    words = "; it showed {theirs} where ours is {ours} ({why}), and a person is asked"
+    if dispute["held_back"]:
+        words += ": {held_back} held back until then"
+    return words.format_map(dispute)
 
 
 def _made_of(scene: Scene) -> str:

@@ -12,12 +12,12 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter
 from app.domain import drift
-from app.domain.instants import DAY, now as clock
+from app.domain.instants import now as clock
 from app.pipeline import asking, desired
 from app.pipeline.asking import KIND, Seen
 from app.pipeline.facts import record
 from app.pipeline.house import HouseKeeper
-from app.store import drifts, incidents, publications as store
+from app.store import incidents, policies, publications as store
 from app.store.engine import reading, writing
 
 MANY: Final = 10
@@ -55,9 +55,11 @@ class Healer:
         told = [one for one in seen if one.cause not in (None, drift.IN_FLIGHT)]
         edited = [o for o in told if o.cause in (drift.EDITED, drift.UNKNOWN)]
         is_too_many = len(edited) >= max(MANY, len(seen) // 2 + 1)
+        with reading(self._engine) as connection:
+            words = policies.drifting(connection, channel, [o.row for o in told])
         found = []
         for one in told:
-            done = self._deed(channel, one, policy)
+            done = self._deed(one, policy, words[one.row["id"]])
             if is_too_many and one in edited and policy is None:
                 done = drift.WAIT
             if heal:
@@ -75,20 +77,19 @@ class Healer:
             )
         return found
 
-    def _deed(self, channel: RowMapping, one: Seen, policy: str | None) -> str:
+    def _deed(self, one: Seen, policy: str | None, usual: str) -> str:
         done = drift.deed(
             one.cause or "",
             one.difference,
-            policy or channel["drift"],
+            policy or usual,
             can_take=self._place_of(one.row) is not None,
             is_told=policy is not None,
         )
         if policy is not None or done != drift.PUBLISH:
             return done
         with reading(self._engine) as connection:
-            heals = drifts.heals(connection, one.row["id"], clock() - DAY)
-        is_asked = one.row["disputed"] is not None
-        return drift.WAIT if is_asked or heals >= self._most else done
+            is_worn = asking.is_worn(connection, one.row, self._most)
+        return drift.WAIT if is_worn or one.row["disputed"] is not None else done
 
     def _do(self, adapter: Adapter, channel: RowMapping, one: Seen, done: str) -> None:
         if done == drift.TAKE:
@@ -96,7 +97,15 @@ class Healer:
         now, row = clock(), one.row
         with writing(self._engine) as connection:
             self._note(connection, one)
+            if done in (drift.PUBLISH, drift.WAIT) and one.difference.orders_read:
+                # Ordered by time stamps, ours must come after the edit to win; the
+                # sales until then are known.
+                newest = max(row["effect_at"], one.read_at)
+                store.change(connection, row["id"], effect_at=newest)
             if done == drift.WAIT and self._is_known(row, one):
+                if (one.difference.theirs or 0) > one.difference.desired:
+                    # It was raised again, and waits for nothing: lower it once more.
+                    store.mark_rows(connection, [row["id"]], now)
                 return
             if done == drift.WAIT:
                 house = self._keeper.house(connection)
@@ -106,11 +115,6 @@ class Healer:
                 asking.ask(connection, channel, adapter.title, one, now)
             elif done in (drift.PUBLISH, drift.TAKE):
                 asking.end(connection, [row["id"]], now)
-            if done == drift.PUBLISH and one.difference.orders_read:
-                # Ordered by time stamps, ours must come after the edit to win; the
-                # sales until then are known.
-                newest = max(row["effect_at"], one.read_at)
-                store.change(connection, row["id"], effect_at=newest)
             if done != drift.NOTHING:
                 store.mark_rows(connection, [row["id"]], now)
             asking.write_down(connection, channel, one, done)

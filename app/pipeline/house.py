@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 import adapters
-from app.domain.drift import OVERRIDE
 from app.domain.instants import Instant
 from app.domain.kits import NO_PARTS, Parts, Recipes, ordered_at
 from app.domain.targets import Rules, Targets
@@ -48,9 +47,6 @@ class Place:
     until_paid: int | None
     """Seconds for which its orders are held until they are paid; None: it never waited
     for payments, 0: it does no more."""
-    tracks: bool
-    """Its own effects on its numbers are followed: compare-and-set, time stamps, and
-    where an edit there is more than something to publish over."""
 
     def shown_at(self, place: str) -> tuple[int, ...]:
         """Our locations whose sales by this channel change what it shows at a place."""
@@ -249,7 +245,6 @@ def _place(
         reads=kind.reads,
         rereads=kind.rereads,
         until_paid=json.loads(row["orders"]).get("until_paid"),
-        tracks=kind.compares or kind.stamps or row["drift"] != OVERRIDE,
     )
 
 

@@ -125,12 +125,10 @@ def _take(
     if at > (row["observed_at"] or 0):
         values = {"observed": number, "observed_at": at}
     if at >= last:
-        if not (foreign and (channel.reads or channel.tracks)):
-            # What can be read is judged by what was believed before and the orders
-            # since: seen twice, a number that nothing explains would explain itself.
-            values |= {"believed": number, "believed_at": at}
         if not foreign:
-            values["doubt_at"] = None
+            # What is foreign is judged by what was believed before and the orders
+            # since: seen twice, a number that nothing explains would explain itself.
+            values |= {"believed": number, "believed_at": at, "doubt_at": None}
         elif number != row["accepted"]:
             # Channels ordered by time stamps: ours must come after this to win.
             values["effect_at"] = max(row["effect_at"], at)

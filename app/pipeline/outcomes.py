@@ -17,10 +17,10 @@ from app.domain import channels as words
 from app.domain.channels import Outcome, Wish
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
-from app.domain.misses import ROUNDS, next_look
+from app.domain.misses import next_look
 from app.domain.retry import Policy, class_of, delay
 from app.pipeline import circuit
-from app.store import attempts, incidents, publications as store, retries, tallies
+from app.store import attempts, publications as store, retries, tallies
 from app.store.engine import writing
 from app.store.retries import Again
 
@@ -95,29 +95,11 @@ class Recorder:
         elif outcome.verdict == words.STALE:
             misses = call.rows[wish.publication_id]["misses"] + 1
             store.miss(connection, wish.publication_id, misses, now)
-            if misses >= ROUNDS:
-                self._ask(connection, call, wish, now)
+            if misses > 1:
+                until = next_look(misses - 1, now)
+                store.put_off(connection, wish.publication_id, misses, until)
         elif outcome.verdict != words.ACCEPTED:
             store.sure(connection, wish.publication_id)
-
-    def _ask(
-        self, connection: Connection, call: Call, wish: Wish, now: Instant
-    ) -> None:
-        words_ = (
-            f"{call.adapter.title} ({call.adapter.channel.key}) keeps showing another "
-            f"number for {wish.sku} than can be explained: {wish.expected} there, ours "
-            f"is {wish.available}"
-        )
-        store.fail(connection, wish.publication_id, "Contradiction", words_, now)
-        incidents.open_incident(
-            connection,
-            "drift",
-            f"{call.adapter.channel.key}:{wish.sku}",
-            words_,
-            now=now,
-            channel_id=call.adapter.channel.id,
-            details={"shown": wish.expected, "ours": wish.available},
-        )
 
     def put_off(self, call: Call, wishes: Sequence[Wish]) -> None:
         """Keep back numbers above what the channel shows, until that is explained."""
@@ -127,8 +109,6 @@ class Recorder:
                 misses = call.rows[wish.publication_id]["misses"] + 1
                 until = next_look(misses, now)
                 store.put_off(connection, wish.publication_id, misses, until)
-                if misses >= ROUNDS:
-                    self._ask(connection, call, wish, now)
 
     # -- a call that did not work --------------------------------------------
 

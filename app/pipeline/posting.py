@@ -208,11 +208,10 @@ def _shown(entry: Entry, change: int) -> tuple[int, int]:
 
 
 def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> None:
-    """Tell channels that compare or stamp their writes what they did themselves."""
+    """Tell the channels that we publish to what they did themselves."""
     effects: list[tuple[int, int, int, Instant, int]] = []
-    tracking = {id_ for id_, channel in house.channels.items() if channel.tracks}
     for entry in entries:
-        if entry.channel_id not in tracking:
+        if entry.channel_id not in house.publishing:
             continue
         channel = house.channels[entry.channel_id]
         movement = entry.movement

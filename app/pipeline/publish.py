@@ -107,7 +107,7 @@ class Publisher:
         call = Call(adapter, {row["id"]: row for row in rows}, (), is_probe=is_probe)
         call.troubled = is_troubled(channel)
         try:
-            told = unread(rows, channel["drift"])
+            told = unread(rows)
             if self._must_read(adapter, rows):
                 if not self.lease(key):
                     return False

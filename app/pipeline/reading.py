@@ -4,7 +4,7 @@ A number that we cannot explain is most likely a sale whose webhook is on its wa
 the channel's own orders are read and applied before ours is published over it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from app.domain.instants import HOUR, MINUTE, Instant, now as clock
 from app.domain.misses import EXPLAINED, OPEN, ROUNDS, judge
 from app.pipeline.answering import Unexplained
 from app.pipeline.inbound import Inbound
-from app.store import attempts, publications as store
+from app.store import attempts, policies, publications as store
 from app.store.engine import writing
 from app.store.inbox import store_read
 from app.store.tables import channels, publications
@@ -47,15 +47,15 @@ class Readings:
         started = clock()
         with self._engine.connect() as connection:
             names = store.names(connection, [row["id"] for row in unclear])
+            careful = _careful(connection, adapter, channel, unclear)
         wishes = [question(row, names[row["id"]]) for row in unclear]
         readings = adapter.read(wishes)
-        is_careful = adapter.compares or channel["drift"] != OVERRIDE
-        sent = self._sent(unclear, started) if is_careful else {}
         by_id = {row["id"]: row for row in unclear}
+        sent = self._sent(careful.values(), started)
         doubted = [
             reading
             for reading in readings
-            if is_careful and _is_doubted(by_id[reading.publication_id], reading, sent)
+            if _is_doubted(careful.get(reading.publication_id), reading, sent)
         ]
         if doubted or any(row["doubt_at"] is not None for row in unclear):
             self.catch_up(adapter, channel, started)
@@ -86,20 +86,22 @@ class Readings:
         """Take in a number that we did not expect, by what the orders made of it."""
         before, number, at = seen.before, seen.number, seen.at
         since = before["doubt_at"] or at
-        verdict = judge(number, seen.expected(sent), before["observed"], since, at)
+        previous = seen.previous()
+        verdict = judge(number, seen.expected(sent), previous, since, at)
         known = seen.after["believed"]
         if verdict == OPEN and before["misses"] < ROUNDS:
-            since = since if number == before["observed"] else at
+            since = since if number in previous else at
             store.wonder(connection, before["id"], number, at, since)
             yield Unexplained(before["id"], number, known, at, is_settled=False)
             return
         store.read(connection, before["id"], number, at)
-        if verdict == EXPLAINED:
+        if verdict != EXPLAINED:
+            is_restless = verdict == OPEN
+            yield Unexplained(before["id"], number, known, at, True, is_restless)
+        elif number != before["believed"]:
             store.change(connection, before["id"], misses=0)
-        else:
-            yield Unexplained(before["id"], number, known, at, is_settled=True)
 
-    def _sent(self, rows: Sequence[RowMapping], now: Instant) -> dict[int, int]:
+    def _sent(self, rows: Iterable[RowMapping], now: Instant) -> dict[int, int]:
         """Publication id → the number of the write of which nobody knows the end."""
         with self._engine.connect() as connection:
             found = [
@@ -174,6 +176,13 @@ class _Looked:
             known.add(sent + self.after["believed"] - self.before["believed"])
         return known
 
+    def previous(self) -> set[int | None]:
+        """The reading before: as it was, and less what was sold since."""
+        last = self.before["observed"]
+        if last is None:
+            return set()
+        return {last, last + self.after["believed"] - self.before["believed"]}
+
 
 def _is_unclear(row: RowMapping) -> bool:
     return row["unsure"] or row["doubt_at"] is not None or row["believed"] is None
@@ -190,9 +199,26 @@ def _overridden(
         yield Unexplained(row["id"], shown, known, at, is_settled=True)
 
 
-def _is_doubted(row: RowMapping, reading: Reading, sent: Mapping[int, int]) -> bool:
-    """Whether a reading is another number than what was believed or sent."""
-    if row["believed"] is None or reading.available is None:
+def _careful(
+    connection: Connection,
+    adapter: Adapter,
+    channel: RowMapping,
+    rows: Sequence[RowMapping],
+) -> dict[int, RowMapping]:
+    """Those, by id, whose unexplained numbers are not just published over."""
+    words = policies.drifting(connection, channel, rows)
+    return {
+        row["id"]: row
+        for row in rows
+        if adapter.compares or words[row["id"]] != OVERRIDE
+    }
+
+
+def _is_doubted(
+    row: RowMapping | None, reading: Reading, sent: Mapping[int, int]
+) -> bool:
+    """Whether a reading of a careful row is another number than believed or sent."""
+    if row is None or row["believed"] is None or reading.available is None:
         return False
     if row["doubt_at"] is not None:
         return True

@@ -59,6 +59,13 @@ def find(connection: Connection, drift_id: int) -> RowMapping | None:
     return connection.execute(_all().where(drifts.c.id == drift_id)).mappings().first()
 
 
+def newest(connection: Connection, publication_id: int) -> RowMapping | None:
+    """The newest difference of a publication, or None."""
+    mine = _all().where(drifts.c.publication_id == publication_id)
+    query = mine.order_by(drifts.c.id.desc()).limit(1)
+    return connection.execute(query).mappings().first()
+
+
 def _all() -> sa.Select[Any]:
     return (
         sa.select(

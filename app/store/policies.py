@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.store import bulk
@@ -74,6 +74,20 @@ def of_listings(
         "bigint",
     )
     return {row[0]: json.loads(row[1]) for row in found}
+
+
+def drifting(
+    connection: Connection, channel: RowMapping, rows: Collection[RowMapping]
+) -> dict[int, str]:
+    """Publication id → what an edit there is answered with (`domain.drift`).
+
+    Rows are the channel's publications; a listing's own word goes before its channel's.
+    """
+    own = of_listings(connection, {row["listing_id"] for row in rows})
+    return {
+        row["id"]: own.get(row["listing_id"], {}).get("drift", channel["drift"])
+        for row in rows
+    }
 
 
 def of_channels_at(connection: Connection, at: Instant) -> dict[int, Version]:

@@ -52,9 +52,6 @@ def retry_later(
 _ARM = """
 UPDATE publications SET attempts = 0, next_attempt_at = {lane}, failed_at = NULL,
   delay_reason = NULL, discarded_at = NULL, misses = 0,
-  doubt_at = CASE WHEN error_class = 'Contradiction' THEN NULL ELSE doubt_at END,
-  believed = CASE WHEN error_class = 'Contradiction'
-    THEN coalesce(observed, believed) ELSE believed END,
   wanted_version = CASE WHEN wanted_version = accepted_version
     THEN wanted_version + 1 ELSE wanted_version END
 WHERE id {among} RETURNING channel_id

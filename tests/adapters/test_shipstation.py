@@ -342,6 +342,37 @@ def test_a_label_ships_the_order_and_voiding_it_takes_that_back(
     assert all(event.version > shipped.version for event in found)
 
 
+def test_what_is_marked_as_shipped_without_a_label_left_told_or_found(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(shipstation_keys, "_RINGS", {})
+    with receiving() as receiver, serving(sandbox(receiver, "v2")) as url:
+        adapter = shipstation(base_url=url, secrets={"api_key": ("v2-key",)})
+        lines = [{"sku": "JACKET", "quantity": 1}]
+        since = instants.now() - 60 * SECOND
+        for number in ("1001", "1002", "1003"):
+            control(url, "ship", number=number, lines=lines, label=number != "1002")
+        told = [
+            event
+            for request in receiver.wait(lambda got: len(got) == 3)
+            for event in events_of(adapter, request.body)
+        ]
+        changes = list(adapter.changes(since))
+
+    found = [
+        event
+        for change in changes
+        for event in adapter.normalise(
+            Message(change.topic, change.document, NOW)
+        ).events
+    ]
+    assert [event.order_number for event in found] == ["1001", "1002", "1003"]
+    assert sorted(told, key=lambda event: event.order_number or "") == found
+    times = [change.listed_at for change in changes]
+    assert None not in times
+    assert times == sorted(times)
+
+
 @pytest.mark.parametrize("api", ["v1", "v2"])
 def test_what_was_labelled_is_listed_oldest_first_so_that_reading_can_go_on(
     api: str, monkeypatch: pytest.MonkeyPatch

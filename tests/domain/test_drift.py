@@ -10,6 +10,7 @@ from app.domain.drift import (
     EDITED,
     FALSE_SUCCESS,
     IN_FLIGHT,
+    LOOK,
     LOST_EVENT,
     MAPPING,
     NOTHING,
@@ -24,6 +25,7 @@ from app.domain.drift import (
     cause_of,
     deed,
     is_plausible,
+    reply,
 )
 
 RIGHT = Difference(
@@ -89,6 +91,32 @@ def test_what_is_done_follows_from_cause_and_policy(
     cause, policy, change, can_take, done
 ):
     assert deed(cause, replace(RIGHT, **change), policy, can_take=can_take) == done
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("theirs", [0, 1, 6, 8, 69, 70])
+def test_an_edit_is_answered_alike_when_told_and_when_compared(policy, theirs):
+    edit = replace(RIGHT, theirs=theirs)
+
+    told = reply(EDITED, edit, policy, is_settled=True, can_take=True)
+
+    assert told == deed(EDITED, edit, policy, can_take=True)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "policy", "done"),
+    [
+        (9, OVERRIDE, PUBLISH),
+        (5, OVERRIDE, NOTHING),
+        (0, OVERRIDE, NOTHING),
+        (70, OVERRIDE, WAIT),
+        (9, ADOPT, LOOK),
+        (0, ASK, LOOK),
+    ],
+)
+def test_what_its_orders_may_still_explain_is_only_lowered(theirs, policy, done):
+    edit = replace(RIGHT, theirs=theirs)
+    assert reply(EDITED, edit, policy, is_settled=False, can_take=True) == done
 
 
 @pytest.mark.parametrize("cause", [EDITED, UNKNOWN])

@@ -11,6 +11,7 @@ from app.domain.errors import NotOpen
 from app.domain.instants import SECOND, iso, now
 from app.pipeline import disputes
 from app.pipeline.publish import Publisher
+from app.pipeline.revising import relist
 from app.store import channels as channel_store, drifts
 from app.store.engine import writing
 from app.store.tables import channels, incidents, ledger, publications
@@ -81,20 +82,46 @@ def test_ours_is_published_three_times_a_day_then_a_person_is_asked(store):
     for times in (1, 2, 3):
         assert store.tells(9) == [5] * (times + 1)
         assert asked(store.shop) == []
-    assert store.tells(9) == [5] * 4
-
+    assert store.tells(9) == [5] * 5, "the smaller is published once more"
     [message] = asked(store.shop)
     assert "shows 9" in message
     assert "ours is 5" in message
-    assert store.tells(9) == [5] * 4, "told again, nothing new"
+
+    assert store.tells(9) == [5] * 5, "whoever raises it does not stop"
+    [message] = asked(store.shop)
+    assert "4 units more than there are may be sold" in message
     done = [one["done"] for one in drifted(store.shop)]
-    assert done == [drift.WAIT] + [drift.PUBLISH] * 3
+    assert done == [drift.WAIT] * 2 + [drift.PUBLISH] * 3
     # What is sold elsewhere is told all the same.
     store.shop.tell("till", sale("T", JACKET, 1, at=now()))
-    assert store.work() == [5] * 4 + [4]
+    assert store.work() == [5] * 5 + [4]
     decide(store.shop, "ours")
     assert asked(store.shop) == []
     assert store.shop.level(JACKET) == {"available": 4}
+
+
+@sqlite
+@pytest.mark.parametrize(("told", "pushed"), [(0, [5]), (50, [5, 5])])
+def test_what_is_not_plausible_is_not_published_over(store, told, pushed):
+    assert store.tells(told) == pushed, "the smaller"
+    [message] = asked(store.shop)
+    assert f"shows {told} " in message
+
+    assert store.tells(4) == pushed
+    [message] = asked(store.shop)
+    assert "shows 4 " in message, "who was asked decides"
+
+
+@sqlite
+def test_its_own_sale_explains_nothing_left(store):
+    sold_at = now()
+    assert store.tells(0) == [5]
+    assert len(asked(store.shop)) == 1
+
+    store.shop.tell("web", sale("W-1", "jacket-1", 5, at=sold_at))
+
+    assert store.work() == [5], "it shows 0 already"
+    assert asked(store.shop) == []
 
 
 @sqlite
@@ -137,6 +164,22 @@ def test_what_its_own_sale_explains_asks_nobody(store, word):
     store.shop.tell("web", sale("W-1", "jacket-1", 1, at=sold_at))
     assert store.tells(4) == [5]
     assert (drifted(store.shop), asked(store.shop)) == ([], [])
+
+
+@sqlite
+def test_a_listing_may_say_otherwise_than_its_channel(store):
+    told = {"channel": "web", "sku": JACKET, "external_id": "jacket-1"}
+    relist(store.shop.engine, told | {"policy": {"drift": drift.ASK}}, now=now())
+    assert store.tells(4) == [5]
+    assert len(asked(store.shop)) == 1
+
+    policy(store.shop, drift.ASK)
+    own = {"policy": {"drift": drift.OVERRIDE}}
+    relist(store.shop.engine, told | own, now=now())
+    decide(store.shop, "ours")
+    assert store.work() == [5, 5]
+    assert store.tells(6) == [5, 5, 5]
+    assert asked(store.shop) == []
 
 
 @sqlite
@@ -198,8 +241,8 @@ def test_an_edit_is_adopted_at_once(trade, eventually):
 
 
 @sqlite
-@pytest.mark.parametrize("word", [drift.ASK, drift.ADOPT])
-def test_nothing_left_is_not_adopted_but_asked(trade, eventually, word):
+@pytest.mark.parametrize("word", drift.POLICIES)
+def test_nothing_left_waits_for_a_person(trade, eventually, word):
     trade.settle(eventually, 5)
     time.sleep(1.1)
     policy(trade.shop, word)
@@ -211,6 +254,9 @@ def test_nothing_left_is_not_adopted_but_asked(trade, eventually, word):
     assert "shows 0" in message
     assert trade.shop.level(JACKET) == {"available": 5}
 
+    edit(trade, 2)
+    eventually(lambda: age(trade) or "shows 2" in asked(trade.shop)[0])
+    assert trade.shows() == 2, "the newer edit counts"
     decide(trade.shop, "ours")
     trade.settle(eventually, 5)
     assert asked(trade.shop) == []

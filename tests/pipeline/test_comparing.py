@@ -130,6 +130,18 @@ def test_a_person_is_asked_with_both_numbers(trade, compare, eventually):
     assert asked(trade) == []
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_is_raised_again_and_again_is_lowered_again(trade, settings, eventually):
+    trade.settle(eventually, 5)
+    once = replace(settings, heals_a_day=1)
+    comparer = Comparer(trade.shop.engine, trade.publisher, once)
+    for done in (drift.PUBLISH, drift.WAIT, drift.WAIT):
+        edit(trade, 9)
+        assert [one.done for one in comparer.page("web", 0).found] == [done]
+        trade.settle(eventually, 5)
+    assert len(asked(trade)) == 1
+
+
 def test_nothing_at_all_waits_for_a_person(trade, compare, eventually):
     trade.settle(eventually, 5)
     edit(trade, 0)

@@ -58,6 +58,23 @@ def test_an_open_drift_says_why_both_numbers_and_the_ways_out(api, edited):
     assert sorted(shown(api)) == [0, 7]
 
 
+def test_the_explanation_of_a_number_mentions_it(api, edited):
+    [found] = api.get("/drifts?state=open")["items"]
+
+    told = api.get(f"/stock/{JACKET}/explain?channel=web")["numbers"]
+
+    assert [one["dispute"] for one in told if one["place"] != "d"] == [None]
+    [one] = [one for one in told if one["place"] == "d"]
+    asked = one["dispute"]
+    assert (asked["drift"], asked["theirs"], asked["ours"]) == (found["id"], 7, 10)
+    assert (one["shown"], asked["held_back"]) == (7, 3)
+    assert (
+        "shows 7: 10 units available at downtown; it showed 7 where ours is 10"
+        in (one["explanation"])
+    )
+    assert "a person is asked: 3 held back until then" in one["explanation"]
+
+
 @pytest.mark.parametrize(("take", "left"), [("ours", 10), ("theirs", 7)])
 def test_a_person_decides_once(api, edited, take, left):
     [found] = api.get("/drifts?state=open")["items"]

@@ -16,7 +16,7 @@ from app.store import channels, deeds
 from app.store.engine import applying, writing
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once, this_try
-from app.web.api.listings import ListingPolicy
+from app.web.api.listings import ChannelPolicy
 from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
 from app.web.auth import ADMIN, OPERATOR, VIEWER, actor, needs
@@ -121,7 +121,7 @@ def resume(key: str) -> dict[str, Any]:
 @blueprint.post("/channels/<id:key>/publish")
 @needs(ADMIN)
 @once
-@blueprint.body(ListingPolicy, required=False)
+@blueprint.body(ChannelPolicy, required=False)
 @blueprint.answers(200, ChannelItem)
 def publish(told: dict[str, Any], key: str) -> dict[str, Any]:
     """Publish to a channel that only listened, by this policy; 422 if it does already."""

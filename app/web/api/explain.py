@@ -6,8 +6,9 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from app.domain import instants
+from app.domain.drift import CAUSES
 from app.pipeline import explaining
-from app.web.api.fields import Moment, Word, number, storable
+from app.web.api.fields import Moment, Word, number, one_of, storable
 from app.web.api.resource import Resource
 from app.web.api.stock import (
     AtLocation,
@@ -76,6 +77,18 @@ class KnownNumber(Acknowledged):
     by = fields.String(metadata={"description": "reading or acknowledgement"})
 
 
+class Dispute(Schema):
+    """Two numbers of which a person is asked which is right; the smaller is shown."""
+
+    drift = number(metadata={"description": "Decide it at /drifts/{id}/decide."})
+    cause = one_of(*CAUSES)
+    why = fields.String(metadata={"description": "The cause in words."})
+    theirs = number(metadata={"description": "What it showed, and was sold since."})
+    ours = number()
+    held_back = number(metadata={"description": "Units of ours not shown until then."})
+    found_at = Moment()
+
+
 class ShownNumber(Schema):
     """One number: of one listing, at one of the channel's own places."""
 
@@ -85,6 +98,7 @@ class ShownNumber(Schema):
     )
     shown = number(metadata={"description": "The number that should be shown."})
     explanation = fields.String()
+    dispute = fields.Nested(Dispute, allow_none=True)
     available = number(metadata={"description": "Where it may be sold from."})
     kept_for_promises = number(metadata={"description": "Of those, not for sale."})
     preorder_left = number()

@@ -4,10 +4,11 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from app.domain.drift import POLICIES
 from app.pipeline.facts import wake_all
 from app.pipeline.revising import is_mapped, relist
 from app.web.api import audit
-from app.web.api.fields import Word, count, number
+from app.web.api.fields import Word, count, number, one_of
 from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource
 from app.web.auth import ADMIN, OPERATOR, actor, needs, require
@@ -16,8 +17,8 @@ from app.web.hub import hub
 blueprint = Resource("listings", "SKUs as channels know them.")
 
 
-class ListingPolicy(Schema):
-    """What one listing shows: each key says instead of its channel's `publish`."""
+class ChannelPolicy(Schema):
+    """How much of what may be sold is shown."""
 
     from_ = fields.List(
         Word(),
@@ -26,7 +27,7 @@ class ListingPolicy(Schema):
         allow_none=True,
         validate=validate.Length(min=1),
         metadata={
-            "description": "Locations it is sold from; null: all of its channel's."
+            "description": "Locations it is sold from; null: all of the channel's."
         },
     )
     buffer = count(metadata={"description": "Units that are not shown."})
@@ -44,6 +45,18 @@ class ListingPolicy(Schema):
     )
     preorder = count(
         metadata={"description": "Units that may be sold beyond what is there."}
+    )
+
+
+class ListingPolicy(ChannelPolicy):
+    """What one listing shows: each key says instead of its channel's."""
+
+    drift = one_of(
+        *POLICIES,
+        metadata={
+            "description": "A number edited there: ours is published again, theirs is "
+            "taken where that is safe, or a person is asked."
+        },
     )
 
 

@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from sqlalchemy.engine import Connection, RowMapping
 
 import adapters
-from app.domain import instants
+from app.domain import drift, instants
 from app.domain.errors import HubError
 from app.domain.instants import Instant
 from app.pipeline import revising, switching
@@ -23,7 +23,7 @@ from app.store import channels, deliveries, listed, overview
 from app.store.engine import applying
 from app.store.people import ADMIN, OPERATOR
 from app.web import login
-from app.web.api.listings import ListingPolicy
+from app.web.api.listings import ChannelPolicy, ListingPolicy
 from app.web.hub import hub
 from app.web.pages import acts
 from app.web.pages.frame import back, note, pages
@@ -34,6 +34,13 @@ READ: Final = 250
 """How many numbers of a channel that only listens are read there for it."""
 NAMED: Final = 50
 NUMBERS: Final = ("buffer", "cap", "share", "stop_at", "preorder")
+
+DRIFTS: Final = {
+    drift.OVERRIDE: "ours is published again",
+    drift.ADOPT: "theirs is taken into the stock",
+    drift.ASK: "a person is asked",
+}
+"""What is done about a number edited on a channel, in words."""
 
 Change = Callable[[Connection, Instant], set[str]]
 
@@ -50,7 +57,7 @@ def channel_policy(key: str) -> ResponseReturnValue:
 def set_channel_policy(key: str) -> ResponseReturnValue:
     """Show what another policy would change, or take it over (`sure`)."""
     row = _channel(key)
-    told, wrong = _read()
+    told, wrong = _read(ChannelPolicy)
     if wrong:
         return _page(row, told, wrong=wrong)
 
@@ -105,7 +112,7 @@ def set_listing_policy(listing_id: int) -> ResponseReturnValue:
     """Show what another policy of a listing would change, or take it over (`sure`)."""
     one = _listing(listing_id)
     row = _channel(one["channel"])
-    policy, wrong = _read()
+    policy, wrong = _read(ListingPolicy)
     if wrong:
         return _page(row, policy, one, wrong=wrong)
     told = {name: one[name] for name in ("channel", "sku", "external_id")}
@@ -147,7 +154,7 @@ def _decide(
     return back(url_for("pages.channels"), "The policy is in force; numbers are sent.")
 
 
-def _read() -> tuple[dict[str, Any], list[str]]:
+def _read(schema: type[ChannelPolicy]) -> tuple[dict[str, Any], list[str]]:
     """The form as the API's policy; what is left empty is left out."""
     given: dict[str, Any] = {
         name: acts.number(request.form[name])
@@ -156,8 +163,10 @@ def _read() -> tuple[dict[str, Any], list[str]]:
     }
     if places := request.form.getlist("from"):
         given["from"] = places
+    if word := request.form.get("drift"):
+        given["drift"] = word
     try:
-        loaded: dict[str, Any] = ListingPolicy().load(given)
+        loaded: dict[str, Any] = schema().load(given)
     except ValidationError as error:
         return given, acts.sentences(error.messages)
     return loaded, []
@@ -196,6 +205,7 @@ def _page(
         one=one,
         policy={**policy, "from": policy.get("from") or policy.get("from_") or []},
         usual=json.loads(row["publish"] or "{}") if one is not None else {},
+        drifts=DRIFTS,
         places=places,
         own=own,
         wrong=wrong or [],

@@ -90,13 +90,11 @@ DELIVERY: Final[Mapping[str, Word]] = {
 ERRORS: Final[Mapping[str, str]] = {
     "RetryLater": "The channel was down or too busy",
     "GiveUp": "The channel refused this number",
-    "Contradiction": "The channel keeps showing another number",
     "CredentialsRefused": "The channel no longer accepts our credentials",
 }
 ADVICE: Final[Mapping[str, str]] = {
     "RetryLater": "Retry once it works again.",
     "GiveUp": "Correct the listing there or here, then retry.",
-    "Contradiction": "Look who changes it on the channel, then retry.",
     "CredentialsRefused": "Renew the secret, load it, then resume the channel.",
 }
 

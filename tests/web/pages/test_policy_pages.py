@@ -91,13 +91,14 @@ def test_one_listing_says_otherwise_and_as_its_channel_again(
     number = listing(engine)
     address = f"/listings/{number}/policy"
 
-    asked = anna.press(address, {"cap": "2"})
-    anna.press(address, {"cap": "2", "sure": "1"})
+    form = {"cap": "2", "drift": "ask"}
+    asked = anna.press(address, form)
+    anna.press(address, {**form, "sure": "1"})
     words = anna.words("/channels/web/policy")
     anna.press(address, {"sure": "1"})
 
     assert "from 10 → to 2" in text_of(asked.text)
-    assert "BLUE-JACKET-M cap 2" in words
+    assert "BLUE-JACKET-M cap 2, drift ask" in words
     assert "None: all are shown by the channel" in anna.words("/channels/web/policy")
 
 
