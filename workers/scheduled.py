@@ -10,7 +10,13 @@ from app.pipeline import claims, oversells, polling, running, subscribing
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
-from app.store import channels as channel_store, inbox as inbox_store, sheets, tallies
+from app.store import (
+    channels as channel_store,
+    connectings,
+    inbox as inbox_store,
+    sheets,
+    tallies,
+)
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
 from workers.hands import Hands
@@ -114,13 +120,14 @@ def _fetches(moment: Instant) -> sa.Select[tuple[str, int | None]]:
 
 def prune(mine: Hands) -> None:
     """Let go of sealed bodies that could not be read in time, of old messages and of
-    spreadsheets as old.
+    spreadsheets as old; and of what was to be connected and was not.
 
     Stock events stay for ever, and so do messages that wait for a person.
     """
     _forget_messages(mine, now() - mine.settings.inbox_days * DAY)
     with writing(mine.engine, durable=False) as connection:
         sheets.prune(connection, now() - mine.settings.inbox_days * DAY)
+        connectings.prune(connection, now() - DAY)
     old = now() - mine.settings.inbox_body_days * DAY
     with writing(mine.engine) as connection:
         connection.execute(

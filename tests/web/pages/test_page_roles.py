@@ -28,6 +28,9 @@ LOOKS = {
     "/change/<kind>": "operator",
     "/channels": "viewer",
     "/channels/<key>/policy": "viewer",
+    "/channels/connect": "admin",
+    "/channels/connect/<connecting_id>": "admin",
+    "/channels/connect/<provider>": "admin",
     "/counting": "operator",
     "/deliveries": "viewer",
     "/deliveries/<row_id>": "viewer",
@@ -58,6 +61,10 @@ DEEDS = {
     "/channels/<key>/pause": "operator",
     "/channels/<key>/policy": "admin",
     "/channels/<key>/resume": "operator",
+    "/channels/connect/<connecting_id>/again": "admin",
+    "/channels/connect/<connecting_id>/agree": "admin",
+    "/channels/connect/<connecting_id>/drop": "admin",
+    "/channels/connect/<provider>": "admin",
     "/counting": "operator",
     "/counting/lines": "operator",
     "/deliveries/discard": "operator",
@@ -95,6 +102,7 @@ NAMES = {
     "sku": JACKET,
     "what": "counts",
     "ending": "csv",
+    "provider": "shopify",
 }
 
 
