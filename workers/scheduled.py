@@ -6,12 +6,21 @@ Redis may lose everything it holds: a round later all of it is known again.
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import claims, oversells, polling, running, subscribing
+from app.pipeline import (
+    claims,
+    histories,
+    oversells,
+    polling,
+    rotating,
+    running,
+    subscribing,
+)
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
 from app.store import (
     channels as channel_store,
+    conditions,
     connectings,
     inbox as inbox_store,
     sheets,
@@ -19,6 +28,7 @@ from app.store import (
 )
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
+from app.store.vault import Vault
 from workers.hands import Hands
 
 PORTION = 500
@@ -41,6 +51,8 @@ def sweep(mine: Hands) -> None:
     for lane in claims.expire_holds(mine.engine, moment):
         mine.wakes.wake(lane)
     oversells.review(mine.engine, moment)
+    histories.keep(mine.engine, moment)
+    rotating.end_due(mine.engine, Vault(mine.settings.secret_keys), moment)
     # Last: what nobody could send yet shows how many units it offers too many.
     expose(mine.engine, moment - PATIENCE, moment)
 
@@ -128,6 +140,7 @@ def prune(mine: Hands) -> None:
     with writing(mine.engine, durable=False) as connection:
         sheets.prune(connection, now() - mine.settings.inbox_days * DAY)
         connectings.prune(connection, now() - DAY)
+        conditions.prune(connection, now() - mine.settings.inbox_days * DAY)
     old = now() - mine.settings.inbox_body_days * DAY
     with writing(mine.engine) as connection:
         connection.execute(

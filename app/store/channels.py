@@ -124,7 +124,20 @@ def add_secret(
     """Take one more secret, the newest of its name. Raise UnknownName."""
     known = vault.open_json(row(connection, key)["secrets"])
     others = [one for one in known.get(name, ()) if one != secret]
-    sealed = vault.seal_json({**known, name: [secret, *others]})
+    keep_secrets(connection, vault, key, name, [secret, *others], now)
+
+
+def keep_secrets(
+    connection: Connection,
+    vault: Vault,
+    key: str,
+    name: str,
+    secrets: Sequence[str],
+    now: Instant,
+) -> None:
+    """Let these be a channel's secrets of that name. Raise UnknownName."""
+    known = vault.open_json(row(connection, key)["secrets"])
+    sealed = vault.seal_json({**known, name: list(secrets)})
     _set(connection, key, secrets=sealed)
     touch(connection, now)
 

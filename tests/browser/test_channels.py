@@ -60,6 +60,12 @@ def test_a_store_is_connected_without_a_shell(run, hub, shop, desk):
         expect(done).to_be_visible(timeout=20_000)
         expect(page.get_by_text("2 numbers compared, 0 would change.")).to_be_visible()
         assert violations(page) == []
+        page.get_by_role("link", name="Not yet").click()
+        page.get_by_role("link", name="shopify", exact=True).click()
+        page.get_by_role("button", name="Send a test webhook").click()
+        said = page.get_by_role("status").first
+        expect(said).to_contain_text("Answered 200 in")
+        expect(said).to_contain_text('"status": "accepted"')
 
     assert "shpat_secret" not in page.content()
     assert shop.level("SCARF", "downtown")["available"] == 5

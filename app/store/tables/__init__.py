@@ -53,7 +53,7 @@ from app.store.tables.stock import (
     stock_events,
     stock_levels,
 )
-from app.store.tables.watching import alerts
+from app.store.tables.watching import alerts, conditions, secret_facts
 
 __all__ = [
     "IS_DUE",
@@ -66,6 +66,7 @@ __all__ = [
     "channel_locations",
     "channels",
     "checkpoints",
+    "conditions",
     "connectings",
     "drifts",
     "hold_lines",
@@ -92,6 +93,7 @@ __all__ = [
     "refused",
     "refused_samples",
     "return_cases",
+    "secret_facts",
     "sessions",
     "sheets",
     "sku_aliases",

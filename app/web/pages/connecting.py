@@ -1,4 +1,4 @@
-"""`/channels/connect`: a store or till is taken over, in three steps: say which, look at how
+"""`/connect`: a store or till is taken over, in three steps: say which, look at how
 it fits, and see what came of it. What takes long is done in the background."""
 
 import json
@@ -27,7 +27,7 @@ from app.web.pages.frame import back, note, pages
 LONGEST: Final = 500
 
 
-@pages.get("/channels/connect")
+@pages.get("/connect")
 @login.needs(ADMIN)
 def connect() -> ResponseReturnValue:
     """Choose what to connect."""
@@ -36,14 +36,14 @@ def connect() -> ResponseReturnValue:
     return render_template("connect.html", kinds=_kinds(), begun=begun)
 
 
-@pages.get("/channels/connect/<provider>")
+@pages.get("/connect/<provider>")
 @login.needs(ADMIN)
 def connect_to(provider: str) -> ResponseReturnValue:
     """Say which one it is, and with which credentials."""
     return _form(provider, {}, {})
 
 
-@pages.post("/channels/connect/<provider>")
+@pages.post("/connect/<provider>")
 @login.needs(ADMIN)
 def begin_connecting(provider: str) -> ResponseReturnValue:
     """Try the credentials; what is found is shown next."""
@@ -66,14 +66,14 @@ def begin_connecting(provider: str) -> ResponseReturnValue:
     return back(url_for("pages.connecting", connecting_id=begun))
 
 
-@pages.get("/channels/connect/<int(max=9223372036854775807):connecting_id>")
+@pages.get("/connect/<int(max=9223372036854775807):connecting_id>")
 @login.needs(ADMIN)
 def connecting(connecting_id: int) -> ResponseReturnValue:
     """What was found, and is to be agreed to; or how far it is; or what came of it."""
     return _page(_row(connecting_id))
 
 
-@pages.post("/channels/connect/<int(max=9223372036854775807):connecting_id>/agree")
+@pages.post("/connect/<int(max=9223372036854775807):connecting_id>/agree")
 @login.needs(ADMIN)
 def agree_to_connect(connecting_id: int) -> ResponseReturnValue:
     """Connect it, mapped like that; it listens only."""
@@ -92,7 +92,7 @@ def agree_to_connect(connecting_id: int) -> ResponseReturnValue:
     return back(url_for("pages.connecting", connecting_id=connecting_id))
 
 
-@pages.post("/channels/connect/<int(max=9223372036854775807):connecting_id>/again")
+@pages.post("/connect/<int(max=9223372036854775807):connecting_id>/again")
 @login.needs(ADMIN)
 def connect_again(connecting_id: int) -> ResponseReturnValue:
     """Go on where it stopped."""
@@ -102,7 +102,7 @@ def connect_again(connecting_id: int) -> ResponseReturnValue:
     return back(url_for("pages.connecting", connecting_id=connecting_id))
 
 
-@pages.post("/channels/connect/<int(max=9223372036854775807):connecting_id>/drop")
+@pages.post("/connect/<int(max=9223372036854775807):connecting_id>/drop")
 @login.needs(ADMIN)
 def drop_connecting(connecting_id: int) -> ResponseReturnValue:
     """Forget it, with the secrets that were typed."""

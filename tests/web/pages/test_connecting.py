@@ -18,7 +18,7 @@ from tests.web.pages.conftest import Person, text_of
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 SHOP = "blue-jacket.myshopify.com"
-FORM = "/channels/connect/shopify"
+FORM = "/connect/shopify"
 ITEMS = [
     {"id": "1", "parent": "91", "sku": JACKET, "name": "Blue jacket"},
     {"id": "3", "parent": "93", "sku": "SOCKS"},
