@@ -210,10 +210,8 @@ class Adapter(ABC):
     # -- receiving -----------------------------------------------------------
 
     def verify(self, request: SignedRequest) -> str | None:
-        """Raise WebhookRefused unless one of the channel's secrets signed this.
-
-        Returns which of them; None where the provider signs with a key of its own.
-        """
+        """Raise WebhookRefused unless one of the channel's secrets signed this; return
+        which, None where the provider has a key of its own."""
         secrets = tuple(self.channel.secrets.get("webhook") or ())
         return self.scheme().verify(request, secrets)
 
