@@ -209,10 +209,20 @@ class Adapter(ABC):
 
     # -- receiving -----------------------------------------------------------
 
-    def verify(self, request: SignedRequest) -> None:
-        """Raise WebhookRefused unless one of the channel's secrets signed this."""
+    def verify(self, request: SignedRequest) -> str | None:
+        """Raise WebhookRefused unless one of the channel's secrets signed this; return
+        which, None where the provider has a key of its own."""
         secrets = tuple(self.channel.secrets.get("webhook") or ())
-        self.scheme().verify(request, secrets)
+        return self.scheme().verify(request, secrets)
+
+    def trial(self, at: Instant) -> SignedRequest | None:
+        """A webhook as the provider would send it that means nothing, signed with the
+        newest secret; None where only the provider can sign."""
+        secret = self.channel.secret("webhook")
+        if secret is None:
+            return None
+        body = json.dumps({"type": "onecount.test", "id": f"onecount-{at}"}).encode()
+        return SignedRequest(self.scheme().sign(body, secret, at), body, at)
 
     def scheme(self) -> Signature:
         """How this channel's webhooks are signed; override where it has its own way."""

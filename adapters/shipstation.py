@@ -16,10 +16,11 @@ What surprised us (2026-11):
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from adapters.base import Adapter, Change
+from adapters.base import Adapter, Change, SignedRequest
 from adapters.checks import shown
 from adapters.http import Http, host_of
 from adapters.parts import shipstation_shipments as shipments
@@ -106,6 +107,11 @@ class ShipStation(Adapter):
         default = f"{own.rstrip('/')}/jwks" if own else _KEYS
         url = str(self.channel.settings.get("jwks_url") or default)
         return ShipStationSignature(ring(url), self.http)
+
+    def trial(self, at: Instant) -> SignedRequest | None:
+        """Of V1 only: what V2 signs with is ShipStation's own."""
+        made = super().trial(at)
+        return made and replace(made, token=self.channel.secret("webhook"))
 
     def topic(self, headers: Mapping[str, str], document: Any) -> str:
         found = document.get("resource_type") if isinstance(document, dict) else None

@@ -140,12 +140,25 @@ class Shopify(Adapter):
             kept["tags"] = scrub(kept["tags"])
         return kept
 
-    def verify(self, request: SignedRequest) -> None:
-        super().verify(request)
+    def verify(self, request: SignedRequest) -> str | None:
+        signed_with = super().verify(request)
         # One app secret signs for every shop that installed the app.
         shop = _header(request.headers, "shop-domain").lower()
         if shop and shop != str(self.channel.settings.get("shop") or "").lower():
             raise InvalidSignature(f"signed, but sent by the shop {shop[:80]}")
+        return signed_with
+
+    def trial(self, at: Instant) -> SignedRequest | None:
+        made = super().trial(at)
+        if made is None:
+            return None
+        told = {
+            "x-shopify-topic": "onecount/test",
+            "x-shopify-test": "true",
+            "x-shopify-shop-domain": str(self.channel.settings.get("shop") or ""),
+            "x-shopify-webhook-id": f"onecount-{at}",
+        }
+        return replace(made, headers={**made.headers, **told})
 
     def delivery_id(self, request: SignedRequest) -> str:
         return _header(request.headers, "webhook-id")

@@ -25,8 +25,11 @@ TOLERANCE: Instant = 5 * MINUTE
 class Signature(Protocol):
     """A way of signing."""
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> None:
-        """Raise MissingHeader, InvalidSignature or StaleWebhook unless it is signed."""
+    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str | None:
+        """Return the secret that signed it; None where it was no secret of ours.
+
+        Raises MissingHeader, InvalidSignature or StaleWebhook unless it is signed.
+        """
 
     def sign(self, body: bytes, secret: str, at: Instant) -> Mapping[str, str]:
         """The headers a sender with that secret would add."""
@@ -53,14 +56,19 @@ class HmacBody:
     names: tuple[str, ...]
     prefix: bytes = b""
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> None:
+    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str:
         given = header(request, *self.names).strip()
         # No early exit: the time taken does not tell which secret matched.
-        found = [matches(self._digest(request.body, s), given) for s in secrets if s]
-        if not any(found):
+        found = [
+            secret
+            for secret in filter(None, secrets)
+            if matches(self._digest(request.body, secret), given)
+        ]
+        if not found:
             raise InvalidSignature(
                 f"{self.names[0]} does not match any of this channel's secrets"
             )
+        return found[0]
 
     def sign(self, body: bytes, secret: str, at: Instant) -> Mapping[str, str]:
         return {self.names[0]: self._digest(body, secret).decode()}
@@ -78,7 +86,7 @@ class StandardWebhooks:
     the request must not do; it stays in the tests as an oracle.
     """
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> None:
+    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str:
         message_id = header(request, "webhook-id")
         timestamp = header(request, "webhook-timestamp")
         given = header(request, "webhook-signature")
@@ -90,16 +98,23 @@ class StandardWebhooks:
             )
         # One HMAC per secret, however many signatures the header lists: a stranger
         # chooses how many those are.
-        made = [
-            self._signature(message_id, timestamp, request.body, secret)
+        made = {
+            secret: self._signature(message_id, timestamp, request.body, secret)
             for secret in secrets
             if standard_key(secret)
+        }
+        texts = given.split()
+        found = [
+            secret
+            for secret, one in made.items()
+            for text in texts
+            if matches(one, text)
         ]
-        found = [matches(one, text) for one in made for text in given.split()]
-        if not any(found):
+        if not found:
             raise InvalidSignature(
                 "webhook-signature does not match any of this channel's secrets"
             )
+        return found[0]
 
     def sign(
         self, body: bytes, secret: str, at: Instant, message_id: str = "msg_1"
@@ -145,11 +160,12 @@ def is_broken(secret: str) -> bool:
 class TokenInAddress:
     """For providers that cannot sign: a secret word at the end of the address."""
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> None:
+    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str:
         given = request.token or ""
-        found = [matches(s.encode(), given) for s in secrets if s]
-        if not any(found):
+        found = [one for one in filter(None, secrets) if matches(one.encode(), given)]
+        if not found:
             raise InvalidSignature("the token in the address is not this channel's")
+        return found[0]
 
     def sign(self, body: bytes, secret: str, at: Instant) -> Mapping[str, str]:
         return {}

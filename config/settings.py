@@ -70,6 +70,8 @@ class Settings:
     admin_email: str | None = None
     admin_password: str | None = field(default=None, repr=False)
     cookie_secure: bool = False
+    private_addresses: bool = False
+    """The dashboard may connect what is inside the own network."""
     log_level: str = "INFO"
     log_format: str = "auto"
     alerts: tuple[str, ...] = field(default=(), repr=False)
@@ -228,6 +230,7 @@ def _address(env: Reader) -> dict[str, object]:
         "port": port,
         "public_url": public_url.rstrip("/"),
         "cookie_secure": env.bool("COOKIE_SECURE", parts.scheme == "https"),
+        "private_addresses": env.bool("PRIVATE_ADDRESSES", False),
     }
 
 

@@ -23,7 +23,7 @@ from app.pipeline import sealing, twins
 from app.queues import INBOUND, OUTBOUND, SLOW, Wakes
 from config.logs import configure
 from config.settings import Settings
-from workers import hands, scheduled
+from workers import connecting, hands, scheduled
 from workers.watching import Watch
 
 log = structlog.get_logger()
@@ -116,6 +116,7 @@ def schedule() -> None:
     mine = hands.make(settings)
     watch = Watch(mine.engine, settings)
     watch.start()
+    connecting.start(mine)
     pruned = 0.0
     while True:
         try:

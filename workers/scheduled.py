@@ -7,12 +7,22 @@ import sqlalchemy as sa
 import structlog
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import claims, oversells, polling, running, subscribing
+from app.pipeline import (
+    claims,
+    histories,
+    oversells,
+    polling,
+    rotating,
+    running,
+    subscribing,
+)
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
 from app.store import (
     channels as channel_store,
+    conditions,
+    connectings,
     inbox as inbox_store,
     sheets,
     tallies,
@@ -20,6 +30,7 @@ from app.store import (
 )
 from app.store.engine import writing
 from app.store.tables import channels, inbox, publications
+from app.store.vault import Vault
 from workers.hands import Hands
 
 log = structlog.get_logger()
@@ -46,6 +57,8 @@ def sweep(mine: Hands) -> None:
     for lane in claims.expire_holds(mine.engine, moment):
         mine.wakes.wake(lane)
     oversells.review(mine.engine, moment)
+    histories.keep(mine.engine, moment)
+    rotating.end_due(mine.engine, Vault(mine.settings.secret_keys), moment)
     # Last: what nobody could send yet shows how many units it offers too many.
     expose(mine.engine, moment - PATIENCE, moment)
 
@@ -128,13 +141,15 @@ def _fetches(moment: Instant) -> sa.Select[tuple[str, int | None]]:
 
 def prune(mine: Hands) -> None:
     """Let go of sealed bodies that could not be read in time, of old messages and of
-    spreadsheets as old.
+    spreadsheets as old; and of what was to be connected and was not.
 
     Stock events stay for ever, and so do messages that wait for a person.
     """
     _forget_messages(mine, now() - mine.settings.inbox_days * DAY)
     with writing(mine.engine, durable=False) as connection:
         sheets.prune(connection, now() - mine.settings.inbox_days * DAY)
+        connectings.prune(connection, now() - DAY)
+        conditions.prune(connection, now() - mine.settings.inbox_days * DAY)
     old = now() - mine.settings.inbox_body_days * DAY
     with writing(mine.engine) as connection:
         connection.execute(

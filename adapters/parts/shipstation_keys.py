@@ -120,10 +120,9 @@ class ShipStationSignature:
     keys: KeyRing
     http: Http | None = None
 
-    def verify(self, request: SignedRequest, secrets: Sequence[str]) -> None:
+    def verify(self, request: SignedRequest, secrets: Sequence[str]) -> str | None:
         if request.token:
-            TokenInAddress().verify(request, secrets)
-            return
+            return TokenInAddress().verify(request, secrets)
         given, key_id = header(request, _SIGNATURE), header(request, _KEY_ID)
         timestamp = header(request, _TIMESTAMP)
         _refuse_stale(timestamp, request.received_at)
@@ -136,6 +135,7 @@ class ShipStationSignature:
             key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
         except (binascii.Error, ValueError, Mismatch):
             raise InvalidSignature(f"{_SIGNATURE} does not match the body") from None
+        return None
 
     def sign(self, body: bytes, secret: str, at: Instant) -> Mapping[str, str]:
         """Sign with a private key in PEM; any other secret is a token: no header."""

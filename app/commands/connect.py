@@ -10,26 +10,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.engine import Engine, RowMapping
 
 import adapters
-from adapters.base import Adapter
 from app.cli import ENVIRON
 from app.commands.channels import show_preview
-from app.domain.connecting import Subscribed, TheirItem
-from app.domain.errors import BadConfiguration, HubError
-from app.domain.instants import now
-from app.pipeline import connecting, importing, loading, subscribing, switching
-from app.pipeline.checking import problems_of
+from app.domain.connecting import TheirItem
+from app.pipeline import connecting, subscribing
 from app.pipeline.connecting import Asked, Proposal
-from app.pipeline.importing import Work
-from app.pipeline.matching import Matching, match, some
-from app.pipeline.opening import Opening
-from app.pipeline.reaching import reach
+from app.pipeline.matching import Matching, some
+from app.pipeline.takeover import Takeover, as_file
 from app.pipeline.wanted import Surroundings
 from app.queues import Wakes
-from app.store import channels
-from app.store.engine import open_engine, reading
+from app.store.engine import open_engine
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -99,12 +91,18 @@ def command(
         dict(map(_split, settings_)),
         _secrets(secrets_),
     )
-    around = Surroundings(ctx.meta[ENVIRON], Path.cwd())
-    run = _Run(settings, asked, around)
+    engine = open_engine(settings.database_url)
+    takeover = Takeover(
+        *(engine, Vault(settings.secret_keys), settings, Wakes(settings.redis_url)),
+        asked,
+        Surroundings(ctx.meta[ENVIRON], Path.cwd()),
+    )
     try:
-        run.connect(dict(map(_split, places)), write, opening=opening, sure=yes)
+        _Run(takeover, settings).connect(
+            dict(map(_split, places)), write, opening=opening, sure=yes
+        )
     finally:
-        run.engine.dispose()
+        engine.dispose()
 
 
 def _split(given: str) -> tuple[str, str]:
@@ -129,25 +127,19 @@ def _secrets(given: Sequence[str]) -> dict[str, list[str]]:
 
 
 class _Run:
-    """One connecting, from the first question to the comparison."""
+    """One connecting, told while it happens."""
 
-    def __init__(self, settings: Settings, asked: Asked, around: Surroundings) -> None:
+    def __init__(self, takeover: Takeover, settings: Settings) -> None:
+        self.takeover = takeover
+        self.asked = takeover.asked
         self.settings = settings
-        self.asked = asked
-        self.around = around
-        self.engine: Engine = open_engine(settings.database_url)
-        self.vault = Vault(settings.secret_keys)
-        self.wakes = Wakes(settings.redis_url)
 
     def connect(
         self, given: dict[str, str], write: Path | None, *, opening: bool, sure: bool
     ) -> None:
         """All of it."""
-        adapter = self._reached()
-        items = list(adapter.items())
-        with reading(self.engine) as connection:
-            proposed = connecting.propose(connection, adapter.places(), given)
-            matching = match(connection, items)
+        self._check()
+        proposed, matching = self.takeover.look(given)
         _tell_places(proposed)
         for words in matching.sentences(with_new=opening):
             click.echo(words)
@@ -160,68 +152,38 @@ class _Run:
             self._open(matching.pairs(with_new=True))
         self._compare()
 
-    def _reached(self) -> Adapter:
-        with reading(self.engine) as connection:
-            known = loading.known(connection)
-        adapter = connecting.reach_asked(self.asked, self.around, known, self.settings)
-        if problems := problems_of(adapter):
-            lines = "\n  ".join(problems)
+    def _check(self) -> None:
+        adapter = self.takeover.reach()
+        if found := connecting.refusals(adapter):
+            lines = "\n  ".join(words for told in found.values() for words in told)
             raise click.ClickException(
                 f"{adapter.title} cannot be connected yet, nothing was changed:\n  {lines}"
             )
         click.echo(f"{adapter.title} answers, and we may do there what we have to.")
-        return adapter
 
     def _load(self, proposed: Sequence[Proposal], write: Path | None) -> None:
-        mapped = {one.code: one.theirs.id for one in proposed}
-        new = [one for one in proposed if one.is_new]
-        text = connecting.as_toml(self.asked, new, mapped)
-        self._refuse_publishing()
-        loaded = loading.load(
-            self.engine, self.vault, text.encode(), self.around, now()
-        )
-        for lane in sorted(loaded.lanes):
-            self.wakes.wake(lane)
+        self.takeover.load(proposed)
+        text = as_file(self.asked, proposed)
         click.echo(f"\n{self.asked.key} is connected and listens only. As a file:\n")
         click.echo(text)
         if write is not None:
             write.write_text(text, encoding="utf-8")
 
-    def _refuse_publishing(self) -> None:
-        with reading(self.engine) as connection:
-            rows = {row["key"]: row for row in channels.rows(connection)}
-        row = rows.get(self.asked.key)
-        if row is not None and row["publish"] is not None:
-            raise BadConfiguration(
-                f"{self.asked.key} is published to already; change it in its file, or "
-                "give this one another --key"
-            )
-
     def _list(self, matching: Matching, *, opening: bool) -> None:
-        work = Work(self.engine, self.wakes, now())
-        done = []
-        if opening:
-            done.append((importing.import_skus(work, matching.new_skus()), "new SKUs"))
-        sheet = matching.listings(self.asked.key, with_new=opening)
-        done.append((importing.import_listings(work, sheet), "listings"))
-        for imported, what in done:
+        for what, imported in self.takeover.fit(matching, opening=opening):
             for problem in imported.problems:
                 click.echo(f"{what}: {problem.words}", err=True)
             click.echo(f"{imported.loaded} {what}.")
 
     def _subscribe(self) -> None:
-        key, row = self.asked.key, self._row()
-        address = subscribing.address(key, self.settings)
-        if not subscribing.hears(row, self.settings):
+        address = subscribing.address(self.asked.key, self.settings)
+        found = self.takeover.subscribe()
+        if found is None:
             click.echo(
                 f"Webhooks are not registered: {address} is no https address that the "
                 "provider could reach. Set ONECOUNT_PUBLIC_URL; it is polled until then."
             )
             return
-        try:
-            found = subscribing.subscribe(self.engine, self.vault, row, self.settings)
-        except HubError as error:
-            found = Subscribed(problems=(f"They cannot be looked after now. {error}",))
         click.echo(
             f"Webhooks to {address}: {len(found.mended)} registered"
             f"{'' if found.missing else ', all were there'}."
@@ -230,8 +192,7 @@ class _Run:
             click.echo(f"  {words}", err=True)
 
     def _open(self, pairs: Sequence[tuple[str, TheirItem]]) -> None:
-        opened = Opening(self.engine, self.vault, self._adapter(), self.wakes)
-        done = opened.take(pairs)
+        done = self.takeover.open(pairs)
         click.echo(f"{done.orders} open orders and {done.counted} numbers taken over.")
         if done.restless:
             spots = [f"{sku} at {code}" for sku, code in done.restless]
@@ -243,23 +204,11 @@ class _Run:
             )
 
     def _compare(self) -> None:
-        found = switching.preview(
-            self.engine, self.vault, self.settings, self.asked.key, {}, now()
-        )
-        show_preview(self.asked.key, found)
+        show_preview(self.asked.key, self.takeover.compare())
         click.echo(
             f"Nothing was published. When that is right: `onecount channels publish "
             f"{self.asked.key}`"
         )
-
-    def _row(self) -> RowMapping:
-        with reading(self.engine) as connection:
-            return channels.row(connection, self.asked.key)
-
-    def _adapter(self) -> Adapter:
-        with reading(self.engine) as connection:
-            row = channels.row(connection, self.asked.key)
-            return reach(connection, self.vault, row, self.settings)
 
 
 def _tell_places(proposed: Sequence[Proposal]) -> None:

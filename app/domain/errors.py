@@ -108,11 +108,20 @@ class NotRebuilt(HubError):
 
 
 class BadConfiguration(HubError):
-    """A channel, file or row says something impossible; `field` names where."""
+    """A channel, file or row says something impossible; `field` names where.
 
-    def __init__(self, message: str, field: str | None = None) -> None:
+    `problems` are all that were found, each with its place, where there are several.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        field: str | None = None,
+        problems: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(message)
         self.field = field
+        self.problems = problems or [(field or "", message)]
 
 
 class ChannelError(HubError):

@@ -1,13 +1,13 @@
 """Connecting a provider: what is there, and how it fits what we have. Writes nothing.
 
-`onecount connect` shows each of these to a person before anything is loaded; `opening`
-then takes over open orders and first counts.
+A person sees each of these before anything is loaded; `takeover` then does it, and
+`opening` takes over open orders and first counts.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +18,12 @@ from adapters.base import Adapter
 from adapters.http import Http
 from app.domain.channels import Channel
 from app.domain.connecting import TheirPlace
-from app.domain.errors import BadConfiguration
+from app.domain.errors import (
+    BadConfiguration,
+    CredentialsRefused,
+    HubError,
+    RetryLater,
+)
 from app.pipeline.configuration import read
 from app.pipeline.receive import with_address
 from app.pipeline.tuning import Tuning
@@ -26,18 +31,27 @@ from app.pipeline.wanted import Known, Surroundings
 from app.store.tables import locations
 
 _NO_WORD = re.compile(r"[^a-z0-9]+")
+_VARIABLE = re.compile(r"[^A-Za-z0-9]+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person wants to connect. `secrets` are references: `env:NAME`, `file:PATH`."""
+    """What a person wants to connect. `secrets` may be `env:NAME` or `file:PATH`."""
 
     key: str
     provider: str
     base_url: str | None
     settings: Mapping[str, str]
-    secrets: Mapping[str, Sequence[str]]
+    secrets: Mapping[str, Sequence[str]] = field(repr=False)
+
+    def with_references(self) -> "Asked":
+        """The same, and for every secret the name of a variable: fit to be shown."""
+        named = {
+            name: [f"env:{_VARIABLE.sub('_', f'{self.key}_{name}').upper()}"]
+            for name in self.secrets
+        }
+        return replace(self, secrets=named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,22 @@ class Proposal:
     name: str
     theirs: TheirPlace
     is_new: bool
+
+
+def refusals(adapter: Adapter) -> dict[str, list[str]]:
+    """Why a channel cannot be connected, in sentences by the field to put right.
+
+    Its credentials are tried on something cheap; nothing is changed there.
+    """
+    try:
+        found = adapter.check_access()
+    except CredentialsRefused as error:
+        return {"secrets": [f"It refuses these credentials. {error}."]}
+    except RetryLater as error:
+        return {"base_url": [f"It does not answer as it should. {error}."]}
+    except HubError as error:
+        return {"": [f"It cannot be asked. {error}."]}
+    return {"secrets": found} if found else {}
 
 
 def reach_asked(
@@ -68,9 +98,13 @@ def reach_asked(
         0, told.key, told.provider, told.base_url, told.settings, told.secrets
     )
     channel = with_address(channel, settings.public_url)
-    return kind(
-        channel, Http(kind.title, told.key, deadline=settings.push_deadline_seconds)
+    http = Http(
+        kind.title,
+        told.key,
+        deadline=settings.push_deadline_seconds,
+        private=around.private_addresses,
     )
+    return kind(channel, http)
 
 
 def as_toml(asked: Asked, new: Iterable[Proposal], mapped: Mapping[str, str]) -> str:

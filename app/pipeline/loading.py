@@ -49,7 +49,7 @@ def load(
     with applying(engine) as connection:
         wanted = read(text, around, known(connection))
         before, house = _state(connection, vault), read_house(connection)
-        _write(connection, vault, wanted, now)
+        _write(connection, vault, wanted, around, now)
         after = _state(connection, vault)
         return _follow(connection, wanted, (before, house), after, now)
 
@@ -79,7 +79,11 @@ def _opened(connection: Connection, vault: Vault, row: RowMapping) -> dict[str, 
 
 
 def _write(
-    connection: Connection, vault: Vault, wanted: Configuration, now: Instant
+    connection: Connection,
+    vault: Vault,
+    wanted: Configuration,
+    around: Surroundings,
+    now: Instant,
 ) -> None:
     for place in wanted.locations:
         channels.save_location(connection, place.code, place.name, place.custodian)
@@ -99,6 +103,7 @@ def _write(
             ignore=one.ignore,
             orders=one.orders,
             drift=one.drift,
+            private=around.private_addresses,
             now=now,
         )
     channels.touch(connection, now)

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -18,8 +19,8 @@ from adapters.base import Adapter, SignedRequest
 from adapters.http import Http
 from app.domain.channels import Channel
 from app.domain.errors import ChannelError, HubError, WebhookRefused
-from app.domain.instants import Instant
-from app.store import channels as store
+from app.domain.instants import MINUTE, Instant
+from app.store import channels as store, secret_facts
 from app.store.engine import writing
 from app.store.inbox import (
     AWAY_SECONDS,
@@ -98,6 +99,7 @@ class Receiver:
         self._settings = settings
         self._writer = InboxWriter(engine)
         self._known: dict[str, tuple[float, Adapter]] = {}
+        self._used: dict[tuple[int, str], Instant] = {}
         self._lock = threading.Lock()
         self._away_until = 0.0
 
@@ -115,7 +117,7 @@ class Receiver:
         counted, nothing stored) or CannotStore.
         """
         request = SignedRequest(headers, body, now, token)
-        adapter, delivery_id = self._verified(key, request)
+        adapter, delivery_id, secret = self._verified(key, request)
         kept = {name: headers[name] for name in adapter.headers if name in headers}
         try:
             inbox_id, new = self._writer.put(
@@ -132,14 +134,29 @@ class Receiver:
             ) from error
         if new:
             self._bell.ring("inbound")
+        self._note_use(adapter.channel.id, secret, now)
         return Receipt("accepted" if new else "duplicate", inbox_id)
 
-    def _verified(self, key: str, request: SignedRequest) -> tuple[Adapter, str]:
+    def _note_use(self, channel_id: int, secret: str | None, now: Instant) -> None:
+        """Keep when a secret last proved a webhook, to the minute."""
+        if secret is None or now - self._used.get((channel_id, secret), 0) < MINUTE:
+            return
+        self._used[channel_id, secret] = now
+        mark = secret_facts.fingerprint(secret)
+        # The webhook is stored already: it must not fail for this.
+        quick = writing(self._engine, durable=False)
+        with suppress(SQLAlchemyError, OSError), quick as connection:
+            told = {"used_at": now}
+            secret_facts.learn(connection, channel_id, "webhook", mark, told)
+
+    def _verified(
+        self, key: str, request: SignedRequest
+    ) -> tuple[Adapter, str, str | None]:
         headers, size = request.headers, len(request.body)
         try:
             adapter = self._adapter(key)
-            adapter.verify(request)
-            return adapter, adapter.delivery_id(request)
+            secret = adapter.verify(request)
+            return adapter, adapter.delivery_id(request), secret
         except WebhookRefused as refusal:
             words = str(refusal)
             self.refuse(key, refusal.cause, words, headers, size, request.received_at)

@@ -27,7 +27,8 @@ class Problems:
             lines = [
                 f"{place}: {words}" if place else words for place, words in self.found
             ]
-            raise BadConfiguration("\n".join(lines), self.found[0][0] or None)
+            first = self.found[0][0] or None
+            raise BadConfiguration("\n".join(lines), first, self.found)
 
 
 class Table:

@@ -51,7 +51,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where `env:NAME` and `file:PATH` look."""
+    """Where a file comes from: what its `env:NAME` and `file:PATH` mean."""
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
+    private_addresses: bool = True
+    """Whether its channels may be called inside the own network."""

@@ -133,7 +133,20 @@ def add_secret(
     """Take one more secret, the newest of its name. Raise UnknownName."""
     known = vault.open_json(row(connection, key)["secrets"])
     others = [one for one in known.get(name, ()) if one != secret]
-    sealed = vault.seal_json({**known, name: [secret, *others]})
+    keep_secrets(connection, vault, key, name, [secret, *others], now)
+
+
+def keep_secrets(
+    connection: Connection,
+    vault: Vault,
+    key: str,
+    name: str,
+    secrets: Sequence[str],
+    now: Instant,
+) -> None:
+    """Let these be a channel's secrets of that name. Raise UnknownName."""
+    known = vault.open_json(row(connection, key)["secrets"])
+    sealed = vault.seal_json({**known, name: list(secrets)})
     _set(connection, key, secrets=sealed)
     touch(connection, now)
 
@@ -205,12 +218,13 @@ def save(
     authority: Mapping[str, str],
     ships_from: str | None,
     drift: str = "override",
+    private: bool = True,
     now: Instant,
     ignore: Mapping[str, Sequence[str]] | None = None,
     orders: Mapping[str, int] | None = None,
 ) -> int:
     """Insert or replace a channel's configuration; return its id. `mapped`: our
-    location code → the channel's own id, in order; codes must exist."""
+    code → the channel's id, in order; `private`: it may be inside the own network."""
     values = {
         **dict.fromkeys(("poll_due_at", "webhooks_due_at"), 0),
         "provider": provider,
@@ -223,11 +237,10 @@ def save(
         "orders": json.dumps(dict(orders or {})),
         "ships_from": ships_from,
         "drift": drift,
+        "private_addresses": private,
     }
     channel_id = _insert_or_change(connection, key, values, now)
-    _map_locations(connection, channel_id, mapped)
-    if len(mapped) != 1:
-        _ensure_unassigned(connection, channel_id, key)
+    _map_locations(connection, channel_id, key, mapped)
     policies.keep_channel(connection, channel_id, publish, mapped, now)
     touch(connection, now)
     return channel_id
@@ -253,7 +266,7 @@ def _insert_or_change(
 
 
 def _map_locations(
-    connection: Connection, channel_id: int, mapped: Mapping[str, str]
+    connection: Connection, channel_id: int, key: str, mapped: Mapping[str, str]
 ) -> None:
     connection.execute(
         channel_locations.delete().where(channel_locations.c.channel_id == channel_id)
@@ -272,6 +285,8 @@ def _map_locations(
                 position=position,
             )
         )
+    if len(mapped) != 1:
+        _ensure_unassigned(connection, channel_id, key)
 
 
 def _ensure_unassigned(connection: Connection, channel_id: int, key: str) -> None:

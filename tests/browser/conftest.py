@@ -93,6 +93,7 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
         retry_limit=1,
         web_workers=1,
         outbound_workers=1,
+        private_addresses=True,
     )
 
 

@@ -10,7 +10,9 @@ from adapters.base import Adapter, SignedRequest
 from app.domain import instants
 from app.domain.errors import InvalidSignature, StaleWebhook, WebhookRefused
 from app.domain.instants import DAY, MINUTE
-from tests.contract.recorded import NOW, Provider, played, signed
+from tests.contract.recorded import NOW, Provider, message, played, signed
+
+KEY = "whsec_YSBzZWNyZXQgdGhhdCB3ZSBtYWRlIHVw"
 
 
 @pytest.fixture
@@ -137,6 +139,21 @@ def test_both_secrets_of_a_rotation_are_accepted(provider: Provider, known_keys:
 
     adapter.verify(_signed(provider, adapter, case, key=old))
     adapter.verify(_signed(provider, adapter, case, key=new))
+
+
+def test_our_own_test_webhook_is_believed_and_means_nothing(provider: Provider):
+    secrets = {**provider.channel().secrets, "webhook": [KEY]}
+    adapter = provider.adapter(provider.channel(secrets=secrets))
+
+    made = adapter.trial(NOW)
+
+    assert made is not None
+    assert adapter.verify(made) == KEY
+    said = adapter.normalise(message(adapter, made.body, made.headers))
+    assert (said.events, said.read, said.bad) == ((), None, ())
+    assert said.ignored
+    nobody = provider.channel(secrets={**secrets, "webhook": []})
+    assert provider.adapter(nobody).trial(NOW) is None
 
 
 def test_a_stale_webhook_is_refused_where_the_scheme_tells_time(

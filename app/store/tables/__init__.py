@@ -1,5 +1,5 @@
-"""Every table, grouped as configuration · receiving · stock · publishing · bulk ·
-people · sheets · watching.
+"""Every table, grouped as configuration · connecting · receiving · stock · publishing ·
+bulk · people · sheets · watching.
 
 Times are microseconds since 1970 UTC (`_at`). Text columns named `targets`, `posted`,
 `details`, `document` … hold JSON. Quantities are 64-bit integers.
@@ -18,6 +18,7 @@ from app.store.tables.configuration import (
     sku_aliases,
     skus,
 )
+from app.store.tables.connecting import connectings
 from app.store.tables.people import (
     api_tokens,
     audit_log,
@@ -52,7 +53,7 @@ from app.store.tables.stock import (
     stock_events,
     stock_levels,
 )
-from app.store.tables.watching import alerts
+from app.store.tables.watching import alerts, conditions, secret_facts
 
 __all__ = [
     "IS_DUE",
@@ -65,6 +66,8 @@ __all__ = [
     "channel_locations",
     "channels",
     "checkpoints",
+    "conditions",
+    "connectings",
     "drifts",
     "hold_lines",
     "holds",
@@ -90,6 +93,7 @@ __all__ = [
     "refused",
     "refused_samples",
     "return_cases",
+    "secret_facts",
     "sessions",
     "sheets",
     "sku_aliases",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy.engine import RowMapping
 
-from app.domain import events as kinds, instants, states as st
+from app.domain import condition as how, events as kinds, instants, states as st
 from app.domain.instants import Instant
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -95,7 +95,7 @@ ERRORS: Final[Mapping[str, str]] = {
 ADVICE: Final[Mapping[str, str]] = {
     "RetryLater": "Retry once it works again.",
     "GiveUp": "Correct the listing there or here, then retry.",
-    "CredentialsRefused": "Renew the secret, load it, then resume the channel.",
+    "CredentialsRefused": "Renew the secret on its page or in its file, then resume the channel.",
 }
 
 ATTEMPT: Final[Mapping[str, Word]] = {
@@ -142,48 +142,34 @@ def attempt(word: str | None) -> Word:
 
 NEEDS_YOU: Final = Word("Needs you", "bad", "It answers, but some numbers failed.")
 
-HELD: Final = Word(
-    "Held", "bad", "Too many calls failed. Its numbers wait; we try by ourselves."
-)
-
-RECOVERING: Final = Word(
-    "Recovering", "warn", "What happened there is read first; then numbers go on."
-)
-ASKED: Final = Word("Asked us to wait", "warn", "Sending goes on by itself.")
+CHANNEL: Final[Mapping[str, Word]] = {
+    how.DISCONNECTED: Word(
+        "Disconnected", "bad", "It said good-bye. Connect it again."
+    ),
+    how.REFUSED: Word("Credentials refused", "bad", ADVICE["CredentialsRefused"]),
+    how.PAUSED: Word("Paused", "warn", "Nothing is sent. Press Resume to go on."),
+    how.RECOVERING: Word(
+        "Recovering", "warn", "What happened there is read first; then numbers go on."
+    ),
+    how.HELD: Word(
+        "Held", "bad", "Too many calls failed. Its numbers wait; we try by ourselves."
+    ),
+    how.ASKED: Word("Asked us to wait", "warn", "Sending goes on by itself."),
+    how.FAILING: Word(
+        "Not answering", "bad", "Tried again by itself until it answers."
+    ),
+    how.SLOW: Word("Slow", "warn", "Served apart, so that it slows no other channel."),
+    how.LISTENING: Word(
+        "Listens only", "quiet", "Tells us of sales; shows no numbers."
+    ),
+    how.HEALTHY: Word("Healthy", "ok", "Takes numbers as they change."),
+}
 
 
 def channel(row: RowMapping, now: Instant, failed: int = 0) -> Word:
     """How a channel is; `failed` numbers of it wait for a person."""
-    if row["disconnected_at"]:
-        return Word("Disconnected", "bad", "It said good-bye. Connect it again.")
-    if row["paused_at"]:
-        return _paused(row)
-    if held := _held(row, now):
-        return held
-    if row["failures"]:
-        return Word("Not answering", "bad", "Tried again by itself until it answers.")
-    if (row["slow_until"] or 0) > now:
-        return Word("Slow", "warn", "Served apart, so that it slows no other channel.")
-    if row["publish"] is None:
-        return Word("Listens only", "quiet", "Tells us of sales; shows no numbers.")
-    if failed:
-        return NEEDS_YOU
-    return Word("Healthy", "ok", "Takes numbers as they change.")
-
-
-def _held(row: RowMapping, now: Instant) -> Word | None:
-    if row["poll_from"] is not None:
-        return RECOVERING
-    if row["tripped_at"]:
-        return HELD
-    return ASKED if (row["held_until"] or 0) > now else None
-
-
-def _paused(row: RowMapping) -> Word:
-    reason = row["paused_reason"] or ""
-    if "credentials" in reason.lower():
-        return Word("Credentials refused", "bad", ADVICE["CredentialsRefused"])
-    return Word("Paused", "warn", "Nothing is sent. Press Resume to go on.")
+    state = how.condition(row, now)
+    return NEEDS_YOU if failed and state == how.HEALTHY else CHANNEL[state]
 
 
 # -- the inbox ---------------------------------------------------------------

@@ -230,7 +230,9 @@ def test_a_channel_that_refuses_our_credentials_has_its_own_line(
     words = anna.words("/")
 
     assert "web: credentials refused" in words
-    assert "Renew the secret, load it, then resume the channel." in words
+    assert (
+        "Renew the secret on its page or in its file, then resume the channel." in words
+    )
 
 
 def test_a_channel_that_is_down_says_since_when_it_costs_what(

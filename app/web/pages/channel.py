@@ -1,0 +1,152 @@
+"""`/channels/<key>`: one channel: how it is and was, what it is called with, and whether
+its webhooks reach us."""
+
+from typing import Final
+
+from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.engine import RowMapping
+
+import adapters
+from app.domain import instants
+from app.domain.budget import Budget
+from app.domain.errors import BadConfiguration, UnknownName
+from app.domain.instants import DAY, HOUR, Instant
+from app.pipeline import rotating, trying
+from app.pipeline.subscribing import address
+from app.store import channels as store, conditions, deeds, listed
+from app.store.engine import writing
+from app.store.people import ADMIN, OPERATOR
+from app.web import login
+from app.web.api.fields import storable
+from app.web.hub import hub
+from app.web.pages import words
+from app.web.pages.frame import back, note, pages
+
+REMEMBERED: Final = 50
+"""How many changes of its condition are shown."""
+LONGEST: Final = 500
+OK: Final = 200
+ADVICE: Final = (
+    "It was sent to the address that providers are told. Look at ONECOUNT_PUBLIC_URL and "
+    "at what stands in front of Onecount."
+)
+OVERLAPS: Final[dict[str, tuple[str, Instant | None]]] = {
+    "hour": ("for an hour", HOUR),
+    "day": ("for a day", DAY),
+    "week": ("for a week", 7 * DAY),
+    "open": ("until I end it", None),
+}
+"""How long an old secret is accepted beside its successor."""
+
+
+@pages.get("/channels/<key>")
+def channel(key: str) -> ResponseReturnValue:
+    """Show one channel."""
+    row, now = _row(key), instants.now()
+    with hub().engine.connect() as connection:
+        history = conditions.of_channel(connection, row["id"], limit=REMEMBERED)
+        places = listed.places_of(connection, row["id"])
+        secrets = (
+            rotating.secrets_of(connection, hub().vault, row)
+            if current_user.may(ADMIN)
+            else []
+        )
+    return render_template(
+        "channel.html",
+        row=row,
+        now=now,
+        kind=adapters.get(row["provider"]),
+        word=words.channel(row, now),
+        hook=address(key, hub().settings),
+        places=places,
+        budget=Budget.of(row["budget"]),
+        history=history,
+        secrets=secrets,
+        signs=rotating.WEBHOOK,
+        overlaps=OVERLAPS,
+    )
+
+
+@pages.post("/channels/<key>/test")
+@login.needs(OPERATOR)
+def try_webhook(key: str) -> ResponseReturnValue:
+    """Send a test webhook through our own public address, and show the answer."""
+    row, mine = _row(key), hub()
+    try:
+        tried = trying.try_webhook(mine.engine, mine.vault, row, mine.settings)
+    except BadConfiguration as error:
+        return back(_here(key), f"{error}.", "danger")
+    note("test webhook", key, {"status": tried.status})
+    return _told(key, tried)
+
+
+def _told(key: str, tried: trying.Tried) -> ResponseReturnValue:
+    here, took = _here(key), f"{tried.milliseconds} ms"
+    if tried.status == OK:
+        return back(here, f"Answered {OK} in {took}: {tried.words}")
+    said = f"Answered {tried.status} in" if tried.status else "No answer within"
+    return back(here, f"{said} {took}: {tried.words} {ADVICE}", "danger")
+
+
+@pages.post("/channels/<key>/secrets")
+@login.needs(ADMIN)
+def rotate_secret(key: str) -> ResponseReturnValue:
+    """Take a new secret; an old one that webhooks are signed with overlaps."""
+    here, mine, now = _here(key), hub(), instants.now()
+    actor, name = current_user.email, request.form.get("name", "")
+    secret = request.form.get("secret", "").strip()
+    _, span = OVERLAPS.get(request.form.get("overlap", "day")) or abort(400)
+    if not secret or len(secret) > LONGEST or not storable(secret):
+        return back(here, "Type the new secret.", "danger")
+    told = mine.engine, mine.vault, mine.settings, key, name, secret
+    if wrong := rotating.check(*told):
+        return back(here, " ".join(wrong), "danger")
+    ends_at = None if span is None else now + span
+    with writing(mine.engine) as connection:
+        rotating.rotate(
+            *(connection, mine.vault, key, name, secret),
+            ends_at=ends_at,
+            actor=actor,
+            now=now,
+        )
+        deeds.note(connection, actor, "add secret", key, now, {"name": name})
+    return back(
+        here,
+        f"The new {name.replace('_', ' ')} of {key} is in use. If it is loaded from a file, "
+        "put it there as well.",
+    )
+
+
+@pages.post("/channels/<key>/secrets/<name>/<mark>/end")
+@login.needs(ADMIN)
+def end_secret(key: str, name: str, mark: str) -> ResponseReturnValue:
+    """Accept an old secret no longer."""
+    here, now = _here(key), instants.now()
+    try:
+        with writing(hub().engine) as connection:
+            rotating.end(connection, hub().vault, key, name, mark, now)
+            told = {"name": name, "fingerprint": mark}
+            deeds.note(connection, current_user.email, "end secret", key, now, told)
+    except BadConfiguration as error:
+        return back(here, f"{error}.", "danger")
+    return back(
+        here,
+        f"{mark} is accepted no longer. If {key} is loaded from a file, take it out of "
+        "there as well.",
+    )
+
+
+def _row(key: str) -> RowMapping:
+    try:
+        with hub().engine.connect() as connection:
+            row = store.row(connection, key)
+    except UnknownName:
+        abort(404)
+    return row if row["provider"] in adapters.names() else abort(404)
+
+
+def _here(key: str) -> str:
+    """The address of a channel that there is."""
+    return url_for("pages.channel", key=_row(key)["key"])
