@@ -98,6 +98,8 @@ def test_what_was_reversed_is_as_if_never_told():
     assert after(sent(4), undone(received(4))) == after(sent(4))
     assert after(undone(sent(4))) == {}
     assert after(sent(4), undone(lost(4))) == after(sent(4))
+    assert after(undone(sent(4, at=99))) == {}, "said in the version of its reversal"
+    assert after(undone(sent(4, at=100))) == after(sent(4)), "said anew since then"
 
 
 def test_which_way_a_case_is_about():
