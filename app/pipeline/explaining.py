@@ -59,13 +59,14 @@ def explain(
         "promises": list(_promises(scene)),
         "components": recipes.named(scene.parts, scene.names),
         "holds": _holds(scene),
-        "ledger": history.page_of_all(
-            scene.connection,
-            scene.names,
-            limit=MOST_ENTRIES,
-            period=history.Period(at=at),
-        ),
+        "ledger": _ledger(scene, history.Period(at=at)),
     }
+
+
+def _ledger(scene: Scene, period: history.Period) -> Sequence[sa.RowMapping]:
+    return history.page_of_all(
+        scene.connection, scene.names, limit=MOST_ENTRIES, period=period
+    )
 
 
 def _listings(scene: Scene) -> Sequence[Any]:
