@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from app.domain import events as kinds
 from app.domain.case import difference, movements
-from app.domain.kits import Recipe, Recipes, ordered_at
+from app.domain.kits import Asked, Recipe, Recipes, Short, ordered_at, take
 from app.domain.targets import Rules, Target
 
 JACKET, SCARF, BOX, GIFT, PALLET = range(1, 6)
@@ -155,3 +155,20 @@ def test_what_is_posted_step_by_step_is_what_is_called_for_in_the_end(steps):
         posted = wanted
 
     assert {spot: units for spot, units in total.items() if units} == levels(posted)
+
+
+def test_what_is_too_much_is_summed_up_and_says_how_many_could_be_taken():
+    box, single = {7: 6, 8: 1}, {7: 1}
+    asked = [
+        Asked("UNIT", 7, 2, single),
+        Asked("BOX", 9, 1, box),
+        Asked("alias of BOX", 9, 2, box),
+        Asked("NONE", 5, 1, {5: 1}),
+    ]
+
+    left = {7: 14, 8: 5}
+    assert take(asked, left) == [Short("alias of BOX", 3, 2, 2), Short("NONE", 1, 0, 3)]
+
+    left = {7: 14, 8: 5}
+    assert take(asked[:2], left) == []
+    assert left == {7: 6, 8: 4}

@@ -87,10 +87,19 @@ def test_units_that_arrive_somewhere_else_come_off_where_they_were_going():
     assert after(sent(4), received(4, place=SOUTH)) == {}
 
 
+def test_units_that_were_going_where_they_arrive_come_off_first():
+    found = after(sent(1), sent(1, to=13), received(1, place=13))
+
+    assert (found["incoming", NORTH], found["available", 13]) == (1, 1)
+    assert ("incoming", 13) not in found
+
+
 def test_what_was_reversed_is_as_if_never_told():
     assert after(sent(4), undone(received(4))) == after(sent(4))
     assert after(undone(sent(4))) == {}
     assert after(sent(4), undone(lost(4))) == after(sent(4))
+    assert after(undone(sent(4, at=99))) == {}, "said in the version of its reversal"
+    assert after(undone(sent(4, at=100))) == after(sent(4)), "said anew since then"
 
 
 def test_which_way_a_case_is_about():
