@@ -20,6 +20,7 @@ from app.web.pages import (
     inbox,
     incidents,
     inspections,
+    invitations,
     overview,
     people,
     policies,
@@ -34,6 +35,7 @@ __all__ = ["register"]
 
 PAGES = (
     session,
+    invitations,
     overview,
     incidents,
     deliveries,
