@@ -31,6 +31,8 @@ PATHS = (
     "/deliveries/1",
     "/deliveries?state=failed&error=GiveUp",
     "/deliveries/plan?state=failed",
+    "/deliveries/plan?action=discard&ids=1",
+    "/deliveries/plan?ids=",
     "/deliveries/runs/1",
     "/deliveries/tail",
     "/stock",
