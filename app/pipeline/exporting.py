@@ -115,14 +115,12 @@ def _ledger(connection: Connection, when: When) -> Iterator[Line]:
 _DEED = ("id", "at", "actor", "action", "subject", "details")
 
 
-def deeds_of(actor: str | None, text: str | None) -> Export:
-    """The audit log, or what is found in it, newest first."""
+def deeds_of(search: deeds.Search) -> Export:
+    """What is found in the audit log, newest first."""
 
     def lines(connection: Connection, _: When) -> Iterator[Line]:
         before = None
-        while page := deeds.page(
-            connection, limit=PAGE, before=before, actor=actor, text=text
-        ):
+        while page := deeds.page(connection, search, limit=PAGE, before=before):
             for row in page:
                 told = {**row, "at": iso(row["at"])}
                 yield tuple(told[name] for name in _DEED)

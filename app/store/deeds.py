@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,24 +32,34 @@ def note(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for; None: anything."""
+
+    actor: str | None = None
+    text: str | None = None
+    """Part of what was done, or to what."""
+    since: Instant | None = None
+    until: Instant | None = None
+
+
 def page(
-    connection: Connection,
-    *,
-    limit: int,
-    before: int | None = None,
-    actor: str | None = None,
-    text: str | None = None,
+    connection: Connection, search: Search, *, limit: int, before: int | None = None
 ) -> Sequence[RowMapping]:
-    """Up to `limit` rows, newest first; `text` is part of what was done, or to what."""
+    """Up to `limit` rows that are looked for, newest first."""
     query = sa.select(audit_log).order_by(audit_log.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit_log.c.id < before)
-    if actor is not None:
-        query = query.where(audit_log.c.actor == actor)
-    if text is not None:
+    if search.actor is not None:
+        query = query.where(audit_log.c.actor == search.actor)
+    if search.since is not None:
+        query = query.where(audit_log.c.at >= search.since)
+    if search.until is not None:
+        query = query.where(audit_log.c.at <= search.until)
+    if search.text is not None:
         columns = (audit_log.c.action, audit_log.c.subject, audit_log.c.details)
         query = query.where(
-            sa.or_(*(one.icontains(text, autoescape=True) for one in columns))
+            sa.or_(*(one.icontains(search.text, autoescape=True) for one in columns))
         )
     return connection.execute(query).mappings().all()
 

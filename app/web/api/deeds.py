@@ -31,6 +31,8 @@ class AuditQuery(PageQuery):
 
     actor = Word(metadata={"description": "An e-mail, or `token:` and its name."})
     q = Word(metadata={"description": "Part of what was done, or to what."})
+    since = Moment(metadata={"description": "Not before this time."})
+    until = Moment(metadata={"description": "Not after this time."})
 
 
 AuditPage = paged("AuditPage", Done)
@@ -42,13 +44,12 @@ AuditPage = paged("AuditPage", Done)
 @blueprint.answers(200, AuditPage)
 def list_deeds(query: dict[str, Any]) -> dict[str, Any]:
     """Search the audit log, newest first."""
+    search = deeds.Search(
+        query.get("actor"), query.get("q"), query.get("since"), query.get("until")
+    )
     with hub().engine.connect() as connection:
         rows = deeds.page(
-            connection,
-            limit=query["limit"] + 1,
-            before=id_cursor(query),
-            actor=query.get("actor"),
-            text=query.get("q"),
+            connection, search, limit=query["limit"] + 1, before=id_cursor(query)
         )
     told = [{**row, "details": json.loads(row["details"])} for row in rows]
     return page_of(told, query["limit"], lambda row: row["id"])

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 
-from app.domain.instants import now
+from app.domain.instants import now, parse
 from app.store import deeds, people
 from app.store.engine import writing
 from app.store.tables import api_tokens, users
@@ -343,6 +343,25 @@ def test_what_is_found_in_the_log_is_a_file_and_an_answer(
     assert [(one["subject"], one["details"]) for one in answer["items"]] == [
         ("=HYPERLINK(1)", {"n": 1})
     ]
+
+
+def test_what_was_done_is_found_by_when(anna, client, token, engine):
+    with writing(engine) as connection:
+        for hour in (9, 10, 11):
+            at = parse(f"2026-11-01T{hour:02}:00:00Z")
+            deeds.note(connection, "x", "press", f"button-{hour}", at)
+    headers = {"Authorization": "Bearer " + token("operator")}
+
+    page = anna.words("/audit?since=2026-11-01T09:30&until=2026-11-01T10:00")
+    file = anna.get("/audit.csv?since=2026-11-01T09:30&until=nonsense&q=press").text
+    query = "since=2026-11-01T11:00:00%2B01:00&until=2026-11-01T10:30:00Z"
+    answer = client.get(f"/api/v1/audit?{query}", headers=headers).json
+
+    assert re.findall(r"button-\d+", page) == ["button-10"]
+    assert re.findall(r"button-\d+", file) == ["button-11", "button-10"]
+    assert [one["subject"] for one in answer["items"]] == ["button-10"]
+    wrong = client.get("/api/v1/audit?since=yesterday", headers=headers)
+    assert wrong.status_code == 422
 
 
 # -- a second factor ------------------------------------------------------------------
