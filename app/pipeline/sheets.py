@@ -13,8 +13,16 @@ from typing import Any, Final
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.instants import Instant
-from app.pipeline import adjusting, counting, importing, previewing, undoing
+from app.pipeline import (
+    adjusting,
+    bundling,
+    counting,
+    importing,
+    previewing,
+    undoing,
+)
 from app.pipeline.adjusting import ADJUSTMENTS
+from app.pipeline.bundling import RECIPES
 from app.pipeline.facts import Waker, wake_all
 from app.pipeline.importing import LISTINGS, Imported, Work
 from app.pipeline.previewing import Plan
@@ -71,6 +79,14 @@ KINDS: Final = {
         ADMIN,
         previewing.plan_skus,
         lambda work, sheet, _: importing.import_skus(work, sheet),
+    ),
+    "recipes": Kind(
+        "Recipes of kits",
+        RECIPES,
+        3,
+        ADMIN,
+        bundling.plan_recipes,
+        lambda work, sheet, _: bundling.import_recipes(work, sheet),
     ),
     "listings": Kind(
         "Listings",
@@ -132,7 +148,7 @@ def let_in(
     once."""
     kind, sheet = KINDS[row["kind"]], sheet_of(row)
     with writing(engine) as connection:
-        before = undoing.before(connection, row["kind"], sheet)
+        before = undoing.before(connection, row["kind"], sheet, now)
         began = store.begin(connection, row["id"], now, before)
     imported = kind.load(Work(engine, wakes, began, actor=actor), sheet, row["id"])
     result: dict[str, Any] = {

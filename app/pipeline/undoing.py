@@ -1,8 +1,8 @@
 """Undoing what a spreadsheet changed.
 
 Adjustments are reversed. A count is told anew for its very moment, with what was
-thought to be there then, so that what was sold since stays sold. Names and listings
-get back what they had; a SKU that was new stays known, for things may have happened to
+thought to be there then, so that what was sold since stays sold. Names,
+listings and recipes get back what they had; a SKU that was new stays known, for things may have happened to
 it.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from app.domain.events import ListingSeen
 from app.domain.instants import Instant
 from app.domain.states import ON_HAND
-from app.pipeline import adjusting, counting
+from app.pipeline import adjusting, bundling, counting
 from app.pipeline.facts import record_in
 from app.pipeline.house import read_house
 from app.pipeline.importing import portions
@@ -39,7 +39,7 @@ class Told:
     at: Instant
 
 
-def before(connection: Connection, kind: str, sheet: Sheet) -> list[Any]:
+def before(connection: Connection, kind: str, sheet: Sheet, now: Instant) -> list[Any]:
     """What there is of what a file names, as JSON has it; numbers are in the ledger."""
     if kind == "skus":
         words = [row.values["sku"] for row in sheet.rows]
@@ -49,6 +49,8 @@ def before(connection: Connection, kind: str, sheet: Sheet) -> list[Any]:
             for some in portions(list(set(ids.values())), 500)
             for one in connection.execute(sa.select(skus).where(skus.c.id.in_(some)))
         ]
+    if kind == "recipes":
+        return bundling.recipes_of(connection, sheet, now)
     if kind == "listings":
         return [
             [
@@ -75,6 +77,8 @@ def undo(
         return set()
     if told.kind == "listings":
         return _relist(connection, told.sheet, had, now)
+    if told.kind == "recipes":
+        return bundling.unbundle(connection, told.sheet, had, actor=actor, now=now)
     if told.kind == "counts":
         return _recount(connection, told, actor=actor, now=now)
     return _reverse(connection, told, actor=actor, now=now)

@@ -11,7 +11,9 @@ sheets = sa.Table(
     id_(),
     Column("at", Big, nullable=False),
     Column("actor", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # skus · listings · counts · adjustments
+    Column(
+        "kind", Text, nullable=False
+    ),  # skus · recipes · listings · counts · adjustments
     Column("name", Text, nullable=False),  # the file's
     Column("digest", Text, nullable=False),  # of the file's bytes
     text("source"),  # whose columns it had, when they were not ours

@@ -174,6 +174,38 @@ def test_skus_and_listings_get_back_what_they_had(bring, shelf, engine):
     assert (found["SCARF"], found["HAT"]) == ("A scarf", "A hat")
 
 
+def test_recipes_go_out_come_in_and_get_back_what_they_had(bring, person, shelf):
+    ada = bring("skus", "sku\nBOW\n", "admin")
+    ada.press("apply")
+    first = bring("recipes", "kit,component,quantity\nPAIR,SCARF,2\n", "admin")
+    assert "PAIR is made of nothing 2 SCARF" in first.says
+    first.press("apply")
+    before = exported(ada.somebody, "recipes")
+    assert before == [["kit", "component", "quantity"], ["PAIR", "SCARF", "2"]]
+    table = lines(
+        "kit,component,quantity",
+        "GIFT,PAIR,1",
+        "PAIR,SCARF,2",
+        "PAIR,BOW,1",
+        f"{JACKET},BOW,1",
+        "LOST,GHOST,1",
+        "BOW,GIFT,1",
+    )
+
+    file = bring("recipes", table, "admin")
+    assert "PAIR is made of 2 SCARF 1 BOW, 2 SCARF" in file.says
+    assert "GIFT is made of nothing 1 PAIR" in file.says
+    assert "has units of its own" in file.says
+    assert "there is no SKU 'GHOST'" in file.says
+    assert "2 lines taken" in file.press("apply")
+    assert "undone" in file.press("undo")
+
+    again = bring("recipes", table, "admin")
+    assert exported(ada.somebody, "recipes") == before
+    assert "a kit cannot hold itself: GIFT" in again.says
+    assert bring("recipes", table).answer.status_code == 403
+
+
 def listed(engine) -> set[tuple[str, str]]:
     query = (
         sa.select(listings.c.external_id, skus.c.sku)
