@@ -6,7 +6,7 @@ Redis may lose everything it holds: a round later all of it is known again.
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import claims, oversells, polling, running, subscribing
+from app.pipeline import claims, letting, oversells, polling, running, subscribing
 from app.pipeline.comparing import is_due
 from app.pipeline.exposing import expose
 from app.pipeline.marking import mark_all
@@ -35,8 +35,9 @@ def sweep(mine: Hands) -> None:
     for lane in claims.expire_holds(mine.engine, moment):
         mine.wakes.wake(lane)
     oversells.review(mine.engine, moment)
-    # Last: what nobody could send yet shows how many units it offers too many.
+    # What nobody could send yet shows how many units it offers too many.
     expose(mine.engine, moment - PATIENCE, moment)
+    letting.advance(mine.engine, moment, mine.wakes)
 
 
 def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:

@@ -23,7 +23,7 @@ from app.pipeline.house import read_house
 from app.pipeline.importing import portions
 from app.pipeline.listings import keep_up, lanes, publish_listings, save_listing
 from app.pipeline.previewing import listed_as
-from app.pipeline.reversing import reverse_in
+from app.pipeline.reversing import reverse_all_in
 from app.pipeline.sheet import Sheet
 from app.store import aliases
 from app.store.tables import ledger, listings, skus, stock_events
@@ -31,10 +31,12 @@ from app.store.tables import ledger, listings, skus, stock_events
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A file that was let in."""
+    """A portion of a file that was let in."""
 
     kind: str
     sheet: Sheet
+    facts: Sequence[Any]
+    """Its counts or adjustments."""
     id: int
     at: Instant
 
@@ -134,7 +136,7 @@ def _recount(
 ) -> set[str]:
     events = {
         adjusting.key(event): event
-        for count in counting.read_counts(told.sheet, told.at)
+        for count in told.facts
         for event in [counting.event_of(count, now)]
     }
     moved = _moved(connection, list(events), told.at)
@@ -175,7 +177,7 @@ def _reverse(
 ) -> set[str]:
     keys = [
         adjusting.key(adjusting.event_of(one, str(told.id), told.at))
-        for one in adjusting.read_adjustments(told.sheet)
+        for one in told.facts
     ]
     woken: set[str] = set()
     for some in portions(keys, 500):
@@ -185,7 +187,7 @@ def _reverse(
             .where(stock_events.c.key.in_(some))
             .group_by(stock_events.c.id)
         )
-        for entry_id in entries.scalars().all():
-            reason = f"spreadsheet {told.id} undone"
-            woken |= reverse_in(connection, entry_id, reason, actor=actor, now=now)[1]
+        reason = f"spreadsheet {told.id} undone"
+        found = entries.scalars().all()
+        woken |= reverse_all_in(connection, found, reason, actor=actor, now=now)
     return woken

@@ -5,13 +5,12 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import now
-from app.pipeline import running, sheets
+from app.pipeline import letting, running, sheets
 from app.store import (
     deliveries,
     people,
     publications,
     runs,
-    sheets as store,
     tallies,
     views,
 )
@@ -102,9 +101,7 @@ def bring_sheets(shop, at):
         text = f"sku,location,quantity\n{JACKET},downtown,{units}\nGHOST,downtown,1\n"
         file = sheets.File(name, text.encode())
         sheets.bring(shop.engine, "counts", file, actor="anna", now=at)
-    with shop.engine.connect() as connection:
-        row = store.one(connection, 2)
-    sheets.let_in(shop.engine, row, actor="anna", now=at, wakes=shop.bell)
+    letting.let_in(shop.engine, 2, actor="anna", now=at, wakes=shop.bell)
 
 
 @pytest.mark.parametrize(
