@@ -3,11 +3,13 @@ small: axe-core finds nothing against it."""
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import expect
 
 from app.domain.instants import now
 from app.pipeline import letting, running, sheets
 from app.store import (
     deliveries,
+    invitations,
     people,
     publications,
     runs,
@@ -112,13 +114,14 @@ def bring_sheets(shop, at):
     ],
     ids=["large-light", "small-dark"],
 )
-def test_no_page_is_hard_to_use_for_some(hub, troubled, desk, look):
+def test_no_page_is_hard_to_use_for_some(hub, shop, troubled, desk, look):
     window = desk(**look)
-    page = window.open("/login")
-    assert violations(page) == []
+    wrong = {}
+    for path in ("/login", invited(shop), "/invitation/of-nobody"):
+        if found := violations(window.open(path)):
+            wrong[path] = found
     window.log_in()
 
-    wrong = {}
     for path in PATHS:
         page = window.open(path)
         page.evaluate(OPEN_ALL)
@@ -129,4 +132,22 @@ def test_no_page_is_hard_to_use_for_some(hub, troubled, desk, look):
         )
         assert too_wide <= 0, path
 
+    page.get_by_role("button", name="Log out").click()
+    ask_for_a_code(shop)
+    page = window.log_in()
+    expect(page.get_by_label("Code")).to_be_focused()
+    assert violations(page) == []
     assert wrong == {}
+
+
+def invited(shop) -> str:
+    """The path of a link for somebody new."""
+    with writing(shop.engine) as connection:
+        token = invitations.invite(connection, "otto@x.example", "viewer", "ada", now())
+    return f"/invitation/{token[1]}"
+
+
+def ask_for_a_code(shop) -> None:
+    """From now on the password alone lets nobody in."""
+    with writing(shop.engine) as connection:
+        connection.execute(users.update().values(totp_since=now()))
