@@ -10,6 +10,7 @@ from app.domain.instants import DAY, HOUR, SECOND, Instant, now
 from app.pipeline import (
     claims,
     histories,
+    letting,
     oversells,
     polling,
     rotating,
@@ -59,8 +60,9 @@ def sweep(mine: Hands) -> None:
     oversells.review(mine.engine, moment)
     histories.keep(mine.engine, moment)
     rotating.end_due(mine.engine, Vault(mine.settings.secret_keys), moment)
-    # Last: what nobody could send yet shows how many units it offers too many.
+    # What nobody could send yet shows how many units it offers too many.
     expose(mine.engine, moment - PATIENCE, moment)
+    letting.advance(mine.engine, moment, mine.wakes)
 
 
 def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.errors import BadConfiguration
 from app.domain.instants import Instant, now
-from app.pipeline import adjusting, counting, importing, previewing
+from app.pipeline import adjusting, bundling, counting, importing, previewing
 from app.pipeline.counting import Change
 from app.pipeline.importing import Imported, Work
 from app.pipeline.previewing import Plan
@@ -66,17 +66,20 @@ def skus(settings: Settings, file: Path, dry_run: bool) -> None:
 
 @command.command()
 @sheet_file
+@dry_run
 @click.pass_obj
-def recipes(settings: Settings, file: Path) -> None:
+def recipes(settings: Settings, file: Path, dry_run: bool) -> None:
     """Take what kits are made of: columns kit, component, quantity.
 
     All lines of a kit together are its recipe, from now on; a kit that nobody knew is
     made. A pack of six has one component, six times.
     """
-    sheet = _read(file, importing.RECIPES, importing.RECIPES)
+    sheet = _read(file, bundling.RECIPES, bundling.RECIPES)
+    if dry_run:
+        return _show(settings, sheet, bundling.plan_recipes)
     with _work(settings, sheet) as work:
-        imported = importing.import_recipes(work, sheet)
-    _report(imported, "kits")
+        imported = bundling.import_recipes(work, sheet)
+    return _report(imported, "kits")
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""Exporting: SKUs, listings, counts, stock and the ledger as rows of a spreadsheet.
+"""Exporting: SKUs, recipes, listings, counts, stock and the ledger as rows of a spreadsheet.
 
 The first ones have the columns that `importing` and `counting` read, so a file that
 goes out can come back in. Read page by page: a long ledger needs no memory.
@@ -14,10 +14,11 @@ from sqlalchemy.engine import Connection
 
 from app.domain.instants import iso
 from app.pipeline.adjusting import ADJUSTMENTS
+from app.pipeline.bundling import RECIPES
 from app.pipeline.importing import LISTINGS
 from app.pipeline.sheet import COUNTS, SKUS, write_sheet
 from app.pipeline.workbook import write_workbook
-from app.store import balances, deeds, history
+from app.store import balances, deeds, history, recipes
 from app.store.balances import When
 from app.store.keyset import every
 from app.store.tables import channels, listings, skus
@@ -55,6 +56,19 @@ def _listings(connection: Connection, _: When) -> Iterator[Line]:
     )
     for row in connection.execution_options(yield_per=PAGE).execute(query):
         yield tuple(row)
+
+
+def _recipes(connection: Connection, when: When) -> Iterator[Line]:
+    found, at = (
+        recipes.all_of_them(connection),
+        when.now if when.at is None else when.at,
+    )
+    made = {kit: found.components(kit, at) for kit in found.versions}
+    parts = {part for components in made.values() for part in components}
+    names = recipes.names_of(connection, {*made, *parts})
+    for kit in sorted(made, key=lambda one: names[one]):
+        for part in recipes.named(made[kit], names):
+            yield names[kit], part["sku"], part["quantity"]
 
 
 def _balances(connection: Connection, when: When) -> Iterator[Mapping[str, Any]]:
@@ -111,12 +125,11 @@ def _ledger(connection: Connection, when: When) -> Iterator[Line]:
 _DEED = ("id", "at", "actor", "action", "subject", "details")
 
 
-def deeds_of(actor: str | None, text: str | None) -> Export:
-    """The audit log, or what is found in it, newest first."""
+def deeds_of(search: deeds.Search) -> Export:
+    """What is found in the audit log, newest first."""
 
     def lines(connection: Connection, _: When) -> Iterator[Line]:
-        found = partial(deeds.page, connection, limit=PAGE, actor=actor, text=text)
-        for row in every(found):
+        for row in every(partial(deeds.page, connection, search, limit=PAGE)):
             told = {**row, "at": iso(row["at"])}
             yield tuple(told[name] for name in _DEED)
 
@@ -125,6 +138,7 @@ def deeds_of(actor: str | None, text: str | None) -> Export:
 
 EXPORTS: Final[Mapping[str, Export]] = {
     "skus": Export(SKUS, _skus),
+    "recipes": Export(RECIPES, _recipes),
     "listings": Export(LISTINGS, _listings),
     "counts": Export(COUNTS, _counts),
     "adjustments": Export(ADJUSTMENTS, _adjustments),

@@ -1,10 +1,10 @@
-"""Importing SKUs, recipes and listings from spreadsheets, a hundred lines at a time.
+"""Importing SKUs and listings from spreadsheets, a hundred lines at a time.
 
 A bad line is told with its number and the rest still loads; see `sheet` for reading
-them and `counting` for counts.
+them, `counting` for counts and `bundling` for recipes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,16 +16,12 @@ from app.domain.instants import Instant
 from app.pipeline.facts import Waker, wake_all
 from app.pipeline.house import read_house
 from app.pipeline.listings import add_sku, lanes, publish_listings, save_listing, unpark
-from app.pipeline.recipes import publish, save_recipe
 from app.pipeline.sheet import SKUS, Problem, Row, Sheet
 from app.store.engine import applying
 
 LINES_A_TRANSACTION = 100
 
-RECIPES = ("kit", "component", "quantity")
 LISTINGS = ("channel", "sku", "external_id", "external_parent_id")
-
-_MOST = 10**6
 
 T = TypeVar("T")
 Step = Callable[[int], None]
@@ -99,80 +95,6 @@ def import_listings(work: Work, sheet: Sheet) -> Imported:
     imported = in_transactions(work, sheet, write)
     _apply_what_waited(work)
     return imported
-
-
-def import_recipes(work: Work, sheet: Sheet) -> Imported:
-    """Say what kits are made of: all lines of a kit together are its recipe."""
-    kits = _by_kit(sheet)
-
-    def write(connection: Connection, rows: Sequence[Row]) -> Written:
-        written, changed = Written(), set[int]()
-        for row in rows:
-            kit, parts = row.values["kit"], kits[row.line]
-            saved = save_recipe(connection, kit, parts, now=work.now, actor=work.actor)
-            written.unchanged += not saved
-            changed |= saved
-        written.woken = publish(connection, changed, work.now)
-        return written
-
-    firsts = [row for row in sheet.rows if row.line in kits]
-    return in_transactions(
-        work, Sheet(_inner_first(firsts, kits), sheet.problems), write
-    )
-
-
-def _by_kit(sheet: Sheet) -> dict[int, dict[str, int]]:
-    """The first line of every kit → its recipe. A bad line spoils its whole kit."""
-    first: dict[str, int] = {}
-    kits: dict[int, dict[str, int]] = {}
-    spoilt: set[int] = set()
-    for row in sheet.rows:
-        kit, component, quantity = (row.values[name] for name in RECIPES)
-        line = first.setdefault(kit, row.line)
-        problem = _wrong_part(kit, component, quantity, kits.get(line, {}))
-        if problem is not None:
-            sheet.problems.append(Problem(row.line, problem))
-            spoilt.add(line)
-            continue
-        kits.setdefault(line, {})[component] = int(quantity)
-    for line in spoilt & kits.keys():
-        sheet.problems.append(Problem(line, "its kit is left out for another bad line"))
-    return {line: parts for line, parts in kits.items() if line not in spoilt}
-
-
-def _wrong_part(
-    kit: str, component: str, quantity: str, parts: Mapping[str, int]
-) -> str | None:
-    if not kit or not component:
-        return f"{'component' if kit else 'kit'} is blank"
-    if component in parts:
-        return f"{component} is named twice for {kit}"
-    if not (quantity.isascii() and quantity.isdigit() and 0 < int(quantity) <= _MOST):
-        return f"quantity {quantity!r} is not a whole number, 1 or more"
-    return None
-
-
-def _inner_first(
-    rows: Sequence[Row], kits: Mapping[int, Mapping[str, int]]
-) -> list[Row]:
-    """A kit that is a component of another one of the file comes before it."""
-    named = {row.values["kit"]: row for row in rows}
-    found: dict[int, Row] = {}
-    seen: set[str] = set()
-
-    def take(kit: str) -> None:
-        if kit in seen:
-            return
-        seen.add(kit)
-        row = named[kit]
-        for component in kits[row.line]:
-            if component in named:
-                take(component)
-        found[row.line] = row
-
-    for kit in named:
-        take(kit)
-    return list(found.values())
 
 
 def check_listing(row: Row) -> None:

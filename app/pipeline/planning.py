@@ -12,6 +12,7 @@ import adapters
 from app.domain.budget import BULK, Budget
 from app.domain.instants import Instant
 from app.pipeline import desired
+from app.pipeline.exposing import exposure
 from app.pipeline.wishes import is_held, shows_already
 from app.store import channels as channel_store, tallies
 from app.store.tables import publications
@@ -44,6 +45,8 @@ class Plan:
     parts: Sequence[Part]
     is_weighed: bool
     """All rows were looked at; else there may be more that are correct already."""
+    excess: int
+    """Units that channels offer too many, in the rows that were looked at."""
 
     @property
     def rows(self) -> int:
@@ -67,7 +70,8 @@ class Plan:
 
 
 def plan(connection: Connection, chosen: sa.Select[Any], now: Instant) -> Plan:
-    """Work out what a retry of the chosen publications would do, and how long it takes."""
+    """Work out what a retry of the chosen publications would do, and how long it takes;
+    and what discarding them would leave wrong."""
     found = chosen.subquery()
     query = sa.select(found.c.channel_id, sa.func.count()).group_by(found.c.channel_id)
     counts = {row[0]: row[1] for row in connection.execute(query)}
@@ -88,7 +92,8 @@ def plan(connection: Connection, chosen: sa.Select[Any], now: Instant) -> Plan:
         for channel in channel_store.rows(connection)
         if channel["id"] in counts
     ]
-    return Plan(parts, len(rows) == sum(counts.values()))
+    excess = sum(exposure(row, numbers[row["id"]]) for row in rows)
+    return Plan(parts, len(rows) == sum(counts.values()), excess)
 
 
 def _part(

@@ -87,7 +87,7 @@ def save_recipe(
     after = before.adding(sku_id, recipe)
     _refuse_cycle(connection, after, sku_id, recipe.valid_from)
     if told:
-        _refuse_own_stock(connection, sku, sku_id)
+        refuse_own_stock(connection, sku, sku_id)
     store.add(connection, sku_id, recipe, now, actor)
     changed = {sku_id, *after.holding(sku_id)}
     store.note_parts(connection, {kit: after.parts(kit, now) for kit in changed})
@@ -147,7 +147,8 @@ def _refuse_cycle(
         )
 
 
-def _refuse_own_stock(connection: Connection, sku: str, sku_id: int) -> None:
+def refuse_own_stock(connection: Connection, sku: str, sku_id: int) -> None:
+    """Raise BadConfiguration for what cannot be a kit, as it has units of its own."""
     states = [stock_levels.c[state] for state in (*ON_HAND, INCOMING)]
     own = connection.execute(
         sa.select(stock_levels.c.id)

@@ -1,11 +1,12 @@
-"""Spreadsheets on the dashboard: brought, looked at, let in, undone.
+"""Spreadsheets on the dashboard: what they may hold; brought, and looked at.
 
 A file is kept as it was read, with the numbers its reader was shown, so that what is
-let in is what was looked at; a number that changed meanwhile keeps its line out.
+let in (by `letting`) is what was looked at; a number that changed meanwhile keeps its
+line out.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -13,19 +14,21 @@ from typing import Any, Final
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.instants import Instant
-from app.pipeline import adjusting, counting, importing, previewing, undoing
+from app.pipeline import adjusting, bundling, counting, importing, previewing
 from app.pipeline.adjusting import ADJUSTMENTS
-from app.pipeline.facts import Waker, wake_all
+from app.pipeline.bundling import RECIPES
 from app.pipeline.importing import LISTINGS, Imported, Work
 from app.pipeline.previewing import Plan
 from app.pipeline.sheet import COUNTS, SKUS, Problem, Row, Sheet, read_sheet
 from app.store import sheets as store
-from app.store.engine import applying, writing
+from app.store.engine import writing
 from app.store.people import ADMIN, OPERATOR
 from app.store.sheets import Brought
 
-MOST_ROWS: Final = 1_000
+MOST_ROWS: Final = 10_000
 """On a page; the command line takes as many as there are."""
+MOST_WHOLE: Final = 1_000
+"""Of what can only be let in whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +41,30 @@ class Kind:
     """How many of the columns, from the first, have to be there."""
     role: str
     plan: Callable[[Connection, Sheet, Instant], Plan]
-    load: Callable[[Work, Sheet, int], Imported]
+    load: Callable[[Work, Sheet, Sequence[Any], int], Imported]
+    """Of some rows, with the facts of the whole file."""
+    facts: Callable[[Sheet, Instant], Sequence[Any]] = lambda _sheet, _at: ()
+    """What all rows say; adds what is wrong to the sheet's problems."""
     has_places: bool = False
+    is_whole: bool = False
+    """Its rows belong together: they are let in and undone at once."""
 
-
-def _counts(work: Work, sheet: Sheet, _: int) -> Imported:
-    return counting.import_counts(work, sheet, counting.read_counts(sheet, work.now))
-
-
-def _adjustments(work: Work, sheet: Sheet, sheet_id: int) -> Imported:
-    told = adjusting.read_adjustments(sheet)
-    return adjusting.import_adjustments(work, sheet, told, str(sheet_id))
+    @property
+    def most(self) -> int:
+        """Rows that are taken on a page."""
+        return MOST_WHOLE if self.is_whole else MOST_ROWS
 
 
 KINDS: Final = {
     "counts": Kind(
-        "Counts", COUNTS, 3, OPERATOR, previewing.plan_counts, _counts, has_places=True
+        "Counts",
+        COUNTS,
+        3,
+        OPERATOR,
+        previewing.plan_counts,
+        lambda work, sheet, facts, _: counting.import_counts(work, sheet, facts),
+        counting.read_counts,
+        has_places=True,
     ),
     "adjustments": Kind(
         "Adjustments",
@@ -61,7 +72,10 @@ KINDS: Final = {
         4,
         OPERATOR,
         previewing.plan_adjustments,
-        _adjustments,
+        lambda work, sheet, facts, sheet_id: adjusting.import_adjustments(
+            work, sheet, facts, str(sheet_id)
+        ),
+        lambda sheet, _: adjusting.read_adjustments(sheet),
         has_places=True,
     ),
     "skus": Kind(
@@ -70,7 +84,16 @@ KINDS: Final = {
         1,
         ADMIN,
         previewing.plan_skus,
-        lambda work, sheet, _: importing.import_skus(work, sheet),
+        lambda work, sheet, *_: importing.import_skus(work, sheet),
+    ),
+    "recipes": Kind(
+        "Recipes of kits",
+        RECIPES,
+        3,
+        ADMIN,
+        bundling.plan_recipes,
+        lambda work, sheet, *_: bundling.import_recipes(work, sheet),
+        is_whole=True,
     ),
     "listings": Kind(
         "Listings",
@@ -78,7 +101,7 @@ KINDS: Final = {
         3,
         ADMIN,
         previewing.plan_listings,
-        lambda work, sheet, _: importing.import_listings(work, sheet),
+        lambda work, sheet, *_: importing.import_listings(work, sheet),
     ),
 }
 
@@ -100,7 +123,7 @@ def bring(engine: Engine, kind: str, file: File, *, actor: str, now: Instant) ->
     """
     what = KINDS[kind]
     sheet = read_sheet(file.content, what.columns, what.columns[: what.needed])
-    previewing.check_file(sheet, MOST_ROWS)
+    previewing.check_file(sheet, what.most)
     with writing(engine) as connection:
         if what.has_places:
             previewing.name_places(connection, sheet, file.location)
@@ -123,40 +146,3 @@ def sheet_of(row: RowMapping) -> Sheet:
     rows = [Row(line, values) for line, values in json.loads(row["rows"])]
     problems = [Problem(line, words) for line, words in json.loads(row["problems"])]
     return Sheet(rows, problems, row["source"])
-
-
-def let_in(
-    engine: Engine, row: RowMapping, *, actor: str, now: Instant, wakes: Waker
-) -> Imported:
-    """Change what a file says; pressed twice, or once more after a crash, it happens
-    once."""
-    kind, sheet = KINDS[row["kind"]], sheet_of(row)
-    with writing(engine) as connection:
-        before = undoing.before(connection, row["kind"], sheet)
-        began = store.begin(connection, row["id"], now, before)
-    imported = kind.load(Work(engine, wakes, began, actor=actor), sheet, row["id"])
-    result: dict[str, Any] = {
-        "loaded": imported.loaded - imported.unchanged,
-        "unchanged": imported.unchanged,
-        "problems": imported.problems,
-    }
-    with writing(engine) as connection:
-        store.finish(connection, row["id"], result)
-    return imported
-
-
-def undo(
-    engine: Engine, row: RowMapping, *, actor: str, now: Instant, wakes: Waker
-) -> bool:
-    """Take back what a file changed, all of it or nothing; False when it was before.
-
-    Raises NotReversible and IntegrityError where some of it has moved on since.
-    """
-    told = undoing.Told(row["kind"], sheet_of(row), row["id"], row["applied_at"])
-    with applying(engine) as connection:
-        if not store.undo(connection, row["id"], now):
-            return False
-        before = json.loads(row["before"])
-        woken = undoing.undo(connection, told, before, actor=actor, now=now)
-    wake_all(wakes, woken)
-    return True

@@ -1,8 +1,8 @@
 """Undoing what a spreadsheet changed.
 
 Adjustments are reversed. A count is told anew for its very moment, with what was
-thought to be there then, so that what was sold since stays sold. Names and listings
-get back what they had; a SKU that was new stays known, for things may have happened to
+thought to be there then, so that what was sold since stays sold. Names,
+listings and recipes get back what they had; a SKU that was new stays known, for things may have happened to
 it.
 """
 
@@ -17,13 +17,13 @@ from sqlalchemy.engine import Connection
 from app.domain.events import ListingSeen
 from app.domain.instants import Instant
 from app.domain.states import ON_HAND
-from app.pipeline import adjusting, counting
+from app.pipeline import adjusting, bundling, counting
 from app.pipeline.facts import record_in
 from app.pipeline.house import read_house
 from app.pipeline.importing import portions
 from app.pipeline.listings import keep_up, lanes, publish_listings, save_listing
 from app.pipeline.previewing import listed_as
-from app.pipeline.reversing import reverse_in
+from app.pipeline.reversing import reverse_all_in
 from app.pipeline.sheet import Sheet
 from app.store import aliases
 from app.store.tables import ledger, listings, skus, stock_events
@@ -31,15 +31,17 @@ from app.store.tables import ledger, listings, skus, stock_events
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A file that was let in."""
+    """A portion of a file that was let in."""
 
     kind: str
     sheet: Sheet
+    facts: Sequence[Any]
+    """Its counts or adjustments."""
     id: int
     at: Instant
 
 
-def before(connection: Connection, kind: str, sheet: Sheet) -> list[Any]:
+def before(connection: Connection, kind: str, sheet: Sheet, now: Instant) -> list[Any]:
     """What there is of what a file names, as JSON has it; numbers are in the ledger."""
     if kind == "skus":
         words = [row.values["sku"] for row in sheet.rows]
@@ -49,6 +51,8 @@ def before(connection: Connection, kind: str, sheet: Sheet) -> list[Any]:
             for some in portions(list(set(ids.values())), 500)
             for one in connection.execute(sa.select(skus).where(skus.c.id.in_(some)))
         ]
+    if kind == "recipes":
+        return bundling.recipes_of(connection, sheet, now)
     if kind == "listings":
         return [
             [
@@ -75,6 +79,8 @@ def undo(
         return set()
     if told.kind == "listings":
         return _relist(connection, told.sheet, had, now)
+    if told.kind == "recipes":
+        return bundling.unbundle(connection, told.sheet, had, actor=actor, now=now)
     if told.kind == "counts":
         return _recount(connection, told, actor=actor, now=now)
     return _reverse(connection, told, actor=actor, now=now)
@@ -130,7 +136,7 @@ def _recount(
 ) -> set[str]:
     events = {
         adjusting.key(event): event
-        for count in counting.read_counts(told.sheet, told.at)
+        for count in told.facts
         for event in [counting.event_of(count, now)]
     }
     moved = _moved(connection, list(events), told.at)
@@ -171,7 +177,7 @@ def _reverse(
 ) -> set[str]:
     keys = [
         adjusting.key(adjusting.event_of(one, str(told.id), told.at))
-        for one in adjusting.read_adjustments(told.sheet)
+        for one in told.facts
     ]
     woken: set[str] = set()
     for some in portions(keys, 500):
@@ -181,7 +187,7 @@ def _reverse(
             .where(stock_events.c.key.in_(some))
             .group_by(stock_events.c.id)
         )
-        for entry_id in entries.scalars().all():
-            reason = f"spreadsheet {told.id} undone"
-            woken |= reverse_in(connection, entry_id, reason, actor=actor, now=now)[1]
+        reason = f"spreadsheet {told.id} undone"
+        found = entries.scalars().all()
+        woken |= reverse_all_in(connection, found, reason, actor=actor, now=now)
     return woken

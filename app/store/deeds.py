@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,22 +34,36 @@ def note(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for; None: anything."""
+
+    actor: str | None = None
+    text: str | None = None
+    """Part of what was done, or to what."""
+    since: Instant | None = None
+    until: Instant | None = None
+
+
 def page(
     connection: Connection,
+    search: Search,
     *,
     limit: int,
     after: Position | None = None,
-    actor: str | None = None,
-    text: str | None = None,
 ) -> Page[RowMapping]:
-    """Up to `limit` rows, newest first; `text` is part of what was done, or to what."""
+    """Up to `limit` rows that are looked for, newest first."""
     query = sa.select(audit_log)
-    if actor is not None:
-        query = query.where(audit_log.c.actor == actor)
-    if text is not None:
+    if search.actor is not None:
+        query = query.where(audit_log.c.actor == search.actor)
+    if search.since is not None:
+        query = query.where(audit_log.c.at >= search.since)
+    if search.until is not None:
+        query = query.where(audit_log.c.at <= search.until)
+    if search.text is not None:
         columns = (audit_log.c.action, audit_log.c.subject, audit_log.c.details)
         query = query.where(
-            sa.or_(*(one.icontains(text, autoescape=True) for one in columns))
+            sa.or_(*(one.icontains(search.text, autoescape=True) for one in columns))
         )
     return keyset.read(
         connection, query, [audit_log.c.id], limit=limit, after=after, newest_first=True

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.sql import operators
 
 from app.domain.instants import Instant
 from app.store import deliveries, keyset
@@ -48,6 +49,8 @@ class Look:
     """A class of errors."""
     since: Instant | None = None
     until: Instant | None = None
+    ids: tuple[int, ...] | None = None
+    """Of these only: rows that somebody ticked."""
 
 
 def undelivered(
@@ -94,14 +97,14 @@ def _conditions(
         found += [deliveries.is_open(), urgency < len(URGENCY)]
     elif look.state != ANY:
         found += deliveries.is_in(look.state, now)
-    if look.channel:
-        found.append(channels.c.key == look.channel)
-    if look.error:
-        found.append(publications.c.error_class == look.error)
-    if look.since is not None:
-        found.append(publications.c.wanted_at >= look.since)
-    if look.until is not None:
-        found.append(publications.c.wanted_at <= look.until)
+    told = (
+        (channels.c.key, operators.eq, look.channel),
+        (publications.c.error_class, operators.eq, look.error),
+        (publications.c.wanted_at, operators.ge, look.since),
+        (publications.c.wanted_at, operators.le, look.until),
+        (publications.c.id, operators.in_op, look.ids),
+    )
+    found += [test(column, value) for column, test, value in told if value is not None]
     if look.sku:
         found.append(
             sa.or_(

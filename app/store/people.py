@@ -40,11 +40,8 @@ def create_user(
     connection: Connection, email: str, password: str, role: str = ADMIN
 ) -> int:
     """Let a person in; return the id. Raise BadConfiguration naming the field."""
-    address = _address(email)
-    _check_role(role)
+    address = newcomer(connection, email, role)
     _check_password(password)
-    if _by_email(connection, address) is not None:
-        raise BadConfiguration(f"there is a login for {address} already", "email")
     made = connection.execute(
         users.insert()
         .values(
@@ -56,6 +53,18 @@ def create_user(
         .returning(users.c.id)
     )
     return int(made.scalar_one())
+
+
+def newcomer(connection: Connection, email: str, role: str) -> str:
+    """The address, as it is kept, of somebody who has no login yet and may get one.
+
+    Raises BadConfiguration naming the field.
+    """
+    address = _address(email)
+    _check_role(role)
+    if _by_email(connection, address) is not None:
+        raise BadConfiguration(f"there is a login for {address} already", "email")
+    return address
 
 
 def set_password(connection: Connection, user_id: int, password: str) -> None:

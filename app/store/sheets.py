@@ -1,7 +1,7 @@
 """Spreadsheets that people brought to the dashboard, and what became of each."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -65,30 +65,67 @@ def same(connection: Connection, row: RowMapping) -> Instant | None:
     return connection.execute(query).scalar()
 
 
-def begin(
-    connection: Connection, sheet_id: int, now: Instant, before: Sequence[Any]
-) -> Instant:
-    """Say that a file is let in, and what there was before; pressed again, it is the
-    time of the first press."""
+def begin(connection: Connection, sheet_id: int, by: str, now: Instant) -> None:
+    """Say that a file is to be let in; pressed again, it is the time of the first."""
     stands = sheets.c.id == sheet_id, sheets.c.applied_at.is_(None)
-    values = {"applied_at": now, "before": json.dumps(before)}
-    connection.execute(sheets.update().where(*stands).values(**values))
-    query = sa.select(sheets.c.applied_at).where(sheets.c.id == sheet_id)
-    return int(connection.execute(query).scalar_one())
+    connection.execute(
+        sheets.update().where(*stands).values(applied_at=now, asked_by=by)
+    )
 
 
-def finish(connection: Connection, sheet_id: int, result: Mapping[str, Any]) -> None:
-    """Keep what became of a file, the first time."""
-    stands = sheets.c.id == sheet_id, sheets.c.result == "{}"
-    told = json.dumps(result)
-    connection.execute(sheets.update().where(*stands).values(result=told))
+def begin_undo(connection: Connection, sheet_id: int, by: str, now: Instant) -> bool:
+    """Say that a file is to be undone; False when that was said, or it is not in."""
+    stands = (
+        sheets.c.id == sheet_id,
+        sheets.c.finished_at.is_not(None),
+        sheets.c.undoing_at.is_(None),
+    )
+    asked = sheets.update().where(*stands).values(undoing_at=now, asked_by=by)
+    return connection.execute(asked).rowcount == 1
 
 
-def undo(connection: Connection, sheet_id: int, now: Instant) -> bool:
-    """Say that a file is undone; False when somebody else was first."""
-    stands = sheets.c.id == sheet_id, sheets.c.undone_at.is_(None)
-    done = connection.execute(sheets.update().where(*stands).values(undone_at=now))
-    return done.rowcount == 1
+def in_hand(connection: Connection) -> Sequence[int]:
+    """Files that are being let in or undone."""
+    query = sa.select(sheets.c.id).where(
+        sheets.c.applied_at.is_not(None),
+        sheets.c.undone_at.is_(None),
+        sheets.c.finished_at.is_(None) | sheets.c.undoing_at.is_not(None),
+    )
+    return connection.execute(query.order_by(sheets.c.id)).scalars().all()
+
+
+def before(connection: Connection, sheet_id: int) -> list[Any]:
+    """What there was before each portion; nobody else adds to it meanwhile."""
+    query = sa.select(sheets.c.before).where(sheets.c.id == sheet_id)
+    found: list[Any] = json.loads(
+        connection.execute(query.with_for_update()).scalar_one()
+    )
+    return found
+
+
+def remember(connection: Connection, sheet_id: int, had: Sequence[Any]) -> None:
+    """Keep what there was before each portion."""
+    here = sheets.update().where(sheets.c.id == sheet_id)
+    connection.execute(here.values(before=json.dumps(had)))
+
+
+def move(connection: Connection, row: RowMapping, done: int, **values: Any) -> bool:
+    """Say how far a file has got since it was read; False when somebody else did."""
+    stands = (
+        sheets.c.id == row["id"],
+        sheets.c.done == row["done"],
+        sheets.c.finished_at.is_not_distinct_from(row["finished_at"]),
+        sheets.c.undone_at.is_(None),
+    )
+    moved = sheets.update().where(*stands).values(done=done, **values)
+    return connection.execute(moved).rowcount == 1
+
+
+def stop_undo(connection: Connection, row: RowMapping, words: str) -> None:
+    """Undo no more of a file, and say why."""
+    told = json.loads(row["result"]) | {"stopped": words}
+    values = {"undoing_at": None, "result": json.dumps(told)}
+    connection.execute(sheets.update().where(sheets.c.id == row["id"]).values(**values))
 
 
 def prune(connection: Connection, before: Instant) -> None:

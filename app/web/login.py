@@ -26,7 +26,13 @@ from app.store.engine import writing
 from app.web.hub import hub
 from app.web.security import limiter
 
-OPEN: Final = ("pages.login", "pages.log_in", "pages.log_in_code")
+OPEN: Final = (
+    "pages.login",
+    "pages.log_in",
+    "pages.log_in_code",
+    "pages.invitation",
+    "pages.accept_invitation",
+)
 """What can be seen without a login."""
 LIFETIME: Final = timedelta(days=7)
 TRIES_PER_ACCOUNT: Final = "10 per 10 minutes"

@@ -117,7 +117,8 @@ def _on_hub_error(error: HubError) -> Any:
 
 def _on_database(error: Exception) -> Any:
     why, name = trouble(error) or AWAY, type(error).__name__
-    log.error("database_unavailable", error=name, why=why, path=request.path)
+    rule = str(request.url_rule)  # not the path: an invitation's holds its token
+    log.error("database_unavailable", error=name, why=why, path=rule)
     words = f"{why} now; send the request again"
     return _answer(Problem(503, words, headers={"Retry-After": "5"}))
 

@@ -260,6 +260,9 @@ def test_recipes_come_in_by_kit_whatever_the_order_of_lines(
     shop.sku("A", "B")
     text = "kit,component,quantity\nGIFT,SIX,2\nSIX,A,6\nGIFT,B,1\n"
 
+    dry = onecount("import", "recipes", write("kits.csv", text), "--dry-run")
+    assert "line 3: SIX, is made of: nothing -> 6 A" in dry.output
+    assert ask("SELECT count(*) FROM recipes") == [(0,)]
     answer = onecount("import", "recipes", write("kits.csv", text))
     again = onecount("import", "recipes", write("kits.csv", text))
 

@@ -1,4 +1,5 @@
-"""People: users, their sessions, tokens, idempotency keys and the audit log."""
+"""People: users, their sessions, invitations, tokens, idempotency keys and the audit
+log."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, UniqueConstraint
@@ -32,6 +33,19 @@ sessions = sa.Table(
     text("address"),
     Column("ended_at", Big),
     Index(None, "user_id"),
+)
+
+invitations = sa.Table(  # links that were not used yet
+    "invitations",
+    metadata,
+    id_(),
+    Column("email", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    ref("user_id", "users", nullable=True),  # who lost the password; NULL: who is new
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("invited_by", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("expires_at", Big, nullable=False),
 )
 
 api_tokens = sa.Table(

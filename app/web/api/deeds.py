@@ -33,6 +33,8 @@ class AuditQuery(PageQuery):
     text = Word(
         data_key="q", metadata={"description": "Part of what was done, or to what."}
     )
+    since = Moment(metadata={"description": "Not before this time."})
+    until = Moment(metadata={"description": "Not after this time."})
 
 
 AuditPage = paged("AuditPage", Done)
@@ -44,8 +46,10 @@ AuditPage = paged("AuditPage", Done)
 @blueprint.answers(200, AuditPage)
 def list_deeds(query: dict[str, Any]) -> dict[str, Any]:
     """Search the audit log, newest first."""
+    limit, after = query.pop("limit"), query.pop("after", None)
+    search = deeds.Search(**query)
     with hub().engine.connect() as connection:
-        page = deeds.page(connection, **query)
+        page = deeds.page(connection, search, limit=limit, after=after)
     return answer(
         page, [{**row, "details": json.loads(row["details"])} for row in page]
     )

@@ -22,6 +22,7 @@ from app.web.pages import (
     inbox,
     incidents,
     inspections,
+    invitations,
     overview,
     people,
     policies,
@@ -36,6 +37,7 @@ __all__ = ["register"]
 
 PAGES = (
     session,
+    invitations,
     overview,
     incidents,
     deliveries,

@@ -15,6 +15,7 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, note, pages
 
+NOT_THE_SAME: Final = "The new password was not typed the same twice."
 LIFETIME: Final = int(login.LIFETIME.total_seconds()) * SECOND
 
 
@@ -40,7 +41,7 @@ def change_password() -> ResponseReturnValue:
     if known is None:
         return _refused("That is not your password of now.")
     if request.form.get("new", "") != request.form.get("again", ""):
-        return _refused("The new password was not typed the same twice.")
+        return _refused(NOT_THE_SAME)
     user_id = current_user.id
     try:
         with writing(hub().engine) as connection:

@@ -15,6 +15,7 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages.files import attachment
 from app.web.pages.frame import pages, position
+from app.web.pages.look import moment, written
 
 PAGE: Final = 100
 
@@ -23,22 +24,15 @@ PAGE: Final = 100
 @login.needs(OPERATOR)
 def audit() -> ResponseReturnValue:
     """List what people and programs did, newest first."""
-    actor, text = _wanted()
+    search = _wanted()
     with hub().engine.connect() as connection:
-        found = deeds.page(
-            connection,
-            limit=PAGE,
-            after=position(),
-            actor=actor or None,
-            text=text or None,
-        )
+        found = deeds.page(connection, search, limit=PAGE, after=position())
         actors = deeds.actors(connection)
     return render_template(
         "audit.html",
         rows=found,
         actors=actors,
-        actor=actor,
-        text=text,
+        told=_told(search),
     )
 
 
@@ -46,8 +40,7 @@ def audit() -> ResponseReturnValue:
 @login.needs(OPERATOR)
 def audit_file() -> ResponseReturnValue:
     """All that is found, as a file."""
-    actor, text = _wanted()
-    export = exporting.deeds_of(actor or None, text or None)
+    export = exporting.deeds_of(_wanted())
     now = instants.now()
 
     def write(out: IO[bytes]) -> None:
@@ -57,7 +50,26 @@ def audit_file() -> ResponseReturnValue:
     return attachment("audit", "csv", now, write)
 
 
-def _wanted() -> tuple[str, str]:
-    """By whom, and what it is about."""
-    actor = request.args.get("actor", "").replace("\0", "")
-    return actor, request.args.get("q", "").strip().replace("\0", "")
+def _wanted() -> deeds.Search:
+    """What is looked for, as it stands in the address."""
+    return deeds.Search(
+        _word("actor") or None,
+        _word("q") or None,
+        moment(_word("since")),
+        moment(_word("until")),
+    )
+
+
+def _word(name: str) -> str:
+    return request.args.get(name, "").strip().replace("\0", "")
+
+
+def _told(search: deeds.Search) -> dict[str, str]:
+    """The same, to be put in an address."""
+    told = {
+        "actor": search.actor,
+        "q": search.text,
+        "since": search.since,
+        "until": search.until,
+    }
+    return {name: written(one) for name, one in told.items() if one is not None}

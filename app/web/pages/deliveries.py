@@ -1,7 +1,7 @@
 """`/deliveries`: every number on its way or delivered, by filters in the address; one of
-them beside the list or alone, with its story; the buttons Retry and Discard."""
+them beside the list or alone, with its story; its buttons Retry and Discard. Many at
+once: `runs`."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import abort, render_template, request, url_for
@@ -20,11 +20,11 @@ from app.store.tail import newest as newest_sent
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import charts, rows, runs, story, words
-from app.web.pages.frame import back, chosen, note, pages, position, whole
+from app.web.pages.frame import back, note, pages, position, whole
 from app.web.pages.look import filters, wanted, written
 
 PAGE = 50
-NOTHING = "Nothing was selected. Tick some rows first."
+NOTHING = "Nothing matches any more: it was delivered meanwhile."
 
 
 @pages.get("/deliveries")
@@ -105,15 +105,13 @@ def _told(
 @pages.post("/deliveries/retry")
 @login.needs(OPERATOR)
 def retry() -> ResponseReturnValue:
-    """Try the chosen deliveries again at once, or all that match the filter."""
+    """Try one delivery again at once, or all that match the filter."""
     if request.form.get("all"):
         return _retry_all()
-    ids = chosen()
-    if not ids:
-        return back(url_for("pages.deliveries"), NOTHING, "warning")
-    matched, lanes, _ = redelivery.retry(hub().engine, ids)
+    row_id = _pressed()
+    matched, lanes, _ = redelivery.retry(hub().engine, [row_id])
     wake_all(hub().wakes, lanes)
-    _note("retry", ids)
+    note("retry", f"publication {row_id}")
     return _sent_again(matched)
 
 
@@ -142,19 +140,20 @@ def _sent_again(matched: int) -> ResponseReturnValue:
 @pages.post("/deliveries/discard")
 @login.needs(OPERATOR)
 def discard() -> ResponseReturnValue:
-    """Leave the chosen deliveries alone; several at once are confirmed first."""
-    ids = chosen()
-    if not ids:
-        return back(url_for("pages.deliveries"), NOTHING, "warning")
-    if len(ids) > 1 and not request.form.get("sure"):
-        return _ask(ids)
-    gone = redelivery.discard(hub().engine, ids)
-    _note("discard", ids)
+    """Leave one delivery alone."""
+    row_id = _pressed()
+    gone = redelivery.discard(hub().engine, [row_id])
+    note("discard", f"publication {row_id}")
     return back(
         url_for("pages.deliveries"),
         f"{words.units(gone, 'delivery', 'deliveries')} discarded. The channel keeps "
         "what it shows until stock changes again.",
     )
+
+
+def _pressed() -> int:
+    row_id = whole(request.form.get("one", ""))
+    return abort(404) if row_id is None else row_id
 
 
 @pages.post("/deliveries/show-nothing")
@@ -174,34 +173,11 @@ def show_again() -> ResponseReturnValue:
 def _cap(cap: int | None, said: str) -> ResponseReturnValue:
     now = instants.now()
     with hub().engine.connect() as connection:
-        ids = chosen()[:1]
-        found = [store.publication(connection, one, now) for one in ids]
-    if not found or found[0] is None:
-        abort(404)
+        found = store.publication(connection, _pressed(), now) or abort(404)
     listing, lanes = revising.keep_at_most(
-        hub().engine, found[0]["listing_id"], cap, now=now, actor=current_user.email
+        hub().engine, found["listing_id"], cap, now=now, actor=current_user.email
     )
     wake_all(hub().wakes, lanes)
     note("policy", f"listing {listing['id']}", listing)
     words_ = said.format(channel=listing["channel"])
     return back(url_for("pages.overview"), f"{listing['sku']} {words_}.")
-
-
-def _ask(ids: Sequence[int]) -> ResponseReturnValue:
-    now = instants.now()
-    with hub().engine.connect() as connection:
-        found = [
-            row for one in ids[:200] if (row := store.publication(connection, one, now))
-        ]
-        listed = rows.read(connection, found, now)
-    return render_template(
-        "discard.html",
-        ids=ids,
-        deliveries=listed,
-        excess=rows.excess(listed),
-        back=request.form.get("back", ""),
-    )
-
-
-def _note(action: str, ids: Sequence[int]) -> None:
-    note(action, "publications", {"ids": list(ids[:1000]), "rows": len(ids)})

@@ -113,10 +113,10 @@ def note(action: str, subject: str, details: Mapping[str, Any] | None = None) ->
         )
 
 
-def chosen(field: str = "id") -> list[int]:
+def ticked() -> list[int]:
     """The rows a form is about: the one whose button was pressed, else those ticked."""
-    one = request.form.get("one")
-    texts = [one] if one else request.form.getlist(field)
+    pressed = request.form.get("one")
+    texts = [pressed] if pressed else request.form.getlist("id")
     return [number for text in texts if (number := whole(text)) is not None]
 
 

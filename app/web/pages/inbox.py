@@ -17,7 +17,7 @@ from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import words
-from app.web.pages.frame import back, chosen, note, pages, position
+from app.web.pages.frame import back, note, pages, position, ticked
 
 PAGE = 30
 NOTHING = "Nothing was selected. Tick some messages first."
@@ -100,7 +100,7 @@ def _wait(event: RowMapping) -> Wait:
 @login.needs(OPERATOR)
 def replay() -> ResponseReturnValue:
     """Read the chosen messages again."""
-    ids = chosen()
+    ids = ticked()
     if not ids:
         return back(url_for("pages.inbox"), NOTHING, "warning")
     matched = replaying.replay(hub().engine, ids)

@@ -9,9 +9,11 @@ from app.domain.instants import Instant
 from app.store import deliveries
 from app.store.overview import ANY, Look
 from app.web.pages import words
+from app.web.pages.frame import whole
 
-_NAMES: Final = ("state", "channel", "sku", "error", "since", "until")
+_NAMES: Final = ("state", "channel", "sku", "error", "since", "until", "ids")
 _LONGEST: Final = 200
+_MOST_IDS: Final = 1000
 
 
 def wanted() -> Look:
@@ -25,7 +27,16 @@ def wanted() -> Look:
         error=error if error in words.ERRORS else None,
         since=moment(_word("since")),
         until=moment(_word("until")),
+        ids=_ids(),
     )
+
+
+def _ids() -> tuple[int, ...] | None:
+    """Ticked rows, each a field of its own or after a comma; `ids=` alone is none."""
+    if "ids" not in request.values:
+        return None
+    texts = ",".join(request.values.getlist("ids")).split(",")
+    return tuple(one for text in texts if (one := whole(text)) is not None)[:_MOST_IDS]
 
 
 def filters(look: Look) -> dict[str, str]:
@@ -34,10 +45,12 @@ def filters(look: Look) -> dict[str, str]:
     return {name: written(value) for name, value in kept.items() if value is not None}
 
 
-def written(value: str | Instant) -> str:
+def written(value: str | Instant | tuple[int, ...]) -> str:
     """A part of a filter as text; a time as a browser's own field writes it, in UTC."""
     if isinstance(value, str):
         return value
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return instants.to_datetime(value).strftime("%Y-%m-%dT%H:%M")
 
 

@@ -1,21 +1,25 @@
 """`/people`: who may log in and as what, and the programs' tokens; for administrators."""
 
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from flask import abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from sqlalchemy.engine import Connection
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
-from app.store import factors, people as store, sessions
+from app.domain.instants import Instant
+from app.store import factors, invitations, people as store, sessions
 from app.store.engine import writing
 from app.store.people import ADMIN
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.account import LIFETIME
 from app.web.pages.frame import back, note, pages
+
+Result = TypeVar("Result")
 
 
 @pages.get("/people")
@@ -27,17 +31,14 @@ def people() -> ResponseReturnValue:
 
 @pages.post("/people")
 @login.needs(ADMIN)
-def add_person() -> ResponseReturnValue:
-    """Let somebody in, with a password that is shown once."""
-    email, role = request.form.get("email", "").strip(), request.form.get("role", "")
-    password = secrets.token_urlsafe(12)
-    try:
-        with writing(hub().engine) as connection:
-            store.create_user(connection, email, password, role)
-    except BadConfiguration as error:
-        return _page(wrong=f"That did not work: {error}.")
-    note("add person", email.lower(), {"role": role})
-    return _page(shown=("Password", email.lower(), password))
+def invite() -> ResponseReturnValue:
+    """Invite somebody, by a link that is shown once."""
+    email, role = request.form.get("email", ""), request.form.get("role", "")
+
+    def make(connection: Connection, by: str, now: Instant) -> tuple[str, str]:
+        return invitations.invite(connection, email, role, by, now)
+
+    return _linked("invite", make, {"role": role})
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/role")
@@ -53,16 +54,21 @@ def set_role(user_id: int) -> ResponseReturnValue:
 @pages.post("/people/<int(max=9223372036854775807):user_id>/password")
 @login.needs(ADMIN)
 def new_password(user_id: int) -> ResponseReturnValue:
-    """Give somebody a new password, shown once; their sessions end."""
-    password = secrets.token_urlsafe(12)
-    with writing(hub().engine) as connection:
-        row = store.user_by_id(connection, user_id)
-        if row is None:
-            abort(404)
-        store.set_password(connection, user_id, password)
-        sessions.end(connection, user_id, instants.now())
-    note("new password", row["email"])
-    return _page(shown=("Password", row["email"], password))
+    """Let somebody choose a new password, by a link that is shown once."""
+
+    def make(connection: Connection, by: str, now: Instant) -> tuple[str, str]:
+        return invitations.renew(connection, user_id, by, now)
+
+    return _linked("link for new password", make)
+
+
+@pages.post("/invitations/<int(max=9223372036854775807):invitation_id>/withdraw")
+@login.needs(ADMIN)
+def withdraw_invitation(invitation_id: int) -> ResponseReturnValue:
+    """Let a link open nothing any more."""
+    email = _try(lambda connection: invitations.withdraw(connection, invitation_id))
+    note("withdraw invitation", email)
+    return back(url_for("pages.people"), f"The link of {email} opens nothing any more.")
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/out")
@@ -138,7 +144,21 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
     return back(url_for("pages.people"), f"The token {name} opens nothing any more.")
 
 
-def _try(change: Callable[[Connection], str]) -> str:
+def _linked(
+    action: str,
+    make: Callable[[Connection, str, Instant], tuple[str, str]],
+    details: Mapping[str, str] | None = None,
+) -> ResponseReturnValue:
+    """Show the link with the token that `make` returns, beside whose it is."""
+    by, now = current_user.email, instants.now()
+    email, token = _try(lambda connection: make(connection, by, now))
+    note(action, email, details)
+    path = url_for("pages.invitation", token=token)
+    link = f"{hub().settings.public_url.rstrip('/')}{path}"
+    return _page(shown=("Link", email, link))
+
+
+def _try(change: Callable[[Connection], Result]) -> Result:
     try:
         with writing(hub().engine) as connection:
             return change(connection)
@@ -154,11 +174,14 @@ def _page(
     with hub().engine.connect() as connection:
         listed = store.listed(connection)
         tokens = store.tokens(connection)
+        invited = invitations.listed(connection)
         open_ = sessions.counts(connection, instants.now() - LIFETIME)
     page = render_template(
         "people.html",
         people=listed,
         tokens=tokens,
+        invited=invited,
+        now=instants.now(),
         sessions=open_,
         roles=store.ROLES,
         wrong=wrong,

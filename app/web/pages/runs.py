@@ -22,14 +22,16 @@ from app.web.pages.look import filters, wanted
 @pages.get("/deliveries/plan")
 @login.needs(OPERATOR)
 def plan() -> ResponseReturnValue:
-    """Say what trying all that match the filter again would take."""
-    now = instants.now()
+    """Say what it would take to try all that match the filter again, or what it would
+    mean to discard them; rows that were ticked are a filter too."""
+    action, now = _action(), instants.now()
     look = wanted()
     with hub().engine.connect() as connection:
         made = planning.plan(connection, overview.matching(look, now), now)
     return render_template(
         "plan.html",
         now=now,
+        action=action,
         filters=filters(look),
         plan=made,
         weighed=planning.WEIGHED,
@@ -40,10 +42,7 @@ def plan() -> ResponseReturnValue:
 @login.needs(OPERATOR)
 def begin_run() -> ResponseReturnValue:
     """Let a run over all that match the filter begin."""
-    action = request.form.get("action", store.RETRY)
-    if action not in (store.RETRY, store.DISCARD):
-        abort(400)
-    now = instants.now()
+    action, now = _action(), instants.now()
     look = wanted()
     begun = running.begin(
         hub().engine,
@@ -54,6 +53,13 @@ def begin_run() -> ResponseReturnValue:
         now,
     )
     return back(url_for("pages.show_run", run_id=begun.id))
+
+
+def _action() -> str:
+    action = request.values.get("action", store.RETRY)
+    if action not in (store.RETRY, store.DISCARD):
+        abort(400)
+    return action
 
 
 @pages.get("/deliveries/runs/<int(max=9223372036854775807):run_id>")

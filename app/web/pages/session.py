@@ -3,6 +3,7 @@
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.engine import RowMapping
 
 from app.web import login
 from app.web.pages.frame import local_path, pages
@@ -28,6 +29,11 @@ def log_in() -> ResponseReturnValue:
     row = login.enter()
     if row is None:
         return login.form(request.form.get("email", ""), REFUSED, 401)
+    return go_in(row)
+
+
+def go_in(row: RowMapping) -> ResponseReturnValue:
+    """Log in whoever gave the right password, or ask for the second factor first."""
     if row["totp_since"] is not None:
         login.wait_for_code(row)
         return login.code_form()

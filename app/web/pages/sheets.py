@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, HubError
-from app.pipeline import sheets
+from app.pipeline import letting, sheets
 from app.pipeline.exporting import EXPORTS, write_file
 from app.pipeline.sheets import KINDS, File
 from app.store import catalogue, sheets as store
@@ -22,7 +22,7 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages.changing import MOVED
 from app.web.pages.files import attachment
-from app.web.pages.frame import back, note, pages
+from app.web.pages.frame import back, pages
 
 SHOWN: Final = 300
 """Lines of a plan on the page; the rest are counted."""
@@ -95,12 +95,9 @@ def let_sheet_in(sheet_id: int) -> ResponseReturnValue:
         if extent is not None and extent.is_large:
             wrong = "Say first that so much is really to change."
             return _one(row, wrong), 422
-    imported = sheets.let_in(
-        hub().engine, row, actor=current_user.email, now=now, wakes=hub().wakes
+    letting.let_in(
+        hub().engine, sheet_id, actor=current_user.email, now=now, wakes=hub().wakes
     )
-    if row["applied_at"] is None:
-        told = {"lines": imported.loaded, "left out": len(imported.problems)}
-        note(f"let in {row['kind']}", f"spreadsheet {sheet_id}, {row['name']}", told)
     return redirect(here, code=303)
 
 
@@ -108,20 +105,16 @@ def let_sheet_in(sheet_id: int) -> ResponseReturnValue:
 @login.needs(OPERATOR)
 def undo_sheet(sheet_id: int) -> ResponseReturnValue:
     """Take back what a file changed, all of it."""
-    row, now = _sheet(sheet_id), instants.now()
-    here = url_for("pages.sheet", sheet_id=sheet_id)
-    if row["applied_at"] is None:
-        return redirect(here, code=303)
+    _sheet(sheet_id)
+    here, now = url_for("pages.sheet", sheet_id=sheet_id), instants.now()
     try:
-        done = sheets.undo(
-            hub().engine, row, actor=current_user.email, now=now, wakes=hub().wakes
+        letting.undo(
+            hub().engine, sheet_id, actor=current_user.email, now=now, wakes=hub().wakes
         )
     except IntegrityError:
         return back(here, MOVED, "danger")
     except HubError as error:
         return back(here, f"It is not undone: {error}.", "danger")
-    if done:
-        note(f"undo {row['kind']}", f"spreadsheet {sheet_id}, {row['name']}")
     return redirect(here, code=303)
 
 
@@ -162,6 +155,7 @@ def _one(row: RowMapping, wrong: str = "") -> str:
         "sheet.html",
         sheet=row,
         kind=KINDS[row["kind"]],
+        lines=len(sheets.sheet_of(row).rows),
         result=json.loads(row["result"]),
         shown=SHOWN,
         wrong=wrong,

@@ -39,7 +39,8 @@
 
   // -- selecting ------------------------------------------------------------
 
-  const boxes = () => [...document.querySelectorAll('input[name="id"][type="checkbox"]')];
+  const BOX = 'input[type="checkbox"][form="bulk"]';
+  const boxes = () => [...document.querySelectorAll(BOX)];
 
   function countSelected() {
     const form = document.querySelector("[data-bulk]");
@@ -104,7 +105,7 @@
   }
 
   function restore(part, kept) {
-    for (const box of part.querySelectorAll('input[type="checkbox"][name="id"]')) {
+    for (const box of part.querySelectorAll(BOX)) {
       box.checked = kept.ticked.has(box.value);
     }
     for (const id of kept.open) {

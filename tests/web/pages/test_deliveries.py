@@ -52,7 +52,7 @@ def test_every_state_shows_what_is_delivered_too_page_by_page(anna, shop, delive
     second = anna.read(f"/deliveries?state=any&sku=TEE&cursor={cursor[1]}")
 
     ids = [
-        set(re.findall(r'name="id" value="(\d+)"', page)) for page in (first, second)
+        set(re.findall(r'name="ids" value="(\d+)"', page)) for page in (first, second)
     ]
     assert [len(one) for one in ids] == [50, 10]
     assert not ids[0] & ids[1]

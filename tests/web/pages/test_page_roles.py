@@ -18,6 +18,8 @@ OPEN = {
     ("POST", "/login"),
     ("POST", "/login/code"),
     ("POST", "/logout"),
+    ("GET", "/invitation/<token>"),
+    ("POST", "/invitation/<token>"),
 }
 LOOKS = {
     "/": "viewer",
@@ -85,6 +87,7 @@ DEEDS = {
     "/incidents/<incident_id>/resolve": "operator",
     "/incidents/<incident_id>/snooze": "operator",
     "/inspections": "operator",
+    "/invitations/<invitation_id>/withdraw": "admin",
     "/ledger/<entry_id>/reverse": "operator",
     "/listings/<listing_id>/policy": "operator",
     "/people": "admin",

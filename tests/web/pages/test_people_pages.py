@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 
-from app.domain.instants import now
+from app.domain.instants import now, parse
 from app.store import deeds, people
 from app.store.engine import writing
 from app.store.tables import api_tokens, users
@@ -125,13 +125,58 @@ def test_a_session_that_was_left_opens_nothing_any_more(anna):
 # -- administrators --------------------------------------------------------------
 
 
-def test_somebody_is_let_in_with_a_password_shown_once(ada, engine):
-    answer = ada.press("/people", {"email": "Otto@Shop.example", "role": "viewer"})
+def invited(ada, email="otto@shop.example", role="viewer") -> str:
+    """The path of the link that is shown once."""
+    link = shown(ada.press("/people", {"email": email, "role": role}).text)
+    assert link.startswith("http://127.0.0.1:8000/invitation/")
+    return link.removeprefix("http://127.0.0.1:8000")
 
+
+def choose(somebody: Person, link: str, password: str = NEW, again: str = NEW):
+    return somebody.press(link, {"password": password, "again": again}, on="/login")
+
+
+def test_somebody_is_invited_by_a_link_that_is_good_once(ada, engine):
+    link = invited(ada, "Otto@Shop.example")
     otto = Person(ada.client.application, "otto@shop.example")
-    assert otto.log_in(shown(answer.text)).status_code == 303
+
+    assert "admin@blue-jacket.example invites you, as viewer" in otto.words(link)
+    assert otto.get("/").status_code == 302, "looking opens nothing"
+    assert "not typed the same twice" in choose(otto, link, again="another").text
+    assert "at least 10 characters" in choose(otto, link, "short", "short").text
+    choose(otto, link)
+
+    assert otto.get("/stock").status_code == 200
     assert otto.get("/people").status_code == 403
-    assert shown(answer.text) not in ada.read("/people")
+    assert Person(otto.client.application, otto.email).log_in(NEW).status_code == 303
+    late = Person(ada.client.application, otto.email)
+    assert choose(late, link, "0123456789", "0123456789").status_code == 404
+    assert late.log_in("0123456789").status_code == 401
+    assert "accept invitation otto@shop.example" in ada.words("/audit")
+
+
+def test_a_link_that_is_old_withdrawn_or_replaced_opens_nothing(ada):
+    nobody = Person(ada.client.application, "otto@shop.example")
+    first = invited(ada)
+    second = invited(ada)
+    assert link_in(ada, first) == "", "shown once, and kept as a hash"
+
+    assert nobody.get(first).status_code == 404
+    with time_machine.travel(time.time() + 3 * 24 * 3600 + 1):
+        assert "not good any more" in choose(nobody, second).text
+        assert "was not used in time" in ada.words("/people")
+    ada.log_in()
+    [number] = re.findall(r"/invitations/(\d+)/withdraw", ada.read("/people"))
+    ada.press(f"/invitations/{number}/withdraw")
+
+    assert choose(nobody, second).status_code == 404
+    assert nobody.log_in(NEW).status_code == 401
+
+
+def link_in(ada: Person, link: str) -> str:
+    """The token of the link, if a page of the administrators shows it."""
+    token = link.rpartition("/")[2]
+    return token if token in ada.read("/people") + ada.read("/audit") else ""
 
 
 def test_an_address_twice_and_a_role_that_is_none_are_refused(ada, anna):
@@ -170,11 +215,37 @@ def test_somebody_must_stay_an_administrator(ada, engine):
     assert ada.get("/people").status_code == 200
 
 
-def test_a_new_password_is_shown_once_and_ends_their_sessions(ada, anna, engine):
+def test_a_lost_password_is_replaced_by_a_link_and_sessions_end(ada, anna, engine):
     answer = ada.press(f"/people/{id_of(engine, anna.email)}/password")
+    link = shown(answer.text).removeprefix("http://127.0.0.1:8000")
+    assert anna.get("/").status_code == 200, "nothing has changed yet"
+    other = Person(anna.client.application, anna.email)
 
+    choose(other, link)
+
+    assert other.get("/").status_code == 200
     assert anna.get("/").status_code == 302
-    assert anna.log_in(shown(answer.text)).status_code == 303
+    assert anna.log_in().status_code == 401
+    assert anna.log_in(NEW).status_code == 303
+
+
+def test_a_link_asks_for_the_second_factor_and_nothing_from_who_is_kept_out(
+    ada, anna, engine
+):
+    totp, _ = set_up(anna)
+    anna.press("/account/factor/confirm", {"code": totp.now()})
+    number = id_of(engine, anna.email)
+    first = shown(ada.press(f"/people/{number}/password").text)
+    second = Person(anna.client.application, anna.email)
+
+    page = choose(second, first.removeprefix("http://127.0.0.1:8000"))
+
+    assert "Now the code of your phone" in text_of(page.text)
+    assert second.get("/").status_code == 302
+    link = shown(ada.press(f"/people/{number}/password").text)
+    ada.press(f"/people/{number}/out")
+    late = choose(second, link.removeprefix("http://127.0.0.1:8000"))
+    assert late.status_code == 404
 
 
 def test_their_sessions_are_ended(ada, anna, engine):
@@ -225,12 +296,10 @@ def test_what_was_done_is_found_by_who_and_what(ada, anna, shop):
 def test_passwords_and_tokens_are_not_in_it(ada, anna, engine):
     word = shown(ada.press("/tokens", {"name": "till", "role": "viewer"}).text)
     number = id_of(engine, anna.email)
-    password = shown(ada.press(f"/people/{number}/password").text)
+    link = shown(ada.press(f"/people/{number}/password").text)
 
-    page = ada.read("/audit")
-
-    assert word not in page
-    assert password not in page
+    assert word not in ada.read("/audit")
+    assert link_in(ada, link) == ""
 
 
 def test_the_log_is_read_page_by_page(ada, engine):
@@ -274,6 +343,25 @@ def test_what_is_found_in_the_log_is_a_file_and_an_answer(
     assert [(one["subject"], one["details"]) for one in answer["items"]] == [
         ("=HYPERLINK(1)", {"n": 1})
     ]
+
+
+def test_what_was_done_is_found_by_when(anna, client, token, engine):
+    with writing(engine) as connection:
+        for hour in (9, 10, 11):
+            at = parse(f"2026-11-01T{hour:02}:00:00Z")
+            deeds.note(connection, "x", "press", f"button-{hour}", at)
+    headers = {"Authorization": "Bearer " + token("operator")}
+
+    page = anna.words("/audit?since=2026-11-01T09:30&until=2026-11-01T10:00")
+    file = anna.get("/audit.csv?since=2026-11-01T09:30&until=nonsense&q=press").text
+    query = "since=2026-11-01T11:00:00%2B01:00&until=2026-11-01T10:30:00Z"
+    answer = client.get(f"/api/v1/audit?{query}", headers=headers).json
+
+    assert re.findall(r"button-\d+", page) == ["button-10"]
+    assert re.findall(r"button-\d+", file) == ["button-11", "button-10"]
+    assert [one["subject"] for one in answer["items"]] == ["button-10"]
+    wrong = client.get("/api/v1/audit?since=yesterday", headers=headers)
+    assert wrong.status_code == 422
 
 
 # -- a second factor ------------------------------------------------------------------

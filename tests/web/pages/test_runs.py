@@ -7,7 +7,8 @@ import pytest
 from app.domain.instants import now
 from app.pipeline import redelivery, running
 from app.store import runs as store
-from tests.builders import JACKET
+from tests.builders import JACKET, sale
+from tests.web.pages.conftest import text_of
 
 
 @pytest.fixture
@@ -42,6 +43,38 @@ def test_a_plan_is_looked_at_then_run_and_watched(anna, failed, engine, deliveri
 
 def test_a_filter_that_nothing_matches_has_no_plan(anna, failed):
     assert "Nothing matches" in anna.words("/deliveries/plan?sku=NOBODY")
+    assert "Nothing is selected" in anna.words("/deliveries/plan?ids=&state=failed")
+
+
+def test_ticked_rows_have_a_plan_and_a_run_of_their_own(
+    anna, failed, engine, deliveries
+):
+    page = anna.read(f"/deliveries/plan?ids=&ids={failed[0]}&ids={failed[3]}&ids=x")
+    assert "Send 2 numbers again?" in page
+
+    form = {"action": "retry", "ids": f"{failed[0]},{failed[3]}"}
+    run = text_of(anna.press("/deliveries/runs", form).text)
+    running.advance(engine, now())
+
+    assert "Chosen by: 2 ticked rows" in run
+    stopped = [deliveries.row(one)["failed_at"] is not None for one in failed]
+    assert stopped == [False, True, True, False]
+
+
+def test_the_plan_of_a_discard_says_what_stays_wrong(
+    anna, failed, shop, engine, deliveries
+):
+    shop.tell("till", sale("T-1", JACKET, 8, at=now(), location="1"))
+    ids = f"{failed[0]},{failed[1]}"
+
+    words = anna.words(f"/deliveries/plan?action=discard&ids={ids}")
+    assert "Discard 2 deliveries?" in words
+    assert "8 units that should not be sold" in words
+
+    anna.press("/deliveries/runs", {"action": "discard", "ids": ids})
+    running.advance(engine, now())
+    gone = [deliveries.row(one)["discarded_at"] is not None for one in failed]
+    assert gone == [True, True, False, False]
 
 
 def test_a_program_lets_many_be_sent_again_and_watches(

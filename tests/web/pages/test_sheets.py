@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from openpyxl import Workbook, load_workbook
 
 from app.domain.instants import DAY, SECOND, now
+from app.pipeline import letting
 from app.pipeline.listings import add_sku
+from app.pipeline.recipes import set_recipe
 from app.store import sheets as store
 from app.store.engine import writing
 from app.store.tables import listings, skus
@@ -174,6 +176,38 @@ def test_skus_and_listings_get_back_what_they_had(bring, shelf, engine):
     assert (found["SCARF"], found["HAT"]) == ("A scarf", "A hat")
 
 
+def test_recipes_go_out_come_in_and_get_back_what_they_had(bring, person, shelf):
+    ada = bring("skus", "sku\nBOW\n", "admin")
+    ada.press("apply")
+    first = bring("recipes", "kit,component,quantity\nPAIR,SCARF,2\n", "admin")
+    assert "PAIR is made of nothing 2 SCARF" in first.says
+    first.press("apply")
+    before = exported(ada.somebody, "recipes")
+    assert before == [["kit", "component", "quantity"], ["PAIR", "SCARF", "2"]]
+    table = lines(
+        "kit,component,quantity",
+        "GIFT,PAIR,1",
+        "PAIR,SCARF,2",
+        "PAIR,BOW,1",
+        f"{JACKET},BOW,1",
+        "LOST,GHOST,1",
+        "BOW,GIFT,1",
+    )
+
+    file = bring("recipes", table, "admin")
+    assert "PAIR is made of 2 SCARF 1 BOW, 2 SCARF" in file.says
+    assert "GIFT is made of nothing 1 PAIR" in file.says
+    assert "has units of its own" in file.says
+    assert "there is no SKU 'GHOST'" in file.says
+    assert "2 lines taken" in file.press("apply")
+    assert "undone" in file.press("undo")
+
+    again = bring("recipes", table, "admin")
+    assert exported(ada.somebody, "recipes") == before
+    assert "a kit cannot hold itself: GIFT" in again.says
+    assert bring("recipes", table).answer.status_code == 403
+
+
 def listed(engine) -> set[tuple[str, str]]:
     query = (
         sa.select(listings.c.external_id, skus.c.sku)
@@ -224,7 +258,7 @@ def test_a_file_that_cannot_be_read_says_why(bring):
     for content, words in (
         (b"", "stock.csv is empty"),
         (b"PK\x03\x04nonsense", "cannot be read as an Excel workbook"),
-        (b"sku,location,quantity\n" + b"A,b,1\n" * 1001, "1,000 are the most"),
+        (b"sku,location,quantity\n" + b"A,b,1\n" * 10_001, "10,000 are the most"),
     ):
         answer = bring("counts", content)
         assert answer.answer.status_code == 422
@@ -243,6 +277,57 @@ def test_a_file_of_another_program_needs_only_a_location(bring):
     assert "Left out" not in file.says
 
 
+def test_a_long_file_is_let_in_and_undone_in_portions(
+    bring, shelf, engine, monkeypatch
+):
+    monkeypatch.setattr(letting, "PORTION", 2)
+    monkeypatch.setattr(letting, "PATIENCE", 0.0)
+    monkeypatch.setattr(letting, "TURN", 0.0)
+    skus = [f"TEE-{number}" for number in range(5)]
+    shelf.sku(*skus)
+    rows = [f"{sku},downtown,{units}" for units, sku in enumerate(skus, start=1)]
+    file = bring(
+        "counts", lines("sku,location,quantity", *rows, f"{skus[0]},downtown,9")
+    )
+
+    assert "Being let in: 2 of 6 lines done" in file.press("apply")
+    assert [shelf.level(sku) for sku in skus[1:3]] == [{"available": 2}, {}]
+    for _ in range(3):
+        letting.advance(engine, now(), shelf.bell)
+    said = file.somebody.words(file.path)
+    assert "5 lines taken, nothing new in 0 lines, 1 line left out" in said
+    shelf.tell("till", sale("T-1", skus[0], 1, at=now(), location="1"))
+
+    assert "Being undone: 4 of 6 lines still stand" in file.press("undo")
+    assert [shelf.level(sku) for sku in skus[1:]] == [
+        *({"available": 2}, {"available": 3}),
+        *({"available": 4}, {}),
+    ]
+    letting.advance(engine, now(), shelf.bell)
+    letting.advance(engine, now(), shelf.bell)
+    assert "and undone" in file.somebody.words(file.path)
+    assert [shelf.level(sku) for sku in skus[1:]] == [{}] * 4
+    assert shelf.level(skus[0]) == {"available": -1}, "what was sold stays sold"
+    deeds = file.somebody.words("/audit?q=spreadsheet")
+    assert "undo counts spreadsheet" in deeds
+    assert deeds.count('"lines": 5') == 1
+
+
+def test_undoing_stops_where_it_cannot_go_on_and_says_why(bring, shelf, engine):
+    shelf.sku("TEE", "HAT")
+    set_recipe(engine, "PAIR", {"TEE": 2}, now=now())
+    file = bring("recipes", "kit,component,quantity\nPAIR,HAT,1\n", "admin")
+    file.press("apply")
+    at = now()
+    set_recipe(engine, "TEE", {"PAIR": 1}, now=at, since=at)
+
+    said = file.press("undo")
+
+    assert "It is not undone: a kit cannot hold itself" in said
+    assert "Undoing stopped: a kit cannot hold itself" in said
+    assert "1 of 1 line still stand" in said
+
+
 def test_no_name_in_a_file_is_markup(bring):
     evil = '<img src=x onerror="alert(1)">'
     page = bring(
@@ -258,10 +343,11 @@ def test_what_was_cut_off_is_finished_and_old_files_are_forgotten(bring, shelf, 
     file = bring("counts", f"sku,location,quantity\n{JACKET},downtown,8\n")
     sheet_id = int(re.findall(r"\d+", file.path)[0])
     with writing(engine) as connection:
-        store.begin(connection, sheet_id, now() - SECOND, [])
-    assert "begun" in text_of(file.somebody.read(file.path))
+        store.begin(connection, sheet_id, "anna", now() - SECOND)
+    assert "Being let in: 0 of 1 line done" in file.somebody.words(file.path)
 
-    assert "1 line taken" in file.press("apply")
+    letting.advance(engine, now(), shelf.bell)
+    assert "1 line taken" in file.somebody.words(file.path)
     assert shelf.level(JACKET) == {"available": 8}
 
     with writing(engine) as connection:

@@ -52,7 +52,7 @@ def test_bars_say_since_when_and_lead_to_those_rows(anna, shop, engine, deliveri
     assert "Retry all 2 that match" in anna.words("/deliveries?state=failed")
     assert len(links) == 2
     rows = anna.read(links[0].replace("&amp;", "&"))
-    assert re.findall(r'name="id" value="(\d+)"', rows) == [str(old)]
+    assert re.findall(r'name="ids" value="(\d+)"', rows) == [str(old)]
 
 
 def test_what_was_sent_last_is_watched(anna, shop, engine, deliveries):
