@@ -65,23 +65,22 @@ def undelivered(
     Every column of publications, and `state`, `urgency`, `channel`, `sku`, `name`,
     `external_id`.
     """
-    urgency = _urgency(now)
+    order: list[sa.ColumnElement[Any]] = [publications.c.id]
+    is_after = publications.c.id > after[2] if after else sa.true()
+    # Those delivered are many: by id alone, as they stand in the index.
+    if look.state not in (ANY, deliveries.SETTLED):
+        order = [_urgency(now), publications.c.wanted_at, *order]
+        is_after = sa.tuple_(*order) > sa.tuple_(*after) if after else sa.true()
+    chosen = matching(look, now).where(is_after).order_by(*order).limit(limit)
+    # Names are looked up for these few, not for all that could be among them.
+    few = chosen.add_columns(_urgency(now).label("urgency")).cte("few")
     query = (
         _publications(now)
-        .add_columns(urgency.label("urgency"))
-        .where(*_conditions(look, urgency, now))
-        .limit(limit)
+        .add_columns(few.c.urgency)
+        .join(few, few.c.id == publications.c.id)
+        .order_by(few.c.urgency, publications.c.wanted_at, publications.c.id)
     )
-    if look.state in (ANY, deliveries.SETTLED):
-        # By id alone, which is read off the index however many there are.
-        query = query.order_by(publications.c.id)
-        if after is not None:
-            query = query.where(publications.c.id > after[2])
-        return connection.execute(query).mappings().all()
-    here = (urgency, publications.c.wanted_at, publications.c.id)
-    if after is not None:
-        query = query.where(sa.tuple_(*here) > sa.tuple_(*after))
-    return connection.execute(query.order_by(*here)).mappings().all()
+    return connection.execute(query).mappings().all()
 
 
 def matching(look: Look, now: Instant) -> sa.Select[Any]:
