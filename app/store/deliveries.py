@@ -146,18 +146,6 @@ def places(connection: Connection) -> dict[tuple[int, str], str]:
     return codes
 
 
-def counts(connection: Connection, now: Instant) -> dict[tuple[str, str], int]:
-    """How many publications per channel and state."""
-    state = state_at(now).label("state")
-    found = connection.execute(
-        sa.select(channels.c.key, state, sa.func.count())
-        .select_from(publications)
-        .join(channels, channels.c.id == publications.c.channel_id)
-        .group_by(channels.c.key, state)
-    )
-    return {(row[0], row[1]): row[2] for row in found}
-
-
 def due_at() -> sa.ColumnElement[Instant]:
     """Since (or from) when a wanted publication can be sent."""
     publication = publications.c

@@ -1,4 +1,7 @@
-"""What is measured per channel at the moment of a scrape."""
+"""What is measured per channel at the moment of a scrape.
+
+What is done is many and says nothing: only the rest is read, off its indexes.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import deliveries
+from app.store import deliveries, messages
 from app.store.tables import channels, inbox, incidents, publications
 
 
@@ -44,14 +47,14 @@ def behind(connection: Connection, now: Instant) -> Mapping[str, Behind]:
         )
         .select_from(publications)
         .join(channels, channels.c.id == row.channel_id)
-        .where(row.wanted_version > row.accepted_version)
+        .where(deliveries.is_open(), row.wanted_version > row.accepted_version)
         .group_by(channels.c.key)
     )
     return {one[0]: Behind(int(one[1]), int(one[2]), one[3], one[4]) for one in found}
 
 
 def inbox_counts(connection: Connection) -> Sequence[RowMapping]:
-    """Webhooks by channel (its key) and state."""
+    """Webhooks that are not done, by channel (its key) and state."""
     query = (
         sa.select(
             channels.c.key.label("channel"),
@@ -59,6 +62,7 @@ def inbox_counts(connection: Connection) -> Sequence[RowMapping]:
             sa.func.count().label("messages"),
         )
         .join(channels, channels.c.id == inbox.c.channel_id)
+        .where(inbox.c.state.in_(messages.UNDONE))
         .group_by(channels.c.key, inbox.c.state)
         .order_by(channels.c.key, inbox.c.state)
     )

@@ -13,6 +13,8 @@ from app.store.keyset import Page, Position
 from app.store.tables import channels, inbox, stock_events
 
 STATES: Final = ("waiting", "applied", "ignored", "parked", "buried")
+UNDONE: Final = ("waiting", "parked", "buried")
+"""What somebody still has to do something with: few, so that they can be counted."""
 
 
 def page(
@@ -47,11 +49,13 @@ def events_of(connection: Connection, message_id: int) -> Sequence[RowMapping]:
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many messages in each state."""
+    """How many messages in each of the states in which they are not done."""
     found = connection.execute(
-        sa.select(inbox.c.state, sa.func.count()).group_by(inbox.c.state)
+        sa.select(inbox.c.state, sa.func.count())
+        .where(inbox.c.state.in_(UNDONE))
+        .group_by(inbox.c.state)
     )
-    return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in found}
+    return dict.fromkeys(UNDONE, 0) | {row[0]: row[1] for row in found}
 
 
 def oldest_waiting(connection: Connection) -> Instant | None:

@@ -67,13 +67,17 @@ def undelivered(
     `external_id`.
     """
     urgency = _urgency(now).label("urgency")
-    query = _publications(now).add_columns(urgency)
-    query = query.where(*_conditions(look, urgency, now))
+    query = matching(look, now).add_columns(urgency, publications.c.wanted_at)
     keys: list[sa.ColumnElement[int]] = [publications.c.id]
     if look.state not in (ANY, deliveries.SETTLED):
         # Those are read off the index of ids, however many there are.
         keys = [urgency, publications.c.wanted_at, *keys]
-    return keyset.read(connection, query, keys, limit=limit, after=after)
+    few = keyset.read(connection, query, keys, limit=limit, after=after)
+    # Names are looked up for these few, not for all that could be among them.
+    ids = [row["id"] for row in few]
+    told = _publications(now).add_columns(urgency).where(publications.c.id.in_(ids))
+    rows = {row["id"]: row for row in connection.execute(told).mappings()}
+    return few.of(rows[one] for one in ids if one in rows)
 
 
 def matching(look: Look, now: Instant) -> sa.Select[Any]:

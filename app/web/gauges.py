@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.budget import Budget
 from app.domain.instants import SECOND, Instant
-from app.store import channels, deliveries, gauges as store, messages, tallies
+from app.store import channels, gauges as store, messages, overview, tallies
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
 
@@ -39,7 +39,7 @@ def measured(connection: Connection, now: Instant) -> Iterator[Metric]:
 def _inbox(connection: Connection, now: Instant) -> Iterator[Metric]:
     yield _gauge(
         "onecount_inbox_messages",
-        "Webhooks by channel and state",
+        "Webhooks that are not done, by channel and state",
         ("channel", "state"),
         [
             ((row["channel"], row["state"]), row["messages"])
@@ -62,9 +62,10 @@ def _behind(
     channel = ("channel",)
     yield _gauge(
         "onecount_publications",
-        "Publications by channel and state (held: its channel takes nothing now)",
+        "Publications that are not settled, by channel and state (held: its channel "
+        "takes nothing now)",
         ("channel", "state"),
-        sorted(deliveries.counts(connection, now).items()),
+        sorted(overview.counts(connection, now).items()),
     )
     yield _gauge(
         "onecount_publications_oldest_overdue_seconds",

@@ -16,6 +16,7 @@ from tests.benchmarks import (
     ingest,
     journey,
     pages,
+    reconciling,
     report,
 )
 from tests.benchmarks.measure import Target
@@ -23,7 +24,10 @@ from tests.benchmarks.measure import Target
 KINDS = ("sqlite", "postgresql")
 QUIET = 0.1
 """The share of the machine that others may use while a picture is made."""
-WHAT = ("ingest", "applying", "growth", "claiming", "pages", "journey")
+WHAT = (
+    *("ingest", "applying", "growth", "claiming", "pages", "reconciling"),
+    "journey",
+)
 
 
 @click.command()
@@ -40,6 +44,7 @@ def main(quick: bool, only: Sequence[str], kinds: Sequence[str], rounds: int) ->
         "growth": partial(growth.run, rounds=rounds),
         "claiming": partial(claiming.run, rounds=rounds),
         "pages": partial(pages.run, rounds=rounds),
+        "reconciling": partial(reconciling.run, many=20_000 if quick else 100_000),
         "journey": partial(journey.run, rounds=rounds, seconds=seconds),
     }
     targets: list[Target] = []

@@ -2,6 +2,7 @@
 
 Real processes: gunicorn, inbound, outbound, scheduler, and a channel whose API notes
 each call. Every sale sells another SKU, so each has a push of its own to look for.
+Beside it, on the same gunicorn, database, Valkey and channel: a job for each webhook.
 """
 
 import json
@@ -9,10 +10,11 @@ import os
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import TextIO
 
 import sqlalchemy as sa
 
@@ -20,11 +22,15 @@ from app.domain.instants import iso, now
 from app.procfile import processes
 from app.store.vault import Vault
 from config.settings import Settings
-from tests.benchmarks import house as homes, servers
-from tests.benchmarks.measure import Target, median, percentile
+from tests.benchmarks import house as homes, ingest, naive, servers
+from tests.benchmarks.measure import Target, median, median_ratio, percentile
 from tests.benchmarks.sender import Load, webhook
 
 RATE = 200
+CALM, BUSY = 50, 500
+"""Sales a second of a quiet hour, and of the busiest."""
+TIMES_BETTER = 50
+"""Than a job for each webhook."""
 SLOW_MILLISECONDS = 150
 SHOP = "web"
 
@@ -41,9 +47,10 @@ class Round:
 class System:
     """Everything running, seen from outside."""
 
-    def __init__(self, port: int, channel_port: int, notes: Path) -> None:
+    def __init__(self, port: int, naive: int, channel: int, notes: TextIO) -> None:
         self._port = port
-        self._channel = f"http://127.0.0.1:{channel_port}"
+        self._naive = naive
+        self._channel = f"http://127.0.0.1:{channel}"
         self._notes = notes
         self._numbers = count(1)
 
@@ -52,52 +59,99 @@ class System:
         url = f"{self._channel}/delay/{milliseconds}"
         urllib.request.urlopen(url, data=b"", timeout=5).close()
 
-    def sell(self, seconds: float) -> Round:
+    def sell(self, seconds: float, rate: int = RATE, *, naively: bool = False) -> Round:
         """Post sales at a steady rate; wait until the channel was told of each."""
-        numbers = [next(self._numbers) for _ in range(int(RATE * seconds))]
-        calls = len(self._calls())
-        answers = Load(self._port, [self._sale(one) for one in numbers], RATE).send()
+        numbers = [next(self._numbers) for _ in range(int(rate * seconds))]
+        sales = [self._sale(one) for one in numbers]
+        self._notes.readlines()
+        answers = Load(self._naive if naively else self._port, sales, rate).send()
         due = dict(zip(numbers, sorted(one.due_at for one in answers), strict=True))
         names = {homes.sku_name(number): number for number in numbers}
-        servers.until(
-            lambda: names.keys() <= self._heard(calls).keys(), "every push", within=60
-        )
-        heard = self._heard(calls)
+        heard: dict[str, float] = {}
+        calls = 0
+
+        def is_told() -> bool:
+            nonlocal calls
+            calls += self._listen(heard)
+            return names.keys() <= heard.keys()
+
+        servers.until(is_told, "every push", within=120)
         return Round(
             [one.seconds for one in answers],
             [heard[name] - due[number] for name, number in names.items()],
-            len(self._calls()) - calls,
+            calls,
         )
 
     def _sale(self, number: int) -> bytes:
         body = homes.sale_body(f"receipt-{number}", [number], iso(now()))
         return webhook(f"/webhooks/{homes.TILL}", f"msg_{number}", body)
 
-    def _calls(self) -> list[dict[str, object]]:
-        lines = self._notes.read_text().splitlines()
-        return [json.loads(line) for line in lines]
-
-    def _heard(self, first: int) -> dict[str, float]:
-        heard: dict[str, float] = {}
-        for call in self._calls()[first:]:
+    def _listen(self, heard: dict[str, float]) -> int:
+        """Add when each SKU was first told since the last look; how many calls."""
+        lines = self._notes.readlines()
+        for line in lines:
+            call = json.loads(line)
             for sku in call["skus"]:
                 heard.setdefault(sku, call["at"])
-        return heard
+        return len(lines)
 
 
 def run(kind: str, rounds: int, seconds: float) -> list[Target]:
-    """Measure with a quick channel and with a slow one."""
+    """Measure with a quick channel, at three rates and naively, and with a slow one."""
+    calm, quick, busy, naively = (
+        list[Round](),
+        list[Round](),
+        list[Round](),
+        list[Round](),
+    )
+    few = max(1, rounds // 2)
     with servers.folder() as folder, up(kind, folder) as system:
-        system.sell(seconds=1)
-        quick = [system.sell(seconds) for _ in range(rounds)]
+        system.sell(1)
+        system.sell(1, naively=True)
+        for number in range(rounds):
+            quick.append(system.sell(seconds))
+            calm.append(system.sell(seconds, CALM))
+            busy.append(system.sell(seconds, BUSY))
+            if number < few:
+                naively.append(system.sell(seconds, naively=True))
         system.slow_down(SLOW_MILLISECONDS)
-        slow = [system.sell(seconds) for _ in range(max(1, rounds // 2))]
-    return [*_targets(servers.TITLES[kind], quick, slow)]
+        slow = [system.sell(seconds) for _ in range(few)]
+    title = servers.TITLES[kind]
+    return [
+        *_targets(title, quick, slow),
+        *_beside(title, _p99(calm), _p99(quick), _p99(busy), _p99(naively)),
+    ]
+
+
+def _p99(rounds: list[Round]) -> list[float]:
+    return [percentile(one.told, 0.99) for one in rounds]
+
+
+def _beside(
+    name: str,
+    calm: list[float],
+    usual: list[float],
+    busy: list[float],
+    naively: list[float],
+) -> Iterator[Target]:
+    yield Target(
+        f"p99 until a channel is called at {BUSY}/s / at {CALM}/s, {name}",
+        5,
+        median_ratio(busy, calm),
+        f"{median(busy) * 1e3:.0f} and {median(calm) * 1e3:.0f} ms",
+        at_most=True,
+    )
+    yield Target(
+        f"p99 of a job for each webhook (SimpleWorker) / ours, {RATE}/s, {name}",
+        TIMES_BETTER,
+        median(naively) / median(usual),
+        f"{median(naively) * 1e3:,.0f} and {median(usual) * 1e3:.0f} ms",
+    )
 
 
 def _targets(name: str, quick: list[Round], slow: list[Round]) -> Iterator[Target]:
     answered = [percentile(one.acknowledged, 0.99) for one in quick]
-    told = [percentile(one.told, 0.99) for one in quick]
+    told = _p99(quick)
     middle = median([percentile(one.told, 0.5) for one in quick])
     yield Target(
         f"p99 until a channel is called / p99 of the webhook's answer, "
@@ -108,7 +162,7 @@ def _targets(name: str, quick: list[Round], slow: list[Round]) -> Iterator[Targe
         f"answered p99 {median(answered) * 1e3:.0f} ms",
         at_most=True,
     )
-    slowly = median([percentile(one.told, 0.99) for one in slow])
+    slowly = median(_p99(slow))
     yield Target(
         f"Calls per sale to a channel that takes {SLOW_MILLISECONDS} ms, "
         f"{RATE}/s, {name}",
@@ -123,23 +177,31 @@ def _targets(name: str, quick: list[Round], slow: list[Round]) -> Iterator[Targe
 
 @contextmanager
 def up(kind: str, folder: Path) -> Iterator[System]:
-    """Start the whole system and its channel."""
-    notes, channel_port = folder / "calls.jsonl", servers.free_port()
-    notes.touch()
-    channel = "tests.benchmarks.channel"
-    command = (sys.executable, "-m", channel, str(channel_port), str(notes))
-    with servers.database(kind) as engine, servers.valkey() as redis_url:
+    """Start the whole system, the naive one beside it, and their channel."""
+    path, channel = folder / "calls.jsonl", servers.free_port()
+    path.touch()
+    url = f"http://127.0.0.1:{channel}/push"
+    command = (sys.executable, "-m", "tests.benchmarks.channel", str(channel))
+    with ExitStack() as stack:
+        notes = stack.enter_context(path.open())
+        engine = stack.enter_context(servers.database(kind))
+        redis_url = stack.enter_context(servers.valkey())
         home = homes.Build(engine, Vault([homes.SECRET_KEY]), shops=(SHOP,))
-        home.furnish(f"http://127.0.0.1:{channel_port}/push")
+        home.furnish(url)
         home.settle()
         settings = _settings(engine, redis_url, folder)
-        env = {**os.environ, **settings.to_env()}
+        env = {**os.environ, **settings.to_env(), naive.CHANNEL: url}
         argv = [process.argv for process in processes()]
         # The channel stops last: nobody shall miss its answer while stopping.
-        with servers.running([command], env), servers.running(argv, env):
-            servers.until_answers(settings.port, "/healthz")
-            servers.until_answers(channel_port, "/delay/0")
-            yield System(settings.port, channel_port, notes)
+        stack.enter_context(servers.running([(*command, str(path))], env))
+        stack.enter_context(servers.running(argv, env))
+        stack.enter_context(naive.worked(engine, env))
+        beside = replace(settings, data_dir=folder / "naive", port=servers.free_port())
+        stack.enter_context(ingest.gunicorn(beside, naive.APP))
+        servers.until_answers(settings.port, "/healthz")
+        servers.until_answers(beside.port, "/")
+        servers.until_answers(channel, "/delay/0")
+        yield System(settings.port, beside.port, channel, notes)
 
 
 def _settings(engine: sa.Engine, redis_url: str, folder: Path) -> Settings:

@@ -31,7 +31,10 @@ TROUBLES = 1_000
 """Dead letters on the pages."""
 DEAD = 50_000
 """Dead letters for the retry."""
-PAGES = ("/", "/deliveries", "/deliveries?state=failed", "/stock", "/channels")
+PAGES = (
+    *("/", "/deliveries", "/deliveries?state=failed", "/stock", "/channels"),
+    *("/inbox", "/metrics"),
+)
 MUST, MILLISECONDS = 3.0, 200.0
 EMAIL, PASSWORD = "bench@example.org", "a long password of a bench"
 
@@ -54,19 +57,22 @@ _ENLARGE = (
         "(SELECT 1 FROM listings l WHERE l.sku_id = s.id AND l.channel_id = c.id)"
     ),
     (
-        "INSERT INTO publications (channel_id, listing_id, sku_id, place, wanted_at) "
-        f"SELECT l.channel_id, l.id, l.sku_id, 'downtown', {_AT} FROM listings l "
+        "INSERT INTO publications (channel_id, listing_id, sku_id, place, wanted_at, "
+        "accepted_version, accepted, accepted_at) SELECT l.channel_id, l.id, l.sku_id, "
+        f"'downtown', {_AT}, 1, {homes.IN_STOCK}, {_AT} + l.id * 1000000 "
+        "FROM listings l "
         "WHERE NOT EXISTS (SELECT 1 FROM publications p WHERE p.listing_id = l.id)"
     ),
     (
-        "UPDATE publications SET accepted_version = wanted_version, "
-        f"accepted = {homes.IN_STOCK}, accepted_at = {_AT} + id * 1000000"
+        "INSERT INTO inbox (channel_id, delivery_id, body_hash, state, received_at) "
+        f"SELECT c.id, s.sku, s.sku, 'applied', {_AT} + s.id * 1000000 "
+        "FROM skus s, channels c WHERE c.publish IS NOT NULL"
     ),
 )
 _KILL = (
     "UPDATE publications SET wanted_version = wanted_version + 1, attempts = 12, "
     "error_class = 'RetryLater', last_error = 'answered 503', failed_at = {at}, "
-    "wanted_at = {at} WHERE id % 20 = 0 AND id <= 20 * {rows}"
+    "wanted_at = {at} WHERE mod(id, 20) = 0 AND id <= 20 * {rows}"
 )
 
 
@@ -105,14 +111,14 @@ def _page(path: str, kind: str, rounds: int, empty: Desk, full: Desk) -> Target:
     for side in sides:
         side()
     small, large = interleaved(max(5, rounds), *sides)
-    ratio = median_ratio(large, small)
+    ratio, took = median_ratio(large, small), median(large)
     title = servers.TITLES[kind]
     return Target(
         f"{path} at {SKUS * len(SHOPS):,} deliveries / at none, {title}",
         MUST,
-        ratio,
-        f"{median(large):.0f} and {median(small):.0f} ms; at most {MILLISECONDS:.0f} "
-        "on a machine that does nothing else",
+        max(ratio, MUST * took / MILLISECONDS),
+        f"{took:.0f} and {median(small):.0f} ms ({ratio:.1f} times); "
+        f"at most {MILLISECONDS:.0f} ms",
         at_most=True,
     )
 
@@ -184,14 +190,17 @@ def _log_in(client: FlaskClient) -> None:
 
 
 def enlarge(engine: sa.Engine) -> None:
-    """A hundred thousand SKUs on ten channels, a thousand numbers of them dead."""
-    homes.Build(engine, Vault([homes.SECRET_KEY]), SHOPS).stock()
+    """A hundred thousand SKUs on ten channels, a thousand numbers of them dead; a
+    million webhooks that are done."""
+    home = homes.Build(engine, Vault([homes.SECRET_KEY]), SHOPS)
+    home.stock()
+    home.settle()
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Rows made of each other need no check of what they refer to.
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         for statement in _ENLARGE:
             connection.exec_driver_sql(statement)
-        connection.exec_driver_sql(
-            "UPDATE channels SET marked_to = (SELECT max(id) FROM ledger)"
-        )
     kill(engine, TROUBLES)
 
 

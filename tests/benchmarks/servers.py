@@ -22,7 +22,7 @@ from app.store.engine import open_engine
 from app.store.migrations import upgrade
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
