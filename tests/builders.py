@@ -12,16 +12,16 @@ from adapters.signatures import StandardWebhooks
 from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, Instant, iso, now
-from app.pipeline import facts
-from app.pipeline.house import read_house
-from app.pipeline.inbound import Inbound
-from app.pipeline.listings import (
+from app.pipeline.acts import facts
+from app.pipeline.configuring.listings import (
     add_sku,
     publish_listings,
     save_listing,
 )
+from app.pipeline.house import read_house
+from app.pipeline.inbound import Inbound
 from app.pipeline.receive import Receipt, Receiver
-from app.store import channels
+from app.store import layout
 from app.store.engine import applying, writing
 from app.store.tables import inbox, stock_levels
 from app.store.vault import Vault
@@ -69,7 +69,7 @@ class Shop:
     def locations(self, *codes: str, custodian: str | None = None) -> None:
         with writing(self.engine) as connection:
             for code in codes:
-                channels.save_location(connection, code, code.title(), custodian)
+                layout.save_location(connection, code, code.title(), custodian)
 
     def channel(
         self,
@@ -83,7 +83,7 @@ class Shop:
         **values: Any,
     ) -> None:
         with writing(self.engine) as connection:
-            channels.save(
+            layout.save(
                 connection,
                 self.vault,
                 key,

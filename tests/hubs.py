@@ -18,7 +18,7 @@ from app.demo.equipment import GOODS, PLACE, SECRET, item
 from app.demo.field import Field, open_field
 from app.demo.watch import within
 from app.domain.instants import iso, now
-from app.pipeline.audit import differences
+from app.pipeline.proving.audit import differences
 
 __all__ = ["GOODS", "PLACE", "World", "crowd", "item", "running", "within"]
 

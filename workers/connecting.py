@@ -8,7 +8,7 @@ import threading
 
 import structlog
 
-from app.pipeline.guiding import Guide
+from app.pipeline.configuring.guiding import Guide
 from app.store.vault import Vault
 from workers.hands import Hands
 

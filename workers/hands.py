@@ -7,12 +7,12 @@ from functools import cache
 
 from sqlalchemy.engine import Engine
 
-from app.pipeline.comparing import Comparer
 from app.pipeline.fetching import Fetcher
 from app.pipeline.inbound import Inbound
-from app.pipeline.polling import Poller
 from app.pipeline.publish import Publisher
-from app.pipeline.subscribing import Watchdog
+from app.pipeline.watching.comparing import Comparer
+from app.pipeline.watching.polling import Poller
+from app.pipeline.watching.subscribing import Watchdog
 from app.queues import Wakes
 from app.store.engine import open_engine
 from app.store.vault import Vault

@@ -19,7 +19,8 @@ import structlog
 from rq.serializers import JSONSerializer
 
 from app.domain.instants import now
-from app.pipeline import sealing, twins
+from app.pipeline.applying import twins
+from app.pipeline.proving import sealing
 from app.queues import INBOUND, OUTBOUND, SLOW, Wakes
 from config.logs import configure
 from config.settings import Settings

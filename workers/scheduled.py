@@ -7,19 +7,15 @@ import sqlalchemy as sa
 import structlog
 
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
-from app.pipeline import (
-    claims,
-    histories,
-    letting,
-    oversells,
-    polling,
-    rotating,
-    running,
-    subscribing,
-)
-from app.pipeline.comparing import is_due
-from app.pipeline.exposing import expose
-from app.pipeline.marking import mark_all
+from app.pipeline.acts import claims
+from app.pipeline.applying import oversells
+from app.pipeline.configuring import rotating
+from app.pipeline.publishing.exposing import expose
+from app.pipeline.publishing.marking import mark_all
+from app.pipeline.repairing import running
+from app.pipeline.spreadsheets import letting
+from app.pipeline.watching import histories, polling, subscribing
+from app.pipeline.watching.comparing import is_due
 from app.store import (
     channels as channel_store,
     conditions,

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.instants import SECOND, now
 from app.messenger import by_apprise
-from app.pipeline.alerting import Tell, watch
+from app.pipeline.watching.alerting import Tell, watch
 from config.settings import Settings
 
 LOOK_SECONDS = 5.0

@@ -12,9 +12,9 @@ from rich.progress import Progress
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import now
-from app.pipeline.audit import differences
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.sealing import newest
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
+from app.pipeline.proving.sealing import newest
 from app.store.engine import open_engine, snapshot
 from app.store.tables import locations, skus
 from config.settings import Settings

@@ -9,9 +9,10 @@ from rich.table import Table
 from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import Instant, iso, now
-from app.pipeline import checking, switching
-from app.pipeline.checking import Checked
-from app.pipeline.switching import Would
+from app.pipeline.configuring import switching
+from app.pipeline.configuring.switching import Would
+from app.pipeline.watching import checking
+from app.pipeline.watching.checking import Checked
 from app.queues import Wakes
 from app.store import channels, deeds
 from app.store.engine import applying, open_engine, reading, writing

@@ -15,11 +15,12 @@ import adapters
 from app.cli import ENVIRON
 from app.commands.channels import show_preview
 from app.domain.connecting import TheirItem
-from app.pipeline import connecting, subscribing
-from app.pipeline.connecting import Asked, Proposal
-from app.pipeline.matching import Matching, some
-from app.pipeline.takeover import Takeover, as_file
-from app.pipeline.wanted import Surroundings
+from app.pipeline.configuring import connecting
+from app.pipeline.configuring.connecting import Asked, Proposal
+from app.pipeline.configuring.matching import Matching, some
+from app.pipeline.configuring.takeover import Takeover, as_file
+from app.pipeline.configuring.wanted import Surroundings
+from app.pipeline.watching import subscribing
 from app.queues import Wakes
 from app.store.engine import open_engine
 from app.store.vault import Vault

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from app.domain import instants
-from app.pipeline.exporting import EXPORTS, write_file
-from app.pipeline.sheet import write_sheet
+from app.pipeline.spreadsheets.exporting import EXPORTS, write_file
+from app.pipeline.spreadsheets.sheet import write_sheet
 from app.store.balances import When
 from app.store.engine import open_engine, snapshot
 from config.settings import Settings

@@ -13,11 +13,17 @@ from sqlalchemy.engine import Connection
 
 from app.domain.errors import BadConfiguration
 from app.domain.instants import Instant, now
-from app.pipeline import adjusting, bundling, counting, importing, previewing
-from app.pipeline.counting import Change
-from app.pipeline.importing import Imported, Work
-from app.pipeline.previewing import Plan
-from app.pipeline.sheet import COUNTS, SKUS, Problem, Sheet, read_sheet
+from app.pipeline.spreadsheets import (
+    adjusting,
+    bundling,
+    counting,
+    importing,
+    previewing,
+)
+from app.pipeline.spreadsheets.counting import Change
+from app.pipeline.spreadsheets.importing import Imported, Work
+from app.pipeline.spreadsheets.previewing import Plan
+from app.pipeline.spreadsheets.sheet import COUNTS, SKUS, Problem, Sheet, read_sheet
 from app.queues import Wakes
 from app.store.engine import open_engine
 from config.settings import Settings

@@ -7,8 +7,8 @@ import click
 from app.cli import ENVIRON
 from app.domain.errors import BadConfiguration
 from app.domain.instants import now
-from app.pipeline.loading import Loaded, load
-from app.pipeline.wanted import Surroundings
+from app.pipeline.configuring.loading import Loaded, load
+from app.pipeline.configuring.wanted import Surroundings
 from app.queues import Wakes
 from app.store.engine import open_engine
 from app.store.vault import Vault

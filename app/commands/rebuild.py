@@ -6,7 +6,7 @@ import click
 
 from app.commands.audit import shown
 from app.domain.instants import now
-from app.pipeline.rebuilding import Rebuilt, rebuild
+from app.pipeline.repairing.rebuilding import Rebuilt, rebuild
 from app.queues import Wakes
 from app.store.engine import open_engine
 from config.settings import Settings

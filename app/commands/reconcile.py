@@ -13,10 +13,10 @@ import adapters
 from app.domain import drift
 from app.domain.errors import ChannelError
 from app.domain.instants import now
-from app.pipeline import disputes
-from app.pipeline.comparing import Comparer, Page
-from app.pipeline.healing import Found
 from app.pipeline.publish import Publisher
+from app.pipeline.publishing import disputes
+from app.pipeline.watching.comparing import Comparer, Page
+from app.pipeline.watching.healing import Found
 from app.queues import Wakes
 from app.store import channels, drifts
 from app.store.engine import open_engine, writing

@@ -6,7 +6,7 @@ from rich.progress import Progress
 
 from app.domain.instants import Instant, iso, now
 from app.moments import Moment
-from app.pipeline.recovering import Recovered, recover
+from app.pipeline.repairing.recovering import Recovered, recover
 from app.queues import Wakes
 from app.store.engine import open_engine
 from config.settings import Settings

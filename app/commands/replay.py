@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from app.domain.instants import now
 from app.moments import Moment
-from app.pipeline.replaying import replay
+from app.pipeline.repairing.replaying import replay
 from app.queues import Wakes
 from app.store import channels, deeds
 from app.store.engine import open_engine, writing

@@ -18,11 +18,11 @@ from sqlalchemy.engine import Engine
 
 from app.demo.sandboxes import Sandbox
 from app.domain.instants import HOUR, iso, now
-from app.pipeline import counting, importing
-from app.pipeline.importing import Work
-from app.pipeline.loading import load
-from app.pipeline.sheet import COUNTS, SKUS, read_sheet
-from app.pipeline.wanted import Surroundings
+from app.pipeline.configuring.loading import load
+from app.pipeline.configuring.wanted import Surroundings
+from app.pipeline.spreadsheets import counting, importing
+from app.pipeline.spreadsheets.importing import Work
+from app.pipeline.spreadsheets.sheet import COUNTS, SKUS, read_sheet
 from app.queues import Wakes
 from app.store import deliveries
 from app.store.engine import open_engine

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from app.demo.shop import Good, Shop
 from app.domain.instants import now
 from app.domain.states import ON_HAND
-from app.pipeline import audit, desired
+from app.pipeline.proving import audit
+from app.pipeline.publishing import desired
 from app.store import deliveries
 from app.store.tables import inbox, skus, stock_levels
 

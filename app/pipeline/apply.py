@@ -16,23 +16,23 @@ from app.domain.case import difference, movements
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
-from app.pipeline import (
+from app.pipeline.applying import (
     checkpoints,
     flagging,
     folding,
-    observing,
     oversells,
     paying,
     returning,
     waiting,
 )
-from app.pipeline.casebook import Casebook
-from app.pipeline.deciding import Decider
-from app.pipeline.hearing import Said, hear
+from app.pipeline.applying.casebook import Casebook
+from app.pipeline.applying.deciding import Decider
+from app.pipeline.applying.hearing import Said, hear
+from app.pipeline.applying.names import look_up
+from app.pipeline.applying.posting import Entry, OfKit, of_kit, post
+from app.pipeline.applying.told import Applied, Told, event_of, released
 from app.pipeline.house import House
-from app.pipeline.names import look_up
-from app.pipeline.posting import Entry, OfKit, of_kit, post
-from app.pipeline.told import Applied, Told, event_of, released
+from app.pipeline.watching import observing
 from app.store import cases, history, holds
 
 

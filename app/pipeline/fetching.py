@@ -18,9 +18,9 @@ from app.domain.errors import CredentialsRefused, GiveUp, HubError, RetryLater
 from app.domain.events import Message, Read
 from app.domain.instants import MINUTE, Instant, now as clock
 from app.domain.retry import delay
-from app.pipeline import circuit
-from app.pipeline.reaching import reach
-from app.pipeline.tuning import Tuning, policy_of
+from app.pipeline.publishing import circuit
+from app.pipeline.publishing.reaching import reach
+from app.pipeline.publishing.tuning import Tuning, policy_of
 from app.store import channels as channel_store, incidents, leases
 from app.store.engine import writing
 from app.store.tables import inbox

@@ -20,12 +20,12 @@ from app.domain.errors import HubError, MalformedPayload
 from app.domain.events import Message, Normalised
 from app.domain.ignoring import without_copies
 from app.domain.instants import Instant
-from app.pipeline import listings
 from app.pipeline.apply import apply
-from app.pipeline.copies import A_COPY
+from app.pipeline.applying.copies import A_COPY
+from app.pipeline.applying.paying import with_payment
+from app.pipeline.applying.told import PARKED, QUARANTINED, Told, Verdict
+from app.pipeline.configuring import listings
 from app.pipeline.house import House, HouseKeeper
-from app.pipeline.paying import with_payment
-from app.pipeline.told import PARKED, QUARANTINED, Told, Verdict
 from app.store import channels as channel_store, inbox as store, incidents
 from app.store.engine import applying, is_sqlite, reading, writing
 from app.store.tables import channels, inbox

@@ -23,22 +23,22 @@ from app.domain.budget import FIRST, Budget, newest
 from app.domain.channels import Outcome, Wish
 from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
-from app.pipeline import circuit, desired
-from app.pipeline.answering import Answerer, unread
 from app.pipeline.house import HouseKeeper
-from app.pipeline.marking import mark
-from app.pipeline.outcomes import Call, Recorder
-from app.pipeline.reading import Readings
-from app.pipeline.receive import with_address
-from app.pipeline.tuning import Tuning, policy_of
-from app.pipeline.turns import Turn, Turns
-from app.pipeline.wishes import (
+from app.pipeline.publishing import circuit, desired
+from app.pipeline.publishing.answering import Answerer, unread
+from app.pipeline.publishing.marking import mark
+from app.pipeline.publishing.outcomes import Call, Recorder
+from app.pipeline.publishing.reading import Readings
+from app.pipeline.publishing.tuning import Tuning, policy_of
+from app.pipeline.publishing.turns import Turn, Turns
+from app.pipeline.publishing.wishes import (
     is_held,
     is_too_high,
     is_troubled,
     shows_already,
     wish_of,
 )
+from app.pipeline.receive import with_address
 from app.store import (
     attempts,
     channels as channel_store,

@@ -21,9 +21,9 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import iso, now
 from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
 from app.pipeline.house import read_house
 from app.pipeline.inbound import Inbound
-from app.pipeline.told import Told
 from app.store.engine import applying, gate, prepare_sqlite
 from app.store.inbox import body_hash
 from app.store.vault import Vault

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from app.domain.errors import ShortOfUnits
 from app.domain.instants import now
-from app.pipeline import holding
+from app.pipeline.acts import holding
 from app.store import people
 from app.store.engine import writing
 from app.store.vault import Vault

@@ -10,8 +10,8 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, now
 from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
 from app.pipeline.house import read_house
-from app.pipeline.told import Told
 from app.store.engine import applying
 from tests.benchmarks import house as homes
 from tests.benchmarks.measure import stopwatch

@@ -11,10 +11,10 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, now
 from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
+from app.pipeline.configuring.listings import publish_listings
 from app.pipeline.house import read_house
-from app.pipeline.listings import publish_listings
-from app.pipeline.told import Told
-from app.store import bulk, channels
+from app.store import bulk, layout
 from app.store.engine import applying, writing
 from app.store.tables import inbox, listings, skus
 from app.store.vault import Vault
@@ -51,7 +51,7 @@ class Build:
     def found(self, push_url: str | None = None) -> None:
         """Locations and channels."""
         with writing(self.engine) as connection:
-            channels.save_location(connection, "downtown", "Downtown", None)
+            layout.save_location(connection, "downtown", "Downtown", None)
         self.channel(TILL, publish=None)
         for shop in self.shops:
             settings = {"push_url": push_url} if push_url else {}
@@ -80,7 +80,7 @@ class Build:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         with writing(self.engine) as connection:
-            channels.save(
+            layout.save(
                 connection,
                 self.vault,
                 key,

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from app.domain.instants import now
 from app.factory import create_app
-from app.pipeline import redelivery
+from app.pipeline.repairing import redelivery
 from app.store import deliveries, people
 from app.store.deliveries import Filter
 from app.store.engine import writing

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from app.demo.sandboxes import Sandbox
 from app.domain.instants import now
-from app.pipeline.comparing import Comparer
 from app.pipeline.publish import Publisher
-from app.store import channels
+from app.pipeline.watching.comparing import Comparer
+from app.store import layout
 from app.store.engine import writing
 from app.store.vault import Vault
 from config.settings import Settings
@@ -124,8 +124,8 @@ def _shop(kind: str, url: str, folder: Path, listings: int) -> Iterator[Shop]:
     vault = Vault([homes.SECRET_KEY])
     with servers.database(kind) as engine:
         with writing(engine) as connection:
-            channels.save_location(connection, "downtown", "Downtown", None)
-            channels.save(
+            layout.save_location(connection, "downtown", "Downtown", None)
+            layout.save(
                 connection,
                 vault,
                 SHOP,

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from playwright.sync_api import expect
 
 from app.domain.instants import now
-from app.pipeline import letting, running, sheets
+from app.pipeline.repairing import running
+from app.pipeline.spreadsheets import letting, sheets
 from app.store import (
     deliveries,
     invitations,

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from app.domain.instants import MINUTE, now
-from app.pipeline.listings import add_sku
+from app.pipeline.configuring.listings import add_sku
 from app.store.engine import writing
 from tests.browser.axe import violations
 from tests.builders import JACKET, returned, sale

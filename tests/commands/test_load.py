@@ -3,8 +3,8 @@
 import pytest
 
 from app.domain.instants import now
+from app.pipeline.configuring.revising import relist
 from app.pipeline.house import HouseKeeper
-from app.pipeline.revising import relist
 from app.store import channels
 from tests.builders import JACKET, SECRET, sale
 

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.sandbox.shopify import ShopifySandbox
-from app.pipeline.listings import save_listing
+from app.pipeline.configuring.listings import save_listing
 from app.pipeline.publish import Publisher
 from app.store.engine import writing
 from app.store.vault import Vault

@@ -6,9 +6,9 @@ import pytest
 
 from app.domain.instants import SECOND, now
 from app.messenger import by_apprise
-from app.pipeline import alerting
-from app.pipeline.alerting import SETTLED, watch
-from app.pipeline.listings import map_listing
+from app.pipeline.configuring.listings import map_listing
+from app.pipeline.watching import alerting
+from app.pipeline.watching.alerting import SETTLED, watch
 from app.store import channels
 from app.store.engine import writing
 from tests.builders import JACKET, order, sale

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from app.domain import drift
 from app.domain.errors import NotOpen
 from app.domain.instants import SECOND, iso, now
-from app.pipeline import disputes
+from app.pipeline.configuring.revising import relist
 from app.pipeline.publish import Publisher
-from app.pipeline.revising import relist
+from app.pipeline.publishing import disputes
 from app.store import channels as channel_store, drifts
 from app.store.engine import writing
 from app.store.tables import channels, incidents, ledger, publications

@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import SECOND, iso, now
-from app.pipeline.audit import differences
-from app.pipeline.desired import numbers
-from app.pipeline.replaying import replay
+from app.pipeline.proving.audit import differences
+from app.pipeline.publishing.desired import numbers
+from app.pipeline.repairing.replaying import replay
 from app.store.engine import writing
 from app.store.tables import incidents, ledger, publications, stock_events
 from tests.builders import (
@@ -130,7 +130,7 @@ def test_an_unknown_sku_waits_and_its_neighbours_do_not(shop):
 
 
 def test_a_line_that_waited_applies_as_if_it_had_been_known(shop):
-    from app.pipeline.listings import map_listing
+    from app.pipeline.configuring.listings import map_listing
 
     shop.tell("web", order("1", "scarf-ext", 2, at=now()))
     shop.sku("RED-SCARF")
@@ -245,7 +245,7 @@ def test_a_till_s_sale_without_a_place_waits_where_there_are_several(shop):
 
 
 def test_a_parked_line_that_cannot_be_applied_holds_up_no_other(shop):
-    from app.pipeline.listings import map_listing
+    from app.pipeline.configuring.listings import map_listing
 
     at = iso(now())
     bad = {"type": "receipt", "id": "R", "occurred_at": at, "location": "downtown"}

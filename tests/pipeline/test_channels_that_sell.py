@@ -17,8 +17,8 @@ from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.square import SquareSandbox
 from app.domain.errors import HubError
 from app.domain.instants import SECOND, now
-from app.pipeline.audit import differences
 from app.pipeline.fetching import Fetcher
+from app.pipeline.proving.audit import differences
 from app.pipeline.publish import Publisher
 from app.store.engine import writing
 from app.store.tables import channels, drifts, incidents, publications, push_attempts
@@ -122,7 +122,7 @@ def open_shop(shop: Shop, provider: str, url: str, **values) -> None:
     shop.channel("till")
     shop.sku(JACKET)
     with writing(shop.engine) as connection:
-        from app.pipeline.listings import save_listing
+        from app.pipeline.configuring.listings import save_listing
 
         save_listing(connection, "web", JACKET, ITEM, "variant-1")
     shop.listing("web", JACKET, ITEM)

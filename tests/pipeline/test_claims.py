@@ -5,10 +5,10 @@ import sqlalchemy as sa
 
 from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
 from app.domain.instants import SECOND, now
-from app.pipeline import claims, holding, transferring
-from app.pipeline.audit import differences
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.travelling import Arrival
+from app.pipeline.acts import claims, holding, transferring
+from app.pipeline.applying.travelling import Arrival
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from app.store import balances
 from app.store.tables import ledger
 from tests.builders import JACKET, Shop, order

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from app.domain import drift
 from app.domain.instants import now
-from app.pipeline import disputes
-from app.pipeline.comparing import Comparer
+from app.pipeline.publishing import disputes
+from app.pipeline.watching.comparing import Comparer
 from app.store import drifts
 from app.store.engine import writing
 from app.store.tables import channels, incidents

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import DAY, MINUTE, iso, now
-from app.pipeline.audit import differences
-from app.pipeline.replaying import replay
+from app.pipeline.proving.audit import differences
+from app.pipeline.repairing.replaying import replay
 from app.store.tables import incidents, stock_events
 from tests.builders import JACKET
 
@@ -145,7 +145,7 @@ def test_the_same_number_at_another_place_or_time_is_another_count(shop):
 
 
 def test_a_count_that_waited_for_its_sku_may_contradict_too(shop):
-    from app.pipeline.listings import map_listing
+    from app.pipeline.configuring.listings import map_listing
 
     body = [
         counted(n, lines=[{"id": "1", "sku": "scarf", "quantity": n}]) for n in (4, 5)

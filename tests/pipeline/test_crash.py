@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import SECOND, now
-from app.pipeline import holding
-from app.pipeline.audit import differences
+from app.pipeline.acts import holding
 from app.pipeline.inbound import Inbound
+from app.pipeline.proving.audit import differences
 from app.pipeline.publish import Publisher
 from app.store.engine import open_engine, writing
 from app.store.tables import publications, push_attempts

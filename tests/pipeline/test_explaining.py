@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.instants import iso, now
-from app.pipeline.explaining import explain
+from app.pipeline.proving.explaining import explain
 from app.pipeline.publish import Publisher
 from tests.builders import JACKET, sale
 from tests.listening import listening

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 import adapters
 from app.domain import instants
 from app.domain.instants import DAY
-from app.pipeline.audit import differences
+from app.pipeline.configuring.listings import publish_listings, save_listing
 from app.pipeline.fetching import Fetcher
 from app.pipeline.house import read_house
-from app.pipeline.listings import publish_listings, save_listing
-from app.pipeline.replaying import replay
+from app.pipeline.proving.audit import differences
+from app.pipeline.repairing.replaying import replay
 from app.store.engine import applying, writing
 from app.store.tables import inbox
 from tests.builders import Shop

@@ -5,7 +5,7 @@ import json
 import sqlalchemy as sa
 
 from app.domain.instants import HOUR, MINUTE, iso, now
-from app.pipeline.replaying import replay
+from app.pipeline.repairing.replaying import replay
 from app.store.tables import incidents
 from tests.builders import JACKET, cancellation, order, returned, shipment
 
@@ -80,7 +80,7 @@ def test_a_return_that_is_taken_back_is_nobody_s_business_any_more(shop):
 
 
 def test_a_return_of_an_unknown_sku_is_flagged_once_it_is_known(shop):
-    from app.pipeline.listings import map_listing
+    from app.pipeline.configuring.listings import map_listing
 
     body = unlinked(2)
     body["lines"][0]["sku"] = "scarf-ext"

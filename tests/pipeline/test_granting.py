@@ -8,9 +8,9 @@ import pytest
 
 from app.domain.errors import HubError, ShortOfUnits, UnknownName
 from app.domain.instants import now
-from app.pipeline import granting
-from app.pipeline.audit import differences
-from app.pipeline.granting import Ask, ask, grant
+from app.pipeline.acts import granting
+from app.pipeline.acts.granting import Ask, ask, grant
+from app.pipeline.proving.audit import differences
 from app.store.engine import applying
 from tests.builders import JACKET
 

@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, SECOND, now
-from app.pipeline.audit import differences
-from app.pipeline.copies import A_COPY
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.replaying import replay
+from app.pipeline.applying.copies import A_COPY
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
+from app.pipeline.repairing.replaying import replay
 from app.store.tables import stock_events
 from tests.builders import JACKET, cancellation, order, shipment
 

@@ -10,11 +10,11 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
 from app.pipeline.apply import apply
-from app.pipeline.audit import differences
+from app.pipeline.applying.told import Told
+from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
-from app.pipeline.recipes import set_recipe
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.told import Told
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from app.store import channels
 from app.store.engine import applying
 from app.store.tables import incidents

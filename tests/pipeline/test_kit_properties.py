@@ -5,11 +5,11 @@ import sqlalchemy as sa
 from hypothesis import given, settings, strategies as st
 
 from app.domain.instants import MINUTE, now
-from app.pipeline import desired
+from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
-from app.pipeline.rebuilding import rebuild
-from app.pipeline.recipes import set_recipe
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.rehearsal import rehearse
+from app.pipeline.publishing import desired
+from app.pipeline.repairing.rebuilding import rebuild
 from app.store.tables import publications, skus, stock_levels
 from tests.pipeline.test_properties import (
     BEGIN,

@@ -7,18 +7,19 @@ from app.domain import events as kinds
 from app.domain.errors import BadConfiguration, ShortOfUnits
 from app.domain.events import StockEvent
 from app.domain.instants import HOUR, MINUTE, SECOND, now
-from app.pipeline import desired, facts, holding, marking, transferring
+from app.pipeline.acts import facts, holding, transferring
+from app.pipeline.acts.claims import expire_holds
 from app.pipeline.apply import apply
-from app.pipeline.assembling import stock_of
-from app.pipeline.audit import differences
-from app.pipeline.claims import expire_holds
-from app.pipeline.explaining import explain
+from app.pipeline.applying.told import Told
+from app.pipeline.applying.travelling import Arrival
+from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
-from app.pipeline.rebuilding import rebuild
-from app.pipeline.recipes import set_recipe
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.told import Told
-from app.pipeline.travelling import Arrival
+from app.pipeline.proving.assembling import stock_of
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.explaining import explain
+from app.pipeline.proving.rehearsal import rehearse
+from app.pipeline.publishing import desired, marking
+from app.pipeline.repairing.rebuilding import rebuild
 from app.store import channels
 from app.store.balances import When
 from app.store.engine import applying, writing

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from app.domain.errors import ShortOfUnits
 from app.domain.instants import DAY, HOUR, MINUTE, SECOND, iso, now
-from app.pipeline import holding, transferring
-from app.pipeline.audit import differences
+from app.pipeline.acts import holding, transferring
+from app.pipeline.proving.audit import differences
 from app.pipeline.publish import Publisher
 from app.store import balances
 from app.store.tables import incidents, ledger, publications

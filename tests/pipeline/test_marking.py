@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from app.domain.instants import now
-from app.pipeline import marking
+from app.pipeline.publishing import marking
 from app.store import channels, deliveries
 from app.store.marks import last_entry
 from app.store.tables import channels as table, publications

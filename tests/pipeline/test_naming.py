@@ -7,12 +7,12 @@ from app.domain import events as kinds
 from app.domain.errors import BadConfiguration, ShortOfUnits, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import HOUR, MINUTE, now
-from app.pipeline import facts, holding, transferring
-from app.pipeline.audit import differences
-from app.pipeline.listings import add_sku, map_listing
-from app.pipeline.naming import add_alias, rename
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.travelling import Arrival
+from app.pipeline.acts import facts, holding, transferring
+from app.pipeline.applying.travelling import Arrival
+from app.pipeline.configuring.listings import add_sku, map_listing
+from app.pipeline.configuring.naming import add_alias, rename
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from app.store import aliases, balances
 from app.store.balances import When
 from app.store.engine import writing

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings as examples, strategies as s
 from app.domain.channels import Wish
 from app.domain.instants import HOUR, SECOND, Instant, iso, now
 from app.pipeline.house import read_house
-from app.pipeline.observing import CLOSE, Observation, observe
 from app.pipeline.publish import Publisher
+from app.pipeline.watching.observing import CLOSE, Observation, observe
 from app.store import publications as store
 from app.store.engine import writing
 from app.store.tables import ledger, publications

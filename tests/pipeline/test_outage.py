@@ -16,10 +16,10 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import HOUR, now
 from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
+from app.pipeline.configuring.listings import publish_listings
 from app.pipeline.house import read_house
-from app.pipeline.listings import publish_listings
 from app.pipeline.publish import Publisher
-from app.pipeline.told import Told
 from app.store import bulk
 from app.store.engine import applying, writing
 from app.store.tables import channels, listings, publications, skus

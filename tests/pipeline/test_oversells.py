@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import HOUR, MINUTE, SECOND, now
-from app.pipeline import facts, holding, oversells
-from app.pipeline.claims import expire_holds
+from app.pipeline.acts import facts, holding
+from app.pipeline.acts.claims import expire_holds
+from app.pipeline.applying import oversells
 from app.store import incidents as store
 from app.store.engine import writing
 from app.store.tables import incidents

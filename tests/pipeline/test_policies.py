@@ -8,10 +8,10 @@ from hypothesis import given, strategies as st
 
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import now
-from app.pipeline import desired
+from app.pipeline.configuring.revising import relist, ruled_anew
 from app.pipeline.house import read_house
-from app.pipeline.revising import relist, ruled_anew
-from app.pipeline.ruling import ruling
+from app.pipeline.publishing import desired
+from app.pipeline.publishing.ruling import ruling
 from app.store import deliveries
 from app.store.tables import channels, policies, publications
 from tests.builders import JACKET, order, sale

@@ -10,9 +10,9 @@ from adapters.base import Change
 from adapters.sandbox.shopify_admin import Bucket
 from app.domain.errors import RetryLater
 from app.domain.instants import HOUR, MINUTE, SECOND, now
-from app.pipeline import polling
-from app.pipeline.polling import OVERLAP, Poller
-from app.pipeline.recovering import poll_from
+from app.pipeline.repairing.recovering import poll_from
+from app.pipeline.watching import polling
+from app.pipeline.watching.polling import OVERLAP, Poller
 from app.store import channels as channel_store, watchlist
 from app.store.engine import writing
 from app.store.tables import channels, inbox, ledger

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from app.domain.instants import DAY, MINUTE, iso, now
 from app.domain.states import ON_HAND, STATES
-from app.pipeline.audit import differences
-from app.pipeline.listings import map_listing
-from app.pipeline.replaying import replay
+from app.pipeline.configuring.listings import map_listing
+from app.pipeline.proving.audit import differences
+from app.pipeline.repairing.replaying import replay
 from app.store.engine import writing
 from app.store.tables import inbox, incidents, metadata, skus, stock_levels
 from tests.builders import Shop

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.publish import Publisher
-from app.pipeline.redelivery import discard, retry
+from app.pipeline.repairing.redelivery import discard, retry
 from app.store import channels
 from app.store.engine import writing
 from app.store.tables import incidents, publications, push_attempts

@@ -6,10 +6,11 @@ from hypothesis import given, settings, strategies as st
 
 from app.domain.errors import NotRebuilt
 from app.domain.instants import HOUR, MINUTE, now
-from app.pipeline import holding, sealing
-from app.pipeline.audit import differences
-from app.pipeline.rebuilding import rebuild
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.acts import holding
+from app.pipeline.proving import sealing
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
+from app.pipeline.repairing.rebuilding import rebuild
 from app.store.engine import applying
 from app.store.tables import (
     checkpoints,

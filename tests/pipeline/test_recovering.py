@@ -1,7 +1,7 @@
 """After a restore: what channels did and were told since is found out first."""
 
 from app.domain.instants import HOUR, MINUTE, now
-from app.pipeline.recovering import recover
+from app.pipeline.repairing.recovering import recover
 from app.store.engine import writing
 from app.store.tables import publications
 from tests.builders import JACKET, sale

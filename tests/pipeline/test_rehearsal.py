@@ -3,10 +3,10 @@
 import pytest
 
 from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
-from app.pipeline import holding, transferring
-from app.pipeline.audit import differences
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.travelling import Arrival
+from app.pipeline.acts import holding, transferring
+from app.pipeline.applying.travelling import Arrival
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from app.store.tables import stock_events, stock_levels
 from tests.builders import JACKET, cancellation, order, returned, sale, shipment
 

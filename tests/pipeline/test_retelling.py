@@ -5,11 +5,12 @@ from hypothesis import given, settings, strategies as st
 from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import HOUR, MINUTE, SECOND, now
-from app.pipeline import facts, holding, inspecting, listings
+from app.pipeline.acts import facts, holding, inspecting
 from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
+from app.pipeline.configuring import listings
 from app.pipeline.house import read_house
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.told import Told
+from app.pipeline.proving.rehearsal import rehearse
 from app.store.engine import applying
 from app.store.tables import channel_locations
 from tests.builders import JACKET, order, returned, sale, shipment

@@ -5,11 +5,11 @@ import sqlalchemy as sa
 from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import SECOND, now
-from app.pipeline import facts, reversing
+from app.pipeline.acts import facts, reversing
 from app.pipeline.apply import apply
-from app.pipeline.audit import differences
+from app.pipeline.applying.told import Told, event_of
 from app.pipeline.house import read_house
-from app.pipeline.told import Told, event_of
+from app.pipeline.proving.audit import differences
 from app.store.engine import applying
 from app.store.tables import ledger, lines, stock_events, stock_levels
 from tests.builders import JACKET, sale

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from app.domain.budget import BULK, Budget
 from app.domain.instants import MINUTE, now
-from app.pipeline import planning, running
-from app.pipeline.marking import mark_all
 from app.pipeline.publish import Publisher
+from app.pipeline.publishing.marking import mark_all
+from app.pipeline.repairing import planning, running
 from app.store import deliveries, publications as store, runs
 from app.store.deliveries import Filter
 from app.store.due import due

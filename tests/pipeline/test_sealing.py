@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, now
-from app.pipeline import sealing
-from app.pipeline.audit import differences
+from app.pipeline.proving import sealing
+from app.pipeline.proving.audit import differences
 from app.store.tables import ledger, ledger_seals
 from tests.builders import JACKET, sale
 

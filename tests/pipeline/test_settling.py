@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
-from app.pipeline import facts, oversells
-from app.pipeline.audit import differences
+from app.pipeline.acts import facts
+from app.pipeline.applying import oversells
+from app.pipeline.proving.audit import differences
 from app.store import incidents as store
 from app.store.engine import writing
 from app.store.tables import incidents

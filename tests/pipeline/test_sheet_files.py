@@ -8,8 +8,8 @@ import pytest
 from openpyxl import Workbook
 
 from app.domain.errors import BadConfiguration
-from app.pipeline.sheet import COUNTS, SKUS, read_sheet
-from app.pipeline.workbook import read_workbook, write_workbook
+from app.pipeline.spreadsheets.sheet import COUNTS, SKUS, read_sheet
+from app.pipeline.spreadsheets.workbook import read_workbook, write_workbook
 
 
 def workbook(*rows: list[Any]) -> bytes:

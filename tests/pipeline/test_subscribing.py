@@ -11,8 +11,8 @@ from adapters.parts.shopify_webhooks import NEEDED, enum
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.square import SquareSandbox
 from app.domain.instants import HOUR, now
-from app.pipeline import subscribing
-from app.pipeline.subscribing import Watchdog
+from app.pipeline.watching import subscribing
+from app.pipeline.watching.subscribing import Watchdog
 from app.store import channels
 from app.store.tables import incidents
 from config.settings import Settings

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from app.domain.budget import BULK, FIRST, RETRY, Budget
 from app.domain.instants import MINUTE, SECOND, now
 from app.pipeline.house import HouseKeeper
-from app.pipeline.marking import mark_all
-from app.pipeline.turns import Turns
+from app.pipeline.publishing.marking import mark_all
+from app.pipeline.publishing.turns import Turns
 from app.store import due, retries
 from app.store.engine import writing
 from app.store.tables import publications

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import HOUR, MINUTE, SECOND, now
-from app.pipeline import twins
+from app.pipeline.applying import twins
 from app.store.tables import incidents
 from tests.builders import JACKET, order, sale, shipment
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import SECOND, now
-from app.pipeline.audit import differences
+from app.pipeline.proving.audit import differences
 from app.store.engine import open_engine
 from app.store.tables import inbox
 from tests.builders import JACKET, Shop, order, shipment

@@ -8,14 +8,14 @@ from hypothesis import given, settings, strategies as st
 
 from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
-from app.pipeline import holding
-from app.pipeline.audit import differences
-from app.pipeline.claims import expire_holds
-from app.pipeline.explaining import explain
+from app.pipeline.acts import holding
+from app.pipeline.acts.claims import expire_holds
+from app.pipeline.configuring.listings import unpark
 from app.pipeline.house import read_house
-from app.pipeline.listings import unpark
-from app.pipeline.rebuilding import rebuild
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.explaining import explain
+from app.pipeline.proving.rehearsal import rehearse
+from app.pipeline.repairing.rebuilding import rebuild
 from app.store.balances import When, stock_of
 from app.store.engine import applying
 from app.store.tables import hold_lines, holds, incidents, ledger, lines

@@ -10,12 +10,12 @@ from app.domain import events as kinds
 from app.domain.errors import AmbiguousName
 from app.domain.events import StockEvent
 from app.domain.instants import DAY, MINUTE, SECOND, now
-from app.pipeline import facts
+from app.pipeline.acts import facts
 from app.pipeline.apply import apply
-from app.pipeline.audit import differences
+from app.pipeline.applying.told import Told
 from app.pipeline.house import read_house
-from app.pipeline.rehearsal import rehearse
-from app.pipeline.told import Told
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from app.store.engine import applying
 from app.store.tables import incidents, ledger, stock_events
 from tests.builders import JACKET, order, sale, shipment

@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain.instants import now
-from app.pipeline.audit import differences
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from app.store.tables import holds, ledger, stock_levels
 from tests.proof.model import UNASSIGNED
 from tests.proof.trade import PLACES, SKUS, Trade

@@ -19,9 +19,9 @@ import pytest
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import iso, now
 from app.factory import create_app
-from app.pipeline.audit import differences
 from app.pipeline.inbound import Inbound
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from app.store import people
 from app.store.engine import writing
 from app.store.vault import Vault

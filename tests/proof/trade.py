@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import SECOND, iso, now
-from app.pipeline import claims
+from app.pipeline.acts import claims
 from app.store import people
 from app.store.engine import is_sqlite, writing
 from app.store.tables import inbox, metadata

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.instants import HOUR, MINUTE, iso, now
-from app.pipeline.audit import differences
+from app.pipeline.proving.audit import differences
 from app.store.engine import writing
 from app.store.tables import skus, stock_levels
 from tests.builders import JACKET, sale

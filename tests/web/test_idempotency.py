@@ -5,7 +5,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from app.pipeline import facts
+from app.pipeline.acts import facts
 from app.store import answers, people
 from app.store.engine import writing
 from app.store.tables import idempotency_keys

@@ -5,9 +5,9 @@ from itertools import cycle
 import pytest
 
 from app.domain.instants import MINUTE, iso, now
-from app.pipeline.audit import differences
-from app.pipeline.rebuilding import rebuild
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
+from app.pipeline.repairing.rebuilding import rebuild
 from tests.builders import JACKET
 
 SCARF, GIFT = "RED-SCARF", "GIFT"

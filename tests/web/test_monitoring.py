@@ -8,8 +8,8 @@ import yaml
 
 from app.domain.budget import Budget
 from app.domain.instants import MINUTE, SECOND, now
-from app.pipeline.exposing import expose
-from app.pipeline.marking import mark_all
+from app.pipeline.publishing.exposing import expose
+from app.pipeline.publishing.marking import mark_all
 from app.procfile import ROOT
 from app.store import incidents, tallies
 from app.store.engine import writing

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from app.domain.budget import Budget
 from app.domain.channels import Wish
 from app.domain.instants import MINUTE, now
-from app.pipeline.marking import mark_all
+from app.pipeline.publishing.marking import mark_all
 from app.store import attempts, incidents
 from app.store.engine import writing
 from app.store.tables import audit_log, channels, inbox, publications

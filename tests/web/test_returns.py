@@ -3,8 +3,8 @@
 import pytest
 
 from app.domain.instants import MINUTE, now
-from app.pipeline.audit import differences
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.audit import differences
+from app.pipeline.proving.rehearsal import rehearse
 from tests.builders import JACKET, order, returned, shipment
 
 WEB = "jacket-on-the-web"

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import HOUR, iso, now
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.rehearsal import rehearse
 from app.store.tables import skus, stock_events
 from tests.builders import JACKET, order
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.instants import MINUTE, iso, now
-from app.pipeline.rehearsal import rehearse
+from app.pipeline.proving.rehearsal import rehearse
 from tests.builders import JACKET
 
 

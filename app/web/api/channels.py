@@ -10,8 +10,8 @@ from app.domain import instants
 from app.domain.budget import Budget
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
-from app.pipeline import switching
-from app.pipeline.facts import wake_all
+from app.pipeline.acts.facts import wake_all
+from app.pipeline.configuring import switching
 from app.store import channels, deeds
 from app.store.engine import applying, writing
 from app.web.api.fields import Moment, Word, number, one_of

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from app.domain import instants
-from app.pipeline import holding
+from app.pipeline.acts import holding
 from app.store import holds
 from app.store.aliases import sku_ids
 from app.web.api.facts import MOST_LINES

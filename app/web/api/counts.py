@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.domain import events
-from app.pipeline import stocktaking, telling
+from app.pipeline.acts import stocktaking, telling
 from app.store import aliases
 from app.store.engine import reading
 from app.web.api.facts import Fact, Posted, check_lines, posted

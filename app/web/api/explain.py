@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 
 from app.domain import instants
 from app.domain.drift import CAUSES
-from app.pipeline import explaining
+from app.pipeline.proving import explaining
 from app.web.api.fields import Moment, Word, number, one_of, storable
 from app.web.api.resource import Resource
 from app.web.api.stock import (

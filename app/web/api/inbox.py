@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.pipeline import replaying
+from app.pipeline.repairing import replaying
 from app.store import messages
 from app.web.api import audit
 from app.web.api.chosen import Matched, chosen

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from sqlalchemy.engine import Connection
 
 from app.domain import instants
-from app.pipeline import oversells
+from app.pipeline.applying import oversells
 from app.store import deeds, incidents, watchlist
 from app.store.engine import writing
 from app.web.api.fields import LARGEST_ID, Moment, Word, number

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from app.domain import events
 from app.domain.errors import ShortOfUnits
-from app.pipeline import inspecting
+from app.pipeline.acts import inspecting
 from app.store import balances
 from app.web.api import names
 from app.web.api.claims import Shortage

@@ -5,8 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from app.domain.drift import POLICIES
-from app.pipeline.facts import wake_all
-from app.pipeline.revising import is_mapped, relist
+from app.pipeline.acts.facts import wake_all
+from app.pipeline.configuring.revising import is_mapped, relist
 from app.web.api import audit
 from app.web.api.fields import Word, count, number, one_of
 from app.web.api.idempotency import once, this_try

@@ -7,9 +7,10 @@ from sqlalchemy.engine import RowMapping
 
 from app.domain import instants, retry as retry_policy
 from app.domain.instants import Instant
-from app.pipeline import desired, redelivery
-from app.pipeline.exposing import exposure
-from app.pipeline.facts import wake_all
+from app.pipeline.acts.facts import wake_all
+from app.pipeline.publishing import desired
+from app.pipeline.publishing.exposing import exposure
+from app.pipeline.repairing import redelivery
 from app.store import deliveries, overview
 from app.store.deliveries import Filter
 from app.store.publications import BULK_LANE

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from app.domain import events
-from app.pipeline import telling
+from app.pipeline.acts import telling
 from app.store import returns
 from app.store.returns import STATES
 from app.web.api.facts import (

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema
 from sqlalchemy.exc import IntegrityError
 
-from app.pipeline import reversing
+from app.pipeline.acts import reversing
 from app.store import history
 from app.web.api.facts import Posted
 from app.web.api.fields import LARGEST_ID, Word

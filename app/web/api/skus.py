@@ -6,9 +6,9 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.domain import instants
-from app.pipeline.facts import wake_all
-from app.pipeline.naming import add_alias, rename
-from app.pipeline.recipes import described, set_recipe
+from app.pipeline.acts.facts import wake_all
+from app.pipeline.configuring.naming import add_alias, rename
+from app.pipeline.configuring.recipes import described, set_recipe
 from app.web.api import audit
 from app.web.api.fields import LONGEST_WORD, Moment, Word, storable, units
 from app.web.api.idempotency import once, this_try

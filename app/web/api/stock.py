@@ -6,7 +6,7 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from app.domain import instants
-from app.pipeline import assembling
+from app.pipeline.proving import assembling
 from app.store import aliases, balances, history
 from app.store.balances import When
 from app.store.history import Period

@@ -9,8 +9,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.domain import events
-from app.pipeline import transferring
-from app.pipeline.travelling import STATES, Arrival
+from app.pipeline.acts import transferring
+from app.pipeline.applying.travelling import STATES, Arrival
 from app.store import history
 from app.web.api import names
 from app.web.api.claims import Line, Refused, some_lines

@@ -12,11 +12,11 @@ from sqlalchemy.engine import Connection
 
 from app.domain.events import DAMAGED, INSPECT, SCRAP, SELLABLE
 from app.domain.instants import Instant
-from app.pipeline import facts, telling
-from app.pipeline.granting import Ask
-from app.pipeline.holding import hold_in
-from app.pipeline.inspecting import inspect_in
-from app.pipeline.transferring import transfer_in
+from app.pipeline.acts import facts, telling
+from app.pipeline.acts.granting import Ask
+from app.pipeline.acts.holding import hold_in
+from app.pipeline.acts.inspecting import inspect_in
+from app.pipeline.acts.transferring import transfer_in
 from app.web.api import claims, counts, facts as bodies, inspections, transfers
 
 Form = Mapping[str, str]

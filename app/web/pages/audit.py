@@ -6,7 +6,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.domain import instants
-from app.pipeline import exporting
+from app.pipeline.spreadsheets import exporting
 from app.store import deeds
 from app.store.balances import When
 from app.store.engine import snapshot

@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from app.domain import instants
 from app.domain.errors import HubError
 from app.domain.instants import DAY
-from app.pipeline import reversing
-from app.pipeline.facts import wake_all
-from app.pipeline.foreseeing import foresee
+from app.pipeline.acts import reversing
+from app.pipeline.acts.facts import wake_all
+from app.pipeline.acts.foreseeing import foresee
 from app.store import balances, catalogue, overview
 from app.store.balances import When
 from app.store.engine import applying

@@ -13,8 +13,8 @@ from app.domain import instants
 from app.domain.budget import Budget
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import DAY, HOUR, Instant
-from app.pipeline import rotating, trying
-from app.pipeline.subscribing import address
+from app.pipeline.configuring import rotating, trying
+from app.pipeline.watching.subscribing import address
 from app.store import channels as store, conditions, deeds, listed
 from app.store.engine import writing
 from app.store.people import ADMIN, OPERATOR

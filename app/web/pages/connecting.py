@@ -14,8 +14,8 @@ import adapters
 from adapters.base import Adapter
 from app.domain import instants
 from app.domain.errors import BadConfiguration
-from app.pipeline.connecting import Asked
-from app.pipeline.guiding import Fields, Guide, Unfit
+from app.pipeline.configuring.connecting import Asked
+from app.pipeline.configuring.guiding import Fields, Guide, Unfit
 from app.store import catalogue, connectings as store
 from app.store.engine import writing
 from app.store.people import ADMIN

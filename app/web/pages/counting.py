@@ -17,7 +17,7 @@ from sqlalchemy.engine import RowMapping
 from app.domain import events, instants
 from app.domain.errors import HubError
 from app.domain.instants import DAY, Instant
-from app.pipeline import facts, telling
+from app.pipeline.acts import facts, telling
 from app.store import catalogue
 from app.store.people import OPERATOR
 from app.web import login

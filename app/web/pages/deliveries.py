@@ -11,8 +11,9 @@ from sqlalchemy.engine import Connection
 
 from app.domain import instants
 from app.domain.instants import Instant
-from app.pipeline import redelivery, revising
-from app.pipeline.facts import wake_all
+from app.pipeline.acts.facts import wake_all
+from app.pipeline.configuring import revising
+from app.pipeline.repairing import redelivery
 from app.store import channels, overview as store, spread, views
 from app.store.keyset import Position
 from app.store.people import OPERATOR

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
-from app.pipeline import listings, replaying
+from app.pipeline.configuring import listings
+from app.pipeline.repairing import replaying
 from app.store import messages
 from app.store.people import OPERATOR
 from app.web import login

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.instants import DAY, HOUR, Instant
-from app.pipeline import disputes, oversells
+from app.pipeline.applying import oversells
+from app.pipeline.publishing import disputes
 from app.store import deeds, drifts, incidents as store, overview, traces, watchlist
 from app.store.engine import writing
 from app.store.people import OPERATOR

@@ -13,7 +13,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.domain import instants
 from app.domain.errors import HubError
-from app.pipeline import inspecting
+from app.pipeline.acts import inspecting
 from app.store import balances, catalogue
 from app.store.keyset import Page
 from app.store.people import OPERATOR

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.pipeline import likeness
+from app.pipeline.configuring import likeness
 from app.store import traces
 
 MOST: Final = 30

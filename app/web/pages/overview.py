@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain import instants
 from app.domain.budget import Budget
 from app.domain.instants import Instant
-from app.pipeline import oversells
+from app.pipeline.applying import oversells
 from app.store import (
     channels as channel_store,
     deliveries,

@@ -16,9 +16,9 @@ import adapters
 from app.domain import drift, instants
 from app.domain.errors import HubError
 from app.domain.instants import Instant
-from app.pipeline import revising, switching
-from app.pipeline.facts import wake_all
-from app.pipeline.foreseeing import Shown, foresee
+from app.pipeline.acts.facts import wake_all
+from app.pipeline.acts.foreseeing import Shown, foresee
+from app.pipeline.configuring import revising, switching
 from app.store import channels, deliveries, listed, overview
 from app.store.engine import applying
 from app.store.people import ADMIN, OPERATOR

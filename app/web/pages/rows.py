@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.pipeline import desired
-from app.pipeline.exposing import shows
+from app.pipeline.publishing import desired
+from app.pipeline.publishing.exposing import shows
 from app.store import deliveries
 from app.web.pages import words
 from app.web.pages.words import Word

@@ -10,7 +10,7 @@ from flask_login import current_user
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
-from app.pipeline import planning, running
+from app.pipeline.repairing import planning, running
 from app.store import overview, runs as store
 from app.store.people import OPERATOR
 from app.web import login

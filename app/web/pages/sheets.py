@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, HubError
-from app.pipeline import letting, sheets
-from app.pipeline.exporting import EXPORTS, write_file
-from app.pipeline.sheets import KINDS, File
+from app.pipeline.spreadsheets import letting, sheets
+from app.pipeline.spreadsheets.exporting import EXPORTS, write_file
+from app.pipeline.spreadsheets.sheets import KINDS, File
 from app.store import catalogue, sheets as store
 from app.store.balances import When
 from app.store.engine import snapshot

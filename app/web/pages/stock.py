@@ -10,9 +10,9 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.instants import DAY, Instant
-from app.pipeline import assembling
-from app.pipeline.explaining import explain
-from app.pipeline.reversing import REVERSIBLE
+from app.pipeline.acts.reversing import REVERSIBLE
+from app.pipeline.proving import assembling
+from app.pipeline.proving.explaining import explain
 from app.store import aliases, balances, history, overview as store
 from app.store.balances import When
 from app.store.history import Period

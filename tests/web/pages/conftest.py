@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from app.domain.channels import Wish
 from app.domain.instants import Instant, now
-from app.pipeline import desired
-from app.pipeline.marking import mark_all
+from app.pipeline.publishing import desired
+from app.pipeline.publishing.marking import mark_all
 from app.store import publications as store
 from app.store.engine import writing
 from app.store.tables import channels, publications, skus, users

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.domain.instants import DAY, MINUTE, now
-from app.pipeline.explaining import explain
+from app.pipeline.proving.explaining import explain
 from tests.builders import JACKET, order, sale
 from tests.web.pages.conftest import text_of
 

@@ -125,7 +125,7 @@ def test_a_form_that_makes_no_sense_says_what_is_wrong(anna, shop, form, said):
 
 
 def test_a_barcode_is_as_good_as_a_sku(anna, shop, engine):
-    from app.pipeline.listings import add_sku
+    from app.pipeline.configuring.listings import add_sku
     from app.store.engine import writing
 
     with writing(engine) as connection:

@@ -9,8 +9,9 @@ from adapters.sandbox.shopify import ShopifySandbox
 from adapters.signatures import StandardWebhooks
 from app.domain.errors import InvalidSignature
 from app.domain.instants import DAY, HOUR, MINUTE, SECOND, now
-from app.pipeline import histories, rotating
+from app.pipeline.configuring import rotating
 from app.pipeline.receive import Receiver
+from app.pipeline.watching import histories
 from app.store import channels as store, secret_facts
 from app.store.engine import reading, writing
 from app.store.tables import channels

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.sandbox.shopify import ShopifySandbox
-from app.pipeline.guiding import Guide
+from app.pipeline.configuring.guiding import Guide
 from app.store import channels as store
 from app.store.tables import channels, connectings
 from app.store.vault import Vault

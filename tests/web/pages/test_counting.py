@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.instants import MINUTE, now
-from app.pipeline.listings import add_sku
+from app.pipeline.configuring.listings import add_sku
 from app.store.engine import writing
 from tests.builders import JACKET, sale
 from tests.web.pages.conftest import text_of

@@ -140,7 +140,7 @@ def test_an_item_nobody_named_is_proposed_by_its_text_and_mapped(anna, shop):
 
 
 def test_a_barcode_proposes_its_sku_first(anna, shop, engine):
-    from app.pipeline.listings import add_sku
+    from app.pipeline.configuring.listings import add_sku
 
     with writing(engine) as connection:
         add_sku(connection, "WINTER-HAT", "A hat", "4006381333931")

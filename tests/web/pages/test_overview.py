@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, now
-from app.pipeline.marking import mark_all
+from app.pipeline.publishing.marking import mark_all
 from app.store import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import audit_log, channels

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.domain.instants import now
-from app.pipeline import redelivery, running
+from app.pipeline.repairing import redelivery, running
 from app.store import runs as store
 from tests.builders import JACKET, sale
 from tests.web.pages.conftest import text_of

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from openpyxl import Workbook, load_workbook
 
 from app.domain.instants import DAY, SECOND, now
-from app.pipeline import letting
-from app.pipeline.listings import add_sku
-from app.pipeline.recipes import set_recipe
+from app.pipeline.configuring.listings import add_sku
+from app.pipeline.configuring.recipes import set_recipe
+from app.pipeline.spreadsheets import letting
 from app.store import sheets as store
 from app.store.engine import writing
 from app.store.tables import listings, skus

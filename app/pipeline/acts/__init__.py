@@ -1,0 +1,1 @@
+"""What people and programs tell or ask through the API and the pages."""

@@ -1,0 +1,180 @@
+"""Granting holds: whoever asks while one transaction is being written is served by the
+next, together with all others who wait.
+
+A hot SKU has one row that every claim must change, so claims on it can only follow one
+another; what they can share is everything around that: the look at what is free, the
+statements and the wait for the disk.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Condition
+from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from app.domain import events as kinds
+from app.domain.errors import HubError
+from app.domain.events import StockEvent
+from app.domain.instants import SECOND, Instant, iso
+from app.pipeline.acts.claims import Claims, Lines, Taken
+from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
+from app.pipeline.configuring.listings import lanes
+from app.pipeline.house import House, current
+from app.store import holds
+from app.store.engine import applying
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Units that somebody asks for, for `expires_in` seconds."""
+
+    lines: Lines
+    expires_in: int
+    reference: str | None
+    actor: str
+    now: Instant
+    hold_id: str | None = None
+    """The caller's own: asked again, it is the same hold."""
+
+
+def answer_of(hold_id: str, state: str, expires_at: Instant) -> dict[str, Any]:
+    """A hold as people are told of it."""
+    return {"id": hold_id, "state": state, "expires_at": iso(expires_at)}
+
+
+Answer = tuple[dict[str, Any], set[str]]
+"""The hold made, and the lanes to wake."""
+
+
+def ask(engine: Engine, asked: Ask) -> Answer:
+    """Hold the units, or raise ShortOfUnits or UnknownName."""
+    return _queues.setdefault(engine, _Queue()).served(engine, asked)
+
+
+_Waiting = tuple[Ask, "Future[Answer]"]
+
+
+class _Queue:
+    """Those of one process who ask. One of them serves all who came until then."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Waiting] = []
+        self._change = Condition()
+        self._is_served = False
+
+    def served(self, engine: Engine, asked: Ask) -> Answer:
+        mine: Future[Answer] = Future()
+        with self._change:
+            self._waiting.append((asked, mine))
+            self._change.wait_for(lambda: mine.done() or not self._is_served)
+            if mine.done():
+                return mine.result()
+            self._is_served = True
+            together, self._waiting = self._waiting, []
+        try:
+            _serve(engine, together)
+        finally:
+            with self._change:
+                self._is_served = False
+                self._change.notify_all()
+        return mine.result()
+
+
+_queues: "WeakKeyDictionary[Engine, _Queue]" = WeakKeyDictionary()
+
+
+def _serve(engine: Engine, waiting: Sequence[_Waiting]) -> None:
+    """Answer all of them. What fails for an unknown reason is tried one by one, so that
+    nobody pays for what somebody else asked."""
+    try:
+        with applying(engine) as connection:
+            made, woken = grant(connection, [asked for asked, _ in waiting])
+    except Exception as error:  # noqa: BLE001 - each hears of it from their own call
+        if len(waiting) > 1 and not isinstance(error, OperationalError):
+            for one in waiting:
+                _serve(engine, [one])
+            return
+        for _, answer in waiting:
+            answer.set_exception(error)
+        return
+    for (_, answer), granted in zip(waiting, made, strict=True):
+        if isinstance(granted, HubError):
+            answer.set_exception(granted)
+        else:
+            answer.set_result((granted, woken))
+
+
+def grant(
+    connection: Connection, asks: Sequence[Ask]
+) -> tuple[list[dict[str, Any] | HubError], set[str]]:
+    """Serve those who ask in their order, inside an `applying` transaction.
+
+    Returns the hold or the refusal of each, and the lanes to wake.
+    """
+    now = max(asked.now for asked in asks)
+    known = holds.known(connection, {a.hold_id for a in asks if a.hold_id})
+    house = current(connection)
+    lines = [line for asked in asks for line in asked.lines]
+    claims = Claims(connection, house, lines, now)
+    answers: list[dict[str, Any] | HubError] = []
+    granted: list[tuple[holds.New, list[Taken]]] = []
+    for asked in asks:
+        hold_id = asked.hold_id or str(uuid4())
+        if hold_id not in known:
+            try:
+                taken = claims.claim(asked.lines)
+            except HubError as refusal:
+                answers.append(refusal)
+                continue
+            until = asked.now + asked.expires_in * SECOND
+            known[hold_id] = holds.ACTIVE, until
+            new = holds.New(hold_id, asked.reference, asked.actor, asked.now, until)
+            granted.append((new, taken))
+        answers.append(answer_of(hold_id, *known[hold_id]))
+    told = _written(connection, house, granted)
+    return answers, lanes(house, apply(connection, house, told, now).wake)
+
+
+def _written(
+    connection: Connection,
+    house: House,
+    granted: Sequence[tuple[holds.New, list[Taken]]],
+) -> list[Told]:
+    """Write the holds down; return what moves their units."""
+    made = holds.make(connection, [new for new, _ in granted])
+    count = sum(1 + len(one.parts) for _, taken in granted for one in taken)
+    ids = iter(holds.line_ids(connection, count))
+    rows: list[tuple[int, holds.Line]] = []
+    told = []
+    for id_, (new, taken) in zip(made, granted, strict=True):
+        events = []
+        for one in taken:
+            place, line = one.location_id, next(ids)
+            rows.append((line, holds.Line(id_, one.sku_id, place, one.quantity)))
+            # A kit's line stands beside what it holds of every component.
+            for part, each in one.parts.items():
+                units = each * one.quantity
+                rows.append((next(ids), holds.Line(id_, part, place, units, line)))
+            events.append(_held(new, line, one, house.names[place]))
+        told.append(Told(None, events, new.created_at, actor=new.actor))
+    holds.add_lines(connection, rows)
+    return told
+
+
+def _held(new: holds.New, line: int, taken: Taken, place: str) -> StockEvent:
+    return StockEvent(
+        kinds.HELD,
+        taken.quantity,
+        new.created_at,
+        new.created_at - 1,
+        sku=taken.sku,
+        place=place,
+        fact=new.hold_id,
+        line=str(line),
+    )

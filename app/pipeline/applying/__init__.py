@@ -1,0 +1,1 @@
+"""What applying consists of: from what a batch told to cases, movements and levels."""

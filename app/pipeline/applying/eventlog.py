@@ -1,0 +1,143 @@
+"""The stock events of one batch, on their way into `stock_events`.
+
+The table is append-only: a row's facts never change, only its verdict when what it
+waited for became known.
+"""
+
+from operator import attrgetter
+
+import msgspec
+from sqlalchemy.engine import Connection
+
+from app.domain.events import WHOLE, StockEvent, WholeOrder, key_of
+from app.domain.instants import Instant
+from app.pipeline.applying.hearing import Said
+from app.pipeline.applying.told import DUPLICATE, NOT_YET, POSTED, Meant, Told
+from app.store import bulk
+from app.store.engine import is_sqlite
+from app.store.tables import stock_events
+
+
+class EventLog:
+    """Collects events, numbers them, writes them at the end."""
+
+    def __init__(self, connection: Connection, now: Instant) -> None:
+        self._connection = connection
+        self._now = now
+        self._new: list[tuple[Said, str | None]] = []
+        self._known: list[tuple[Said, str | None]] = []
+        self._whole: list[tuple[Told, str, WholeOrder]] = []
+
+    def note(self, said: Said, waits_for: str | None = None) -> None:
+        """Take an event in. With an `event_id` it is a row that is there already."""
+        known = said.verdict.event_id is not None
+        (self._known if known else self._new).append((said, waits_for))
+
+    def note_whole(self, told: Told, channel: str, order: WholeOrder) -> None:
+        """Take in which lines an order has: what a later word about others is worth."""
+        self._whole.append((told, channel, order))
+
+    def number(self) -> None:
+        """Give the new events their ids, so that ledger entries can name them."""
+        ids = bulk.next_ids(self._connection, stock_events, len(self._new))
+        for (said, _), event_id in zip(self._new, ids, strict=True):
+            said.verdict.event_id = event_id
+
+    def write(self) -> None:
+        """Insert the new events; change the verdicts of those that were parked."""
+        rows = [self._row(said, waits_for) for said, waits_for in self._new]
+        ids = bulk.next_ids(self._connection, stock_events, len(self._whole))
+        if is_sqlite(self._connection):
+            # There the ids of the rows above are not taken yet.
+            ids = [id_ + len(self._new) for id_ in ids]
+        whole = zip(ids, self._whole, strict=True)
+        rows += [self._row_of_whole(id_, *noted) for id_, noted in whole]
+        bulk.insert(self._connection, stock_events, _COLUMNS, rows, or_ignore=True)
+        revised = [_revised(said, waits_for) for said, waits_for in self._known]
+        columns = ("verdict", "note", "waits_for", *Meant._fields)
+        bulk.change(self._connection, stock_events, columns, revised)
+
+    def _row(self, said: Said, waits_for: str | None) -> tuple[object, ...]:
+        told, event, verdict = said.told, said.event, said.verdict
+        return (
+            verdict.event_id,
+            told.channel_id,
+            verdict.key,
+            event.kind,
+            event.quantity,
+            event.version,
+            event.occurred_at,
+            self._now,
+            verdict.verdict,
+            verdict.note,
+            waits_for,
+            told.inbox_id,
+            told.actor,
+            _details(event),
+            *verdict.meant,
+        )
+
+    def _row_of_whole(
+        self, event_id: int, told: Told, channel: str, order: WholeOrder
+    ) -> tuple[object, ...]:
+        named = StockEvent(WHOLE, 0, 0, 0, order=order.order)
+        details = {"order": order.order, "lines": order.lines}
+        if order.order_number is not None:
+            details["order_number"] = order.order_number
+        return (
+            event_id,
+            told.channel_id,
+            f"{channel}:{key_of(named)}",
+            WHOLE,
+            len(order.lines),
+            order.version,
+            order.occurred_at,
+            self._now,
+            POSTED,
+            None,
+            None,
+            told.inbox_id,
+            told.actor,
+            _encode(details).decode(),
+            *NOT_YET,
+        )
+
+
+def _revised(said: Said, waits_for: str | None) -> tuple[object, ...]:
+    verdict = said.verdict
+    word = verdict.verdict if verdict.verdict != DUPLICATE else POSTED
+    return (word, verdict.note, waits_for, *verdict.meant, verdict.event_id)
+
+
+_COLUMNS = (
+    "id",
+    "channel_id",
+    "key",
+    "kind",
+    "target",
+    "version",
+    "occurred_at",
+    "recorded_at",
+    "verdict",
+    "note",
+    "waits_for",
+    "inbox_id",
+    "actor",
+    "details",
+    *Meant._fields,
+)
+_REST = tuple(
+    name
+    for name in StockEvent.__slots__
+    if name not in ("kind", "quantity", "version", "occurred_at")
+)
+_rest_of = attrgetter(*_REST)
+_Rest = msgspec.defstruct(
+    "_Rest", [(name, str | int | None, None) for name in _REST], omit_defaults=True
+)
+_encode = msgspec.json.Encoder().encode
+
+
+def _details(event: StockEvent) -> str:
+    """The rest of the event, as the source told it: JSON of what is not None."""
+    return _encode(_Rest(*_rest_of(event))).decode()

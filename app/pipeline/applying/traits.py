@@ -1,0 +1,46 @@
+"""What a case is, seen by itself: by which sources, and of what it tells."""
+
+from app.domain import events as kinds
+from app.pipeline.applying.hearing import REPORTED
+from app.store.cases import Case
+
+FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
+"""What a hold says of the order it is committed to."""
+
+
+def is_told(case: Case) -> bool:
+    """Whether a channel told of this line of an order of its own."""
+    return (
+        bool(case.line)
+        and not reports_only(case)
+        and not is_provisional(case, str(case.channel_id))
+    )
+
+
+def reports_only(case: Case) -> bool:
+    """Whether it is no line of an order, but what was reported of a SKU in it."""
+    facts = {name.partition(":")[0] for name in case.targets}
+    return case.line.startswith("sku:") and facts <= {*REPORTED, kinds.IGNORED}
+
+
+def is_provisional(case: Case, owner: str) -> bool:
+    """Whether the order's own channel has said nothing of this line yet.
+
+    All it holds was reported by others, or promised by a hold.
+    """
+    return all(
+        name == kinds.IGNORED
+        or (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
+        or (name.partition(":")[0] in FROM_HOLDS and kinds.is_by_hold(target.version))
+        for name, target in case.targets.items()
+    )
+
+
+def may_be_doubtful(case: Case) -> bool:
+    """Whether it holds a return, or a shipment without a location."""
+    for name, target in case.targets.items():
+        if name.startswith(kinds.RETURNED):
+            return True
+        if target.location is None and name.startswith(kinds.SHIPPED):
+            return True
+    return False

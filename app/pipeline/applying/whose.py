@@ -1,0 +1,74 @@
+"""Whose order a return means that names no channel: the one channel's that has it.
+
+If none has it yet, the return waits; see `waiting`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.engine import Connection
+
+from app.domain import events as kinds
+from app.domain.errors import AmbiguousName
+from app.domain.events import StockEvent
+from app.pipeline.applying.hearing import order_key
+from app.pipeline.applying.waiting import OF_RETURNS, tells_of_order
+from app.pipeline.house import House
+from app.store import cases
+from app.store.cases import Case
+
+
+def with_channels(
+    connection: Connection, house: House, events: Sequence[StockEvent]
+) -> list[StockEvent]:
+    """The same events; a return's order is looked for by id and number everywhere.
+
+    Raises AmbiguousName when several channels have it.
+    """
+    owners = {
+        order: _owner(connection, house, order)
+        for order in {event.order for event in events if _is_open(event)}
+        if order is not None
+    }
+    return [
+        replace(event, order_channel=owners.get(event.order or ""))
+        if _is_open(event)
+        else event
+        for event in events
+    ]
+
+
+def _is_open(event: StockEvent) -> bool:
+    return (
+        event.kind in OF_RETURNS
+        and event.order is not None
+        and event.order_channel is None
+    )
+
+
+def _owner(connection: Connection, house: House, order: str) -> str | None:
+    keys = [order_key(key, order) for key in sorted(house.by_key)]
+    told = [
+        case
+        for case in (
+            *cases.load(connection, keys),
+            *cases.load_numbers(connection, [order]),
+        )
+        if case.channel_id is not None and tells_of_order(case)
+    ]
+    takers = [case for case in told if not _only_ships(case)]
+    ids = {case.channel_id for case in takers or told}
+    named = sorted(house.channels[id_].key for id_ in ids if id_ is not None)
+    if len(named) > 1:
+        raise AmbiguousName(
+            f"{' and '.join(named)} have an order {order!r}; say whose it is", "channel"
+        )
+    return named[0] if named else None
+
+
+def _only_ships(case: Case) -> bool:
+    """Whether this is what a warehouse sent out, most likely on another's order."""
+    own = tuple(f"{kind}:{case.channel_id}:" for kind in (kinds.SHIPPED, *OF_RETURNS))
+    return case.line.startswith("sku:") and all(
+        name.startswith(own) for name in case.targets
+    )

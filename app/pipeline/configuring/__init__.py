@@ -1,0 +1,1 @@
+"""What there is: channels, locations, listings, recipes and policies, and their changes."""

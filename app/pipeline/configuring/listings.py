@@ -1,0 +1,275 @@
+"""Listings: which item of a channel is which SKU of ours, and what follows from it.
+
+What waited for a name applies by itself once the name is known, as if known before.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.domain.errors import BadConfiguration, UnknownName
+from app.domain.events import ListingSeen
+from app.domain.instants import Instant
+from app.pipeline.apply import apply
+from app.pipeline.applying.told import PARKED, QUARANTINED, Told, event_of
+from app.pipeline.house import House, read_house
+from app.pipeline.publishing.ruling import ruling
+from app.store import aliases, bulk, channels as channel_store
+from app.store.engine import applying
+from app.store.tables import inbox, listings, publications, skus, stock_events
+
+
+def add_sku(
+    connection: Connection, sku: str, name: str = "", barcode: str | None = None
+) -> int:
+    """Insert a SKU, or change the name and barcode of a known one; return its id.
+
+    A text that is an alias names the SKU it is an alias of: an old export stays right.
+    """
+    known = aliases.sku_id(connection, sku)
+    if known is None:
+        return bulk.insert_one(connection, skus, sku=sku, name=name, barcode=barcode)
+    values = {key: v for key, v in (("name", name), ("barcode", barcode)) if v}
+    if values:
+        connection.execute(skus.update().where(skus.c.id == known).values(**values))
+    return int(known)
+
+
+def map_listing(
+    engine: Engine,
+    channel_key: str,
+    sku: str,
+    external_id: str,
+    external_parent_id: str | None = None,
+    *,
+    now: Instant,
+) -> tuple[dict[str, Any], set[str]]:
+    """Say which SKU a channel's item is; return the listing and the lanes to wake.
+
+    Raises UnknownName for an unknown channel or SKU.
+    """
+    with applying(engine) as connection:
+        listing = save_listing(
+            connection, channel_key, sku, external_id, external_parent_id
+        )
+        house = read_house(connection)
+        woken = publish_listings(connection, house, now, [listing["id"]])
+        woken |= unpark(connection, house, now)
+    return listing, lanes(house, woken)
+
+
+def lanes(house: House, channel_ids: Iterable[int]) -> set[str]:
+    """The outbound lanes of these channels."""
+    return {f"outbound:{house.channels[one].key}" for one in channel_ids}
+
+
+def save_listing(
+    connection: Connection,
+    channel_key: str,
+    sku: str,
+    external_id: str,
+    external_parent_id: str | None,
+) -> dict[str, Any]:
+    """Insert or change one listing. Raises UnknownName and BadConfiguration."""
+    channel_id = channel_store.row(connection, channel_key)["id"]
+    sku_id = aliases.sku_id(connection, sku)
+    if sku_id is None:
+        raise UnknownName(f"there is no SKU {sku!r}; import it first", "sku")
+    if not external_id:
+        raise BadConfiguration("external_id is empty", "external_id")
+    known = _known_listing(connection, channel_id, external_id)
+    values = {
+        "sku_id": sku_id,
+        "external_parent_id": external_parent_id,
+        "gone_at": None,
+    }
+    if known is None:
+        ids = {"channel_id": channel_id, "external_id": external_id}
+        known = bulk.insert_one(connection, listings, **ids, **values)
+    else:
+        same = listings.c.id == known
+        connection.execute(listings.update().where(same).values(**values))
+        # What was published under another SKU is not this listing's number.
+        other = publications.c.sku_id != sku_id
+        connection.execute(
+            publications.delete().where(publications.c.listing_id == known, other)
+        )
+    return {
+        "id": known,
+        "channel": channel_key,
+        "sku": sku,
+        "external_id": external_id,
+        "external_parent_id": external_parent_id,
+    }
+
+
+def _known_listing(
+    connection: Connection, channel_id: int, external_id: str
+) -> int | None:
+    return connection.execute(
+        sa.select(listings.c.id).where(
+            listings.c.channel_id == channel_id,
+            listings.c.external_id == external_id,
+        )
+    ).scalar()
+
+
+def publish_listings(
+    connection: Connection,
+    house: House,
+    now: Instant,
+    ids: Sequence[int] | None = None,
+) -> set[int]:
+    """Make the publications that channels' settings call for; drop the others.
+
+    `ids` limits it to some listings. Returns the channels with new wishes.
+    """
+    query = sa.select(
+        listings.c.id, listings.c.channel_id, listings.c.sku_id, listings.c.policy
+    ).where(listings.c.gone_at.is_(None))
+    kept = sa.select(publications.c.id, publications.c.listing_id, publications.c.place)
+    if ids is not None:
+        query = query.where(listings.c.id.in_(ids))
+        kept = kept.where(publications.c.listing_id.in_(ids))
+    wanted = {
+        (row.id, place): row
+        for row in connection.execute(query)
+        for place in _places(house, row.channel_id, row.policy)
+    }
+    there = {(row.listing_id, row.place): row.id for row in connection.execute(kept)}
+    new = [(key, wanted[key]) for key in sorted(wanted.keys() - there.keys())]
+    bulk.insert(
+        connection,
+        publications,
+        ("channel_id", "listing_id", "sku_id", "place", "wanted_at"),
+        [(row.channel_id, key[0], row.sku_id, key[1], now) for key, row in new],
+        or_ignore=True,
+    )
+    gone = [there[key] for key in there.keys() - wanted.keys()]
+    if gone:
+        connection.execute(publications.delete().where(publications.c.id.in_(gone)))
+    return {row.channel_id for _, row in new}
+
+
+def _places(house: House, channel_id: int, own: str | None) -> Iterable[str]:
+    """The channel's own places where a listing is published."""
+    channel = house.channels.get(channel_id)
+    if channel is None or channel.publish is None:
+        return ()
+    if own is None:
+        return channel.places
+    return ruling(house, channel, json.loads(own)).places
+
+
+def keep_up(
+    connection: Connection, channel_id: int, seen: ListingSeen, now: Instant
+) -> None:
+    """Follow what a channel says of an item that we know."""
+    values: dict[str, Any] = {"gone_at": now if seen.gone else None}
+    if seen.external_parent_id is not None:
+        values["external_parent_id"] = seen.external_parent_id
+    if seen.name is not None:
+        values["name"] = seen.name
+    connection.execute(
+        listings.update()
+        .where(
+            listings.c.channel_id == channel_id,
+            listings.c.external_id == seen.external_id,
+        )
+        .values(**values)
+    )
+
+
+def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
+    """Try again what waits for a name; return the channels to wake.
+
+    One that the database refuses is quarantined alone; the others apply.
+    """
+    told = _parked(connection)
+    woken: set[int] = set()
+    try:
+        with connection.begin_nested():
+            woken = _apply_parked(connection, house, told, now)
+    except _REFUSED:
+        for one in told:
+            try:
+                with connection.begin_nested():
+                    woken |= _apply_parked(connection, house, [one], now)
+            except _REFUSED as error:
+                _quarantine(connection, one, str(error.orig).splitlines()[0], now)
+    _look_again(connection)
+    return woken
+
+
+_REFUSED = (sa.exc.IntegrityError, sa.exc.DataError)
+
+
+def _parked(connection: Connection) -> list[Told]:
+    rows = connection.execute(
+        sa.select(stock_events)
+        .where(stock_events.c.verdict == PARKED)
+        .order_by(stock_events.c.inbox_id, stock_events.c.id)
+    ).all()
+    told = []
+    for (channel_id, inbox_id, actor), group in groupby(
+        rows, key=lambda row: (row.channel_id, row.inbox_id, row.actor)
+    ):
+        waiting = list(group)
+        told.append(
+            Told(
+                channel_id,
+                [event_of(row) for row in waiting],
+                max(row.recorded_at for row in waiting),
+                inbox_id=inbox_id,
+                actor=actor,
+                rows=[row.id for row in waiting],
+            )
+        )
+    return told
+
+
+def _apply_parked(
+    connection: Connection, house: House, told: Sequence[Told], now: Instant
+) -> set[int]:
+    if not told:
+        return set()
+    applied = apply(connection, house, told, now)
+    for one, verdicts in zip(told, applied.verdicts, strict=True):
+        if all(verdict.verdict != PARKED for verdict in verdicts):
+            _settle(connection, one, "applied", None, now)
+    return applied.wake
+
+
+def _quarantine(connection: Connection, one: Told, words: str, now: Instant) -> None:
+    connection.execute(
+        stock_events.update()
+        .where(stock_events.c.id.in_(one.rows))
+        .values(verdict=QUARANTINED, note=words, waits_for=None)
+    )
+    _settle(connection, one, "buried", f"the database refused it: {words}", now)
+
+
+def _settle(
+    connection: Connection, one: Told, state: str, error: str | None, now: Instant
+) -> None:
+    connection.execute(
+        inbox.update()
+        .where(inbox.c.id == one.inbox_id, inbox.c.state == "parked")
+        .values(state=state, error=error, settled_at=now)
+    )
+
+
+def _look_again(connection: Connection) -> None:
+    """Let messages be processed again that only repeat what waited in another one."""
+    waiting = sa.select(stock_events.c.inbox_id).where(
+        stock_events.c.verdict == PARKED, stock_events.c.inbox_id.is_not(None)
+    )
+    connection.execute(
+        inbox.update()
+        .where(inbox.c.state == "parked", inbox.c.id.not_in(waiting))
+        .values(state="waiting", error=None, settled_at=None)
+    )

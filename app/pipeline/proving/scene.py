@@ -1,0 +1,95 @@
+"""Scene: everything that made a number, as it was at a moment.
+
+A kit's is what can be put together of its components as they were then.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from app.domain.errors import UnknownName
+from app.domain.instants import Instant
+from app.domain.kits import Parts
+from app.domain.shown import Reckoning
+from app.domain.states import AVAILABLE
+from app.pipeline.house import House, Place, read_house
+from app.pipeline.proving import assembling
+from app.pipeline.publishing import desired
+from app.pipeline.publishing.ruling import Ruling
+from app.store import balances, recipes
+from app.store.balances import Quantities, When
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What was so at a moment."""
+
+    connection: Connection
+    house: House
+    channel: Place
+    moment: Instant
+    is_past: bool
+    sku: str
+    sku_id: int
+    parts: Parts
+    """What the SKU was made of, if it was a kit."""
+    stock: Mapping[int, Mapping[int, Quantities]]
+    """The same of every SKU with stock: its own, or a kit's components."""
+    names: Mapping[int, str]
+
+    @property
+    def spots(self) -> Mapping[int, Quantities]:
+        """What is told of it per location id."""
+        if not self.parts:
+            return self.stock.get(self.sku_id, {})
+        built = assembling.buildable(self.house, self.parts, self.stock)
+        return {place: assembling.at_location(n) for place, n in built.items()}
+
+    def here(self, sku_id: int) -> dict[int, int]:
+        """What is available of a SKU with stock, per location id."""
+        found = self.stock.get(sku_id, {})
+        return {place: quantities[AVAILABLE] for place, quantities in found.items()}
+
+    def reckoned(self, rules: Ruling, place: str) -> Reckoning:
+        """What may be shown at one of the channel's own places, and why."""
+        if not self.parts:
+            here = self.here(self.sku_id)
+            return desired.reckoned(self.house, rules, place, here)
+        levels = {sku: self.here(sku) for sku in self.parts}
+        kit = desired.supply(self.house, self.parts, levels)
+        return desired.reckoned_kit(rules, place, kit)
+
+    def codes(self, places: Sequence[int]) -> list[str]:
+        """What these locations are called."""
+        return [self.house.names[place] for place in places]
+
+
+def seen(
+    connection: Connection,
+    sku_id: int,
+    channel_key: str,
+    at: Instant | None,
+    now: Instant,
+) -> Scene:
+    """What was so then, or is now. Raises UnknownName for an unknown channel."""
+    house = read_house(connection, at=at)
+    channel = house.named(channel_key)
+    if channel is None:
+        raise UnknownName(f"there is no channel {channel_key!r}", "channel")
+    moment = now if at is None else at
+    parts = house.recipes.parts(sku_id, moment)
+    stocked = list(parts) or [sku_id]
+    names = recipes.names_of(connection, {sku_id, *stocked})
+    return Scene(
+        connection,
+        house,
+        channel,
+        moment,
+        at is not None,
+        names[sku_id],
+        sku_id,
+        parts,
+        balances.spots_of_all(connection, stocked, When(now, at)),
+        {sku: names[sku] for sku in stocked},
+    )

@@ -1,0 +1,211 @@
+"""Outcomes: what came of a call, written to its rows, its attempt and its channel.
+
+Step 5 of the journey, second half. Every class of error has its consequence here and
+nowhere else.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.engine import Connection, Engine, RowMapping
+
+from adapters.base import Adapter
+from app.domain import channels as words
+from app.domain.channels import Outcome, Wish
+from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
+from app.domain.instants import Instant, now as clock
+from app.domain.misses import next_look
+from app.domain.retry import Policy, class_of, delay
+from app.pipeline.publishing import circuit
+from app.store import attempts, publications as store, retries, tallies
+from app.store.engine import writing
+from app.store.retries import Again
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Call:
+    """One call to a channel, from the rows claimed to the outcomes."""
+
+    adapter: Adapter
+    rows: Mapping[int, RowMapping]
+    wishes: Sequence[Wish]
+    started_at: Instant = 0
+    attempt_id: int = 0
+    troubled: bool = True
+    """Whether the channel may have an open incident that an answer closes."""
+    is_probe: bool = False
+    """The channel is held: a failure says so again and costs its row no attempt."""
+
+
+class Recorder:
+    """Writes outcomes down."""
+
+    def __init__(self, engine: Engine, policy: Policy) -> None:
+        self._engine = engine
+        self._policy = policy
+
+    def record(self, call: Call, outcomes: Sequence[Outcome]) -> None:
+        now = clock()
+        by_id = {wish.publication_id: wish for wish in call.wishes}
+        accepted = [o for o in outcomes if o.verdict == words.ACCEPTED]
+        result = (
+            attempts.ACCEPTED if len(accepted) == len(outcomes) else attempts.PARTLY
+        )
+        taken = [by_id[o.publication_id] for o in accepted]
+        # Lost, it is an attempt that nobody knows the end of: read or sent again.
+        with writing(self._engine, durable=False) as connection:
+            # All rows of the call in the order in which everybody locks them.
+            store.lock(connection, by_id)
+            store.accept(connection, taken, call.started_at)
+            for outcome in outcomes:
+                wish = by_id[outcome.publication_id]
+                self._outcome(connection, call, wish, outcome, now)
+            attempts.finish(
+                connection,
+                call.attempt_id,
+                result if accepted else attempts.REFUSED,
+                now,
+                verdicts={o.publication_id: (o.verdict, o.reason) for o in outcomes},
+            )
+            circuit.answered(connection, call.adapter, now, troubled=call.troubled)
+            self._count(
+                connection,
+                call,
+                result if accepted else attempts.REFUSED,
+                now,
+                _wishes(call, outcomes, taken),
+            )
+
+    def _outcome(
+        self,
+        connection: Connection,
+        call: Call,
+        wish: Wish,
+        outcome: Outcome,
+        now: Instant,
+    ) -> None:
+        if outcome.verdict == words.REJECTED:
+            reason = outcome.reason or "the channel refused it"
+            store.fail(connection, wish.publication_id, "GiveUp", reason, now)
+        elif outcome.verdict == words.STALE:
+            misses = call.rows[wish.publication_id]["misses"] + 1
+            store.miss(connection, wish.publication_id, misses, now)
+            if misses > 1:
+                until = next_look(misses - 1, now)
+                store.put_off(connection, wish.publication_id, misses, until)
+        elif outcome.verdict != words.ACCEPTED:
+            store.sure(connection, wish.publication_id)
+
+    def put_off(self, call: Call, wishes: Sequence[Wish]) -> None:
+        """Keep back numbers above what the channel shows, until that is explained."""
+        now = clock()
+        with writing(self._engine, durable=False) as connection:
+            for wish in wishes:
+                misses = call.rows[wish.publication_id]["misses"] + 1
+                until = next_look(misses, now)
+                store.put_off(connection, wish.publication_id, misses, until)
+
+    # -- a call that did not work --------------------------------------------
+
+    def failed(self, call: Call, error: RetryLater | GiveUp) -> None:
+        now = clock()
+        key, kind = call.adapter.channel.key, class_of(error)
+        log.warning("push failed", channel=key, error=str(error), kind=kind)
+        sent = [wish.publication_id for wish in call.wishes] or list(call.rows)
+        result, reason = attempts.REFUSED, None
+        with writing(self._engine) as connection:
+            store.lock(connection, sent)
+            if isinstance(error, RetryLater):
+                result = attempts.UNKNOWN if error.unknown else attempts.RETRY
+                result = attempts.REFUSED if error.new_key else result
+                reason = self._later(connection, call, sorted(sent), error, now)
+                circuit.failed(connection, call.adapter, error, self._policy, now)
+            elif isinstance(error, CredentialsRefused):
+                self._sure(connection, sent)
+                circuit.credentials_refused(connection, call.adapter, error, now)
+            else:
+                for publication_id in sorted(sent):
+                    store.fail(connection, publication_id, "GiveUp", str(error), now)
+                circuit.refused(connection, call.adapter, error)
+            if call.attempt_id:
+                attempts.finish(
+                    connection,
+                    call.attempt_id,
+                    result,
+                    now,
+                    error=str(error),
+                    error_class=kind,
+                    delay_reason=reason,
+                )
+            self._count(connection, call, kind, now)
+
+    def _later(
+        self,
+        connection: Connection,
+        call: Call,
+        sent: Sequence[int],
+        error: RetryLater,
+        now: Instant,
+    ) -> str:
+        """Choose when its rows are tried again, together; return why then."""
+        if call.is_probe:
+            if not error.unknown:
+                self._sure(connection, sent)
+            return "the channel is held; this was a probe and costs no attempt"
+        chance = random.random()
+        failures = {one: call.rows[one]["attempts"] + 1 for one in sent}
+        # One draw for the call: its rows go out in one call again.
+        chosen = {
+            tries: delay(tries, error, self._policy, lambda: chance)
+            for tries in set(failures.values())
+        }
+        again = [
+            Again(
+                publication_id,
+                tries,
+                chosen[tries].after(now),
+                chosen[tries].reason,
+                tries >= self._policy.limit,
+            )
+            for publication_id, tries in failures.items()
+        ]
+        retries.retry_later(
+            connection, again, unsure=error.unknown, error=str(error), now=now
+        )
+        return chosen[max(chosen)].reason
+
+    def _sure(self, connection: Connection, ids: Iterable[int]) -> None:
+        for publication_id in sorted(ids):
+            store.sure(connection, publication_id)
+
+    # -- counting -------------------------------------------------------------
+
+    def _count(
+        self,
+        connection: Connection,
+        call: Call,
+        result: str,
+        now: Instant,
+        wishes: Mapping[str, int] | None = None,
+    ) -> None:
+        took = (now - call.started_at) // 1000 if call.started_at else 0
+        counts = {tallies.ATTEMPT + result: 1, tallies.MILLISECONDS: took}
+        counts.update(wishes or {})
+        tallies.add(connection, call.adapter.channel.id, counts, now)
+
+
+def _wishes(
+    call: Call, outcomes: Sequence[Outcome], taken: Sequence[Wish]
+) -> Mapping[str, int]:
+    """What became of the wishes of a call; those that newer ones replaced, too."""
+    counts = Counter(f"{tallies.WISH}{o.verdict}" for o in outcomes)
+    counts[tallies.SUPERSEDED] = sum(
+        wish.version - call.rows[wish.publication_id]["accepted_version"] - 1
+        for wish in taken
+    )
+    return counts

@@ -1,0 +1,27 @@
+"""Reaching a channel: its adapter, as the settings allow it to call."""
+
+from sqlalchemy.engine import Connection, RowMapping
+
+import adapters
+from adapters.base import Adapter
+from adapters.http import Http
+from app.pipeline.publishing.tuning import Tuning
+from app.pipeline.receive import with_address
+from app.store import channels
+from app.store.vault import Vault
+
+
+def reach(
+    connection: Connection, vault: Vault, row: RowMapping, settings: Tuning
+) -> Adapter:
+    """The adapter of a channel whose row was read; nothing is called yet."""
+    told = channels.by_id(connection, vault, row["id"])
+    told = with_address(told, settings.public_url)
+    kind = adapters.get(told.provider)
+    http = Http(
+        kind.title,
+        told.key,
+        deadline=settings.push_deadline_seconds,
+        private=row["private_addresses"],
+    )
+    return kind(told, http)

@@ -1,0 +1,237 @@
+"""Looking before writing again: what the channel shows, and the orders we missed.
+
+A number that we cannot explain is most likely a sale whose webhook is on its way. So
+the channel's own orders are read and applied before ours is published over it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, RowMapping
+
+from adapters.base import Adapter, Change
+from app.domain.channels import Reading, Wish
+from app.domain.drift import OVERRIDE
+from app.domain.errors import RetryLater
+from app.domain.instants import HOUR, MINUTE, Instant, now as clock
+from app.domain.misses import EXPLAINED, OPEN, ROUNDS, judge
+from app.pipeline.inbound import Inbound
+from app.pipeline.publishing.answering import Unexplained
+from app.store import attempts, policies, publications as store
+from app.store.engine import writing
+from app.store.inbox import store_read
+from app.store.tables import channels, publications
+from app.store.vault import Vault
+
+OVERLAP: Instant = 2 * MINUTE
+FIRST: Instant = HOUR
+
+
+class Readings:
+    """Reads a channel on behalf of its drain."""
+
+    def __init__(self, engine: Engine, vault: Vault) -> None:
+        self._engine = engine
+        self.inbound = Inbound(engine, vault)
+
+    def look(
+        self, adapter: Adapter, rows: Sequence[RowMapping], channel: RowMapping
+    ) -> tuple[Sequence[RowMapping], list[Unexplained]]:
+        """Read what these rows show (and, in doubt, recent orders); return them anew,
+        and what nothing explains.
+
+        Raises RetryLater, GiveUp or CredentialsRefused.
+        """
+        unclear = [row for row in rows if _is_unclear(row)]
+        started = clock()
+        with self._engine.connect() as connection:
+            names = store.names(connection, [row["id"] for row in unclear])
+            careful = _careful(connection, adapter, channel, unclear)
+        wishes = [question(row, names[row["id"]]) for row in unclear]
+        readings = adapter.read(wishes)
+        by_id = {row["id"]: row for row in unclear}
+        sent = self._sent(careful.values(), started)
+        doubted = [
+            reading
+            for reading in readings
+            if _is_doubted(careful.get(reading.publication_id), reading, sent)
+        ]
+        if doubted or any(row["doubt_at"] is not None for row in unclear):
+            self.catch_up(adapter, channel, started)
+        now_known = {row["id"]: row for row in self._again(unclear)}
+        odd: list[Unexplained] = []
+        with writing(self._engine) as connection:
+            for reading in readings:
+                row = by_id[reading.publication_id]
+                if reading.available is None:
+                    words = f"{adapter.title} does not keep stock of this item there"
+                    store.fail(connection, row["id"], "GiveUp", words, started)
+                elif reading in doubted and row["id"] in now_known:
+                    after = now_known[row["id"]]
+                    looked = _Looked(row, after, reading.available, started)
+                    odd += self._judge(connection, channel, looked, sent.get(row["id"]))
+                else:
+                    store.read(connection, row["id"], reading.available, started)
+                    odd += _overridden(now_known.get(row["id"]), reading, started)
+        return self._again(rows), odd
+
+    def _judge(
+        self,
+        connection: Connection,
+        channel: RowMapping,
+        seen: "_Looked",
+        sent: int | None,
+    ) -> Iterator[Unexplained]:
+        """Take in a number that we did not expect, by what the orders made of it."""
+        before, number, at = seen.before, seen.number, seen.at
+        since = before["doubt_at"] or at
+        previous = seen.previous()
+        verdict = judge(number, seen.expected(sent), previous, since, at)
+        known = seen.after["believed"]
+        if verdict == OPEN and before["misses"] < ROUNDS:
+            since = since if number in previous else at
+            store.wonder(connection, before["id"], number, at, since)
+            yield Unexplained(before["id"], number, known, at, is_settled=False)
+            return
+        store.read(connection, before["id"], number, at)
+        if verdict != EXPLAINED:
+            is_restless = verdict == OPEN
+            yield Unexplained(before["id"], number, known, at, True, is_restless)
+        elif number != before["believed"]:
+            store.change(connection, before["id"], misses=0)
+
+    def _sent(self, rows: Iterable[RowMapping], now: Instant) -> dict[int, int]:
+        """Publication id → the number of the write of which nobody knows the end."""
+        with self._engine.connect() as connection:
+            found = [
+                (row["id"], attempts.last(connection, row["id"], now))
+                for row in rows
+                if row["unsure"]
+            ]
+        return {id_: one["number"] for id_, one in found if one is not None}
+
+    def _again(self, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
+        query = sa.select(publications).where(
+            publications.c.id.in_([row["id"] for row in rows]),
+            publications.c.failed_at.is_(None),
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).mappings().all()
+
+    def catch_up(self, adapter: Adapter, channel: RowMapping, started: Instant) -> None:
+        """Take in the orders changed since the last look, and apply them.
+
+        A poll that was cut off is gone on with, and one that is cut off here (a channel
+        lets only so much be read at a time) goes on from there the next time.
+        """
+        position, began = channel["poll_position"], channel["poll_began_at"] or started
+        since = position or (channel["orders_read_at"] or started - FIRST) - OVERLAP
+        found: list[Change] = []
+        try:
+            found += adapter.changes(since)
+        except RetryLater:
+            known = [one.listed_at for one in found if one.listed_at is not None]
+            if known:
+                cut = {"poll_began_at": began, "poll_position": max(known)}
+                self._take_in(channel, found, started, cut)
+            raise
+        read = {"orders_read_at": began, "poll_began_at": None, "poll_position": None}
+        self._take_in(channel, found, started, read)
+
+    def _take_in(
+        self,
+        channel: RowMapping,
+        found: Sequence[Change],
+        started: Instant,
+        values: Mapping[str, Instant | None],
+    ) -> None:
+        """Store and apply what was read; note how far that is."""
+        documents = [(one.topic, one.document) for one in found]
+        with writing(self._engine) as connection:
+            store_read(connection, channel["id"], documents, started)
+            connection.execute(
+                channels.update()
+                # Unless a person asked for another round meanwhile.
+                .where(channels.c.id == channel["id"], channels.c.poll_from.is_(None))
+                .values(values)
+            )
+        while self.inbound.run(clock()):
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A row before and after the orders were applied, and what was read meanwhile."""
+
+    before: RowMapping
+    after: RowMapping
+    number: int
+    at: Instant
+
+    def expected(self, sent: int | None) -> set[int]:
+        """The numbers that what we know would lead to."""
+        known = {self.after["believed"]}
+        if sent is not None:
+            known.add(sent + self.after["believed"] - self.before["believed"])
+        return known
+
+    def previous(self) -> set[int | None]:
+        """The reading before: as it was, and less what was sold since."""
+        last = self.before["observed"]
+        if last is None:
+            return set()
+        return {last, last + self.after["believed"] - self.before["believed"]}
+
+
+def _is_unclear(row: RowMapping) -> bool:
+    return row["unsure"] or row["doubt_at"] is not None or row["believed"] is None
+
+
+def _overridden(
+    row: RowMapping | None, reading: Reading, at: Instant
+) -> Iterator[Unexplained]:
+    """A number that was doubted, and that its orders, read since, do not explain."""
+    if row is None or row["doubt_at"] is None or row["unsure"]:
+        return
+    if reading.available is not None and reading.available != row["believed"]:
+        shown, known = reading.available, row["believed"]
+        yield Unexplained(row["id"], shown, known, at, is_settled=True)
+
+
+def _careful(
+    connection: Connection,
+    adapter: Adapter,
+    channel: RowMapping,
+    rows: Sequence[RowMapping],
+) -> dict[int, RowMapping]:
+    """Those, by id, whose unexplained numbers are not just published over."""
+    words = policies.drifting(connection, channel, rows)
+    return {
+        row["id"]: row
+        for row in rows
+        if adapter.compares or words[row["id"]] != OVERRIDE
+    }
+
+
+def _is_doubted(
+    row: RowMapping | None, reading: Reading, sent: Mapping[int, int]
+) -> bool:
+    """Whether a reading of a careful row is another number than believed or sent."""
+    if row is None or row["believed"] is None or reading.available is None:
+        return False
+    if row["doubt_at"] is not None:
+        return True
+    return reading.available not in (row["believed"], sent.get(row["id"]))
+
+
+def question(row: RowMapping, names: store.Names) -> Wish:
+    return Wish(
+        publication_id=row["id"],
+        sku=names.sku,
+        external_id=names.external_id,
+        external_parent_id=names.external_parent_id,
+        place=row["place"] or None,
+        available=0,
+        version=row["wanted_version"],
+    )

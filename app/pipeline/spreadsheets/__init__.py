@@ -1,0 +1,1 @@
+"""Spreadsheets in and out: read, looked at, let in, undone, exported."""

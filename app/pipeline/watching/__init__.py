@@ -1,0 +1,1 @@
+"""Watching the channels: lost webhooks, numbers that differ, people who should hear."""
