@@ -15,6 +15,7 @@ from app.domain.kits import NO_PARTS, Parts, Recipes, ordered_at
 from app.domain.targets import Rules, Targets
 from app.store import channels as store, policies, recipes
 from app.store.tables import channel_locations, channels, locations
+from app.store.waits import Behind, behind
 
 API = "api"
 """The source name of facts that people and tokens write."""
@@ -69,6 +70,7 @@ class House:
     publishing: frozenset[int] = frozenset()
     """Ids of the channels that are told of every change."""
     recipes: Recipes = field(default_factory=Recipes)
+    behind: Behind = field(default_factory=Behind)
     mark: store.Mark = field(default=(0, 0, 0, 0))
 
     @property
@@ -152,6 +154,7 @@ def read_house(
         unassigned={place: channel for channel, place in unassigned.items()},
         publishing=frozenset(c.id for c in found.values() if c.publish is not None),
         recipes=recipes.all_of_them(connection),
+        behind=behind(connection),
         mark=mark,
     )
 

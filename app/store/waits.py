@@ -3,13 +3,18 @@
 A clock that is corrected by an hour would let a retry that was due in seconds, or a
 channel that is held for a minute, wait for an hour. So the scheduler notes the time;
 when it finds a time noted that is still to come, all waits are moved along. When things
-happened stays as it was written: that is not ours to change.
+happened stays as it was written: that is not ours to change. Nobody knows whether the
+clock was wrong before or is wrong now, so until it has come back to where it was, what
+sources say of times is taken for true up to there (`Behind`).
 """
+
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import MINUTE, SECOND, Instant
+from app.store import channels as channel_store
 from app.store.engine import reading, writing
 from app.store.tables import channels, inbox, leases, publications
 
@@ -20,6 +25,8 @@ STEP: Instant = MINUTE
 
 _NOTE = "clock"
 """The lease that nobody takes: it keeps the time that was noted."""
+_BEHIND = "clock set back"
+"""Another: by how much, and the time that it was before."""
 _WAITS = (
     publications.c.next_attempt_at,
     publications.c.doubt_at,
@@ -33,6 +40,24 @@ _WAITS = (
 )
 
 
+class Behind(NamedTuple):
+    """The clock was set back: by how much, and the time at which that is over."""
+
+    step: Instant = 0
+    until: Instant = 0
+
+    def latest(self, now: Instant) -> Instant:
+        """What the time may be elsewhere, when it is `now` here."""
+        return now + self.step if now < self.until else now
+
+
+def behind(connection: Connection) -> Behind:
+    """How far the clock may be behind, since it was last set back."""
+    query = sa.select(leases.c.holder, leases.c.until).where(leases.c.name == _BEHIND)
+    found = connection.execute(query).first()
+    return Behind() if found is None else Behind(int(found.holder), found.until)
+
+
 def follow_clock(engine: Engine, now: Instant) -> Instant:
     """Note the time; move all waits along if the clock was set back.
 
@@ -44,10 +69,14 @@ def follow_clock(engine: Engine, now: Instant) -> Instant:
         return 0
     with writing(engine) as connection:
         # Asked again: another scheduler may have noticed as well.
-        step = max(0, (_noted(connection) or now) - now)
+        before = max(_noted(connection) or now, now)
+        step = before - now
         if step:
             _move(connection, step, now)
-        _note(connection, now)
+            until = max(before, behind(connection).until)
+            _note(connection, _BEHIND, until, holder=str(until - now))
+            channel_store.touch(connection, now)
+        _note(connection, _NOTE, now)
     return step
 
 
@@ -56,13 +85,13 @@ def _noted(connection: Connection) -> Instant | None:
     return connection.execute(query).scalar()
 
 
-def _note(connection: Connection, now: Instant) -> None:
+def _note(connection: Connection, name: str, until: Instant, holder: str = "") -> None:
     connection.execute(
         sa.text(
-            "INSERT INTO leases (name, holder, until) VALUES (:name, :name, :now) "
-            "ON CONFLICT (name) DO UPDATE SET until = :now"
+            "INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until) "
+            "ON CONFLICT (name) DO UPDATE SET holder = :holder, until = :until"
         ),
-        {"name": _NOTE, "now": now},
+        {"name": name, "holder": holder, "until": until},
     )
 
 

@@ -44,6 +44,26 @@ def test_a_channel_that_wanted_a_pause_gets_its_number_after_it(
     assert trade.shows() == 3
 
 
+def test_what_is_corrected_meanwhile_is_the_later_word(shop, mine, time_machine):
+    at = now()
+    scheduled.sweep(mine)
+    shop.tell("till", sale("T-1", JACKET, 2, at=at) | {"version": at})
+    time_machine.move_to(to_datetime(at - HOUR), tick=True)
+    scheduled.sweep(mine)
+
+    time_machine.shift(60)
+    later = at + 60 * SECOND
+    shop.tell("till", sale("T-1", JACKET, 1, at=at) | {"version": later})
+    shop.tell("till", sale("T-1", JACKET, 3, at=at) | {"version": later - SECOND})
+    assert shop.level(JACKET) == {"available": 9}
+
+    # A source that is wrong by far more wins no longer than the clock was wrong.
+    shop.tell("till", sale("T-1", JACKET, 4, at=at) | {"version": at + 24 * HOUR})
+    time_machine.move_to(to_datetime(at + 2 * HOUR), tick=True)
+    shop.tell("till", sale("T-1", JACKET, 5, at=at) | {"version": now()})
+    assert shop.level(JACKET) == {"available": 5}
+
+
 def test_what_was_sold_before_is_applied_after(shop, mine, time_machine):
     at = now()
     shop.receive("till", sale("T-1", JACKET, 2, at=at))

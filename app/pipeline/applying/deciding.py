@@ -271,7 +271,7 @@ class Decider:
 
     def _whole(self, told: Told, channel: Place, order: WholeOrder) -> None:
         """Lines that an order told whole does not have (any more) are not ordered."""
-        version = min(order.version, told.received_at)
+        version = min(order.version, self._house.behind.latest(told.received_at))
         order = replace(order, version=version)
         if not order.order or not self.book.tell_whole(channel, order):
             return

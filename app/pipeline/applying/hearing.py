@@ -60,7 +60,7 @@ def hear(house: House, told: Told) -> list[Said]:
     who = channel.key if channel is not None else API
     heard = []
     for number, event in enumerate(told.events):
-        event = clamped(event, told.received_at)
+        event = clamped(event, house.behind.latest(told.received_at))
         owner, owner_key = channel, who
         if event.order_channel is not None:
             owner = house.named(event.order_channel)

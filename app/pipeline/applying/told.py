@@ -110,12 +110,12 @@ def released(
     ]
 
 
-def clamped(event: StockEvent, received_at: Instant) -> StockEvent:
+def clamped(event: StockEvent, arrival: Instant) -> StockEvent:
     """No source is from the future: a time ahead of arrival becomes the arrival."""
-    if event.version <= received_at and event.occurred_at <= received_at:
+    if event.version <= arrival and event.occurred_at <= arrival:
         return event
     return replace(
         event,
-        version=min(event.version, received_at),
-        occurred_at=min(event.occurred_at, received_at),
+        version=min(event.version, arrival),
+        occurred_at=min(event.occurred_at, arrival),
     )
