@@ -33,9 +33,6 @@ MEDIA_TYPE = "application/problem+json"
 _PROGRAMS = ("/api/", "/webhooks/", "/healthz", "/readyz", "/metrics")
 """Who asks here is a program and gets a problem document; others get a page."""
 
-BAD_ADDRESS = 400
-"""A parameter of the address cannot be meant; of a body's field, 422 says so."""
-
 log = structlog.get_logger()
 
 
@@ -75,10 +72,10 @@ class Problem(HTTPException):
         )
 
 
-def refused_field(field: str, detail: str, status: int = 422) -> Problem:
+def refused_field(field: str, detail: str) -> Problem:
     """A request that cannot be meant as it was written, with the field at fault."""
     return Problem(
-        status, f"{field}: {detail}", errors=[{"field": field, "detail": detail}]
+        422, f"{field}: {detail}", errors=[{"field": field, "detail": detail}]
     )
 
 
@@ -99,7 +96,7 @@ def from_hub_error(error: HubError) -> Problem:
     if isinstance(error, HoldEnded):
         return Problem(409, str(error), title="The hold is over")
     if isinstance(error, NoSuchPage):
-        return refused_field("cursor", str(error), BAD_ADDRESS)
+        return refused_field("cursor", str(error))
     if isinstance(error, Contradiction | NotReversible):
         return Problem(409, str(error))
     if isinstance(error, UnknownName | AmbiguousName | BadConfiguration):

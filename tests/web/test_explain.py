@@ -128,19 +128,19 @@ def test_what_is_not_listed_is_explained_too(api, shop):
 
 
 @pytest.mark.parametrize(
-    ("query", "field", "status"),
+    ("query", "field"),
     [
-        ("", "channel", 400),
-        ("?channel=", "channel", 400),
-        ("?channel=nobody", "channel", 422),
-        ("?channel=web&at=yesterday", "at", 400),
-        ("?channel=web&at=2100-01-01T00:00:00Z", "at", 400),
+        ("", "channel"),
+        ("?channel=", "channel"),
+        ("?channel=nobody", "channel"),
+        ("?channel=web&at=yesterday", "at"),
+        ("?channel=web&at=2100-01-01T00:00:00Z", "at"),
     ],
 )
-def test_what_cannot_be_meant_names_its_field(api, shop, query, field, status):
+def test_what_cannot_be_meant_names_its_field(api, shop, query, field):
     response = api.call("GET", f"{PATH}{query}")
 
-    assert response.status_code == status
+    assert response.status_code == 422
     assert [error["field"] for error in response.json["errors"]] == [field]
 
 

@@ -79,7 +79,7 @@ def test_whatever_fits_the_document_is_answered_as_the_document_says(api, app, s
         shop.count(JACKET, "downtown", 10**9, at=now())
         operation = found.ok()
         cases = operation.as_strategy() | known(operation)
-        statuses[operation.label] = called(api, cases)
+        statuses[operation.label] = called(api, cases, times=20)
 
     for label in WORKING:
         assert min(statuses[label]) in (200, 201), label
@@ -91,7 +91,7 @@ def test_what_does_not_fit_the_document_breaks_nothing(api, app, shop):
 
     for found in schema.get_all_operations():
         misfits = found.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE)
-        called(api, misfits)
+        called(api, misfits, times=10)
 
     assert api.stock(JACKET)["sku"] == JACKET
 
@@ -113,13 +113,13 @@ WORKING = (
 )
 
 
-def called(api, cases) -> set[int]:
+def called(api, cases, times) -> set[int]:
     """Make some calls and check each answer; return the statuses seen."""
     statuses = set()
 
     @given(case=cases)
     @hypothesis_settings(
-        max_examples=25,
+        max_examples=times,
         deadline=None,
         database=None,
         derandomize=True,
@@ -145,6 +145,9 @@ def known(operation):
             case.query["channel"] = "web"
         if isinstance(case.body, dict):
             case.body.pop("closes", None)  # nothing is on the way there
+            case.body.pop("occurred_at", None)  # most are none that could be
+            if operation.label == "POST /api/v1/receipts":
+                case.body.setdefault("lines", [{"sku": JACKET, "quantity": 1}])
             if operation.label == "POST /api/v1/returns":
                 case.body.setdefault("location", "downtown")
             name_what_exists(case.body)

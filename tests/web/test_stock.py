@@ -74,7 +74,7 @@ def test_a_zone_with_a_plus_may_come_unescaped(api, shop):
 def test_a_time_that_cannot_be_meant_names_its_field(api, shop, at):
     response = api.call("GET", f"/stock/{JACKET}?at={at}")
 
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert response.json["errors"][0]["field"] == "at"
 
 

@@ -21,7 +21,7 @@ from app.web.api.stock import (
 )
 from app.web.auth import VIEWER, needs
 from app.web.hub import hub
-from app.web.problems import BAD_ADDRESS, Problem, refused_field
+from app.web.problems import Problem, refused_field
 
 blueprint = Resource("explain", "Why a channel shows a number.")
 
@@ -161,7 +161,7 @@ class Explanation(Schema):
 def explain(query: dict[str, Any], sku: str) -> dict[str, Any] | Response:
     """Say why a channel shows what it shows of a SKU."""
     if "channel" not in query:
-        missing = refused_field("channel", "name a channel", BAD_ADDRESS)
+        missing = refused_field("channel", "name a channel")
         return _named_explain(sku, missing)
     found = None
     if storable(sku):

@@ -12,7 +12,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, missing
 from webargs.flaskparser import FlaskParser
 
-from app.web.problems import BAD_ADDRESS, MEDIA_TYPE, Problem
+from app.web.problems import MEDIA_TYPE, Problem
 
 Wrap: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -73,9 +73,7 @@ class Resource(Blueprint):  # type: ignore[misc]
 
     def query(self, schema: type[Schema]) -> Wrap:
         """Read the address's parameters by a schema; the view gets them first."""
-        wrap: Wrap = self.arguments(
-            schema, location="query", error_status_code=BAD_ADDRESS
-        )
+        wrap: Wrap = self.arguments(schema, location="query")
         return wrap
 
     def answers(self, status: int, schema: type[Schema]) -> Wrap:

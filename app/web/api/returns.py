@@ -153,7 +153,7 @@ def _missing(row: Any) -> str | None:
     if row["surplus"]:
         return f"the shipment of {_units(row['surplus'])}, before they count"
     return {
-        returns.WAITING: f"the order that {_units(row['unlinked'])} belong to",
+        returns.WAITING: f"the order of {_units(row['unlinked'])}",
         returns.ADVISED: f"{_units(row['advised'])} that have not come back",
         returns.RECEIVED: (
             f"{_units(row['advised'] - row['received'])} that have not come back"

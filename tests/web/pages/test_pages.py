@@ -267,5 +267,5 @@ def test_a_page_that_is_no_page_of_this_list_says_so(anna, shop, cursor):
     """The last ones would be pages of a list by ids, and by SKUs."""
     refused = anna.get(f"/deliveries?cursor={cursor}")
 
-    assert refused.status_code == 400
-    assert "made no sense" in refused.text
+    assert refused.status_code == 422
+    assert "cannot be done as it was asked" in refused.text
