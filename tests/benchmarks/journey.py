@@ -98,22 +98,17 @@ class System:
 
 def run(kind: str, rounds: int, seconds: float) -> list[Target]:
     """Measure with a quick channel, at three rates and naively, and with a slow one."""
-    calm, quick, busy, naively = (
-        list[Round](),
-        list[Round](),
-        list[Round](),
-        list[Round](),
-    )
     few = max(1, rounds // 2)
     with servers.folder() as folder, up(kind, folder) as system:
         system.sell(1)
         system.sell(1, naively=True)
-        for number in range(rounds):
-            quick.append(system.sell(seconds))
+        quick = [system.sell(seconds) for _ in range(rounds)]
+        calm, busy = list[Round](), list[Round]()
+        for _ in range(rounds):
             calm.append(system.sell(seconds, CALM))
             busy.append(system.sell(seconds, BUSY))
-            if number < few:
-                naively.append(system.sell(seconds, naively=True))
+        # Last, for what they leave in the database and in the machine's caches.
+        naively = [system.sell(seconds, naively=True) for _ in range(few)]
         system.slow_down(SLOW_MILLISECONDS)
         slow = [system.sell(seconds) for _ in range(few)]
     title = servers.TITLES[kind]
