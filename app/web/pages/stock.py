@@ -40,15 +40,17 @@ def search() -> ResponseReturnValue:
 
 @pages.get("/stock/<path:sku>")
 def stock(sku: str) -> ResponseReturnValue:
-    """Show one SKU: its levels, the number on each channel and why, its ledger.
+    """Show one SKU: its levels, the number on each channel and why, its ledger; of a
+    kit, its components' ledger.
 
     `at` asks for levels and numbers of a moment of the past.
     """
     now = instants.now()
     at = moment(request.args.get("at", ""))
     at = at if at is not None and at < now else None
+    when = When(now, at)
     with hub().engine.connect() as connection:
-        balance = assembling.stock_of(connection, sku, When(now, at))
+        balance = assembling.stock_of(connection, sku, when)
         sku_id = aliases.sku_id(connection, sku)
         if balance is None or sku_id is None:
             abort(404)
@@ -56,11 +58,14 @@ def stock(sku: str) -> ResponseReturnValue:
         shown = rows.read(connection, store.of_sku(connection, code, now), now)
         why = _why(connection, code, shown, at, now)
         period = None if at is None else Period(at=at)
-        found = history.page(
-            connection, sku_id, limit=PAGE, after=position(), period=period
+        held = assembling.with_stock(connection, sku_id, when)
+        found = history.page_of_all(
+            connection, held, limit=PAGE, after=position(), period=period
         )
         entries = found.of(_entries(connection, found))
-        chart = _chart(connection, sku_id, balance, now if at is None else at)
+        chart = None
+        if held == {sku_id}:
+            chart = _chart(connection, sku_id, balance, now if at is None else at)
     return render_template(
         "stock.html",
         now=now,

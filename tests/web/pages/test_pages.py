@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, now
+from app.pipeline.configuring.recipes import set_recipe
 from app.store.engine import writing
 from app.store.tables import channels, push_attempt_items, push_attempts
 from tests.builders import JACKET, cancellation, order, returned, sale, shipment
@@ -77,6 +78,17 @@ def test_old_entries_are_a_page_further(anna, shop):
     assert "order T-59" in first
     assert "order T-5 " not in first
     assert "order T-5 " in second
+
+
+def test_a_kit_shows_what_happened_to_its_components(anna, shop):
+    shop.sku("GIFT-BOX")
+    set_recipe(shop.engine, "GIFT-BOX", {JACKET: 2}, now=now())
+    shop.tell("till", sale("T-8", "GIFT-BOX", 1, at=now(), location="1"))
+
+    words = anna.words("/stock/GIFT-BOX")
+
+    assert f"2 handed over, order T-8 of {JACKET} downtown till" in words
+    assert "Nothing has happened" not in words
 
 
 # -- channels --------------------------------------------------------------------
