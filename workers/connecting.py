@@ -5,6 +5,7 @@ It may take minutes, which no round and no channel's lane should wait for.
 """
 
 import threading
+import time
 
 import structlog
 
@@ -25,9 +26,8 @@ def start(mine: Hands) -> None:
 
 
 def _run(guide: Guide) -> None:
-    # Nobody sets it: the process ends, and another takes up what was begun.
-    never = threading.Event()
-    while not never.wait(LOOK_SECONDS):
+    while True:
+        time.sleep(LOOK_SECONDS)
         try:
             guide.advance()
         except Exception:

@@ -39,8 +39,16 @@ def page(
 
 def row(connection: Connection, key: str) -> RowMapping:
     """One channel; raise UnknownName."""
-    found = connection.execute(sa.select(channels).where(channels.c.key == key))
-    one = found.mappings().first()
+    return _named(connection, key, sa.select(channels))
+
+
+def locked(connection: Connection, key: str) -> RowMapping:
+    """The same; nobody else changes it before the transaction ends."""
+    return _named(connection, key, sa.select(channels).with_for_update())
+
+
+def _named(connection: Connection, key: str, query: sa.Select[Any]) -> RowMapping:
+    one = connection.execute(query.where(channels.c.key == key)).mappings().first()
     if one is None:
         raise UnknownName(f"there is no channel {key!r}", "channel")
     return one
@@ -131,7 +139,7 @@ def add_secret(
     connection: Connection, vault: Vault, key: str, name: str, secret: str, now: Instant
 ) -> None:
     """Take one more secret, the newest of its name. Raise UnknownName."""
-    known = vault.open_json(row(connection, key)["secrets"])
+    known = vault.open_json(locked(connection, key)["secrets"])
     others = [one for one in known.get(name, ()) if one != secret]
     keep_secrets(connection, vault, key, name, [secret, *others], now)
 

@@ -109,7 +109,7 @@ def rotate(
 ) -> None:
     """Take a new secret; older ones to sign webhooks with are accepted until `ends_at`,
     None: until a person ends them. Raises UnknownName."""
-    row = channels.row(connection, key)
+    row = channels.locked(connection, key)
     channel = channels.by_id(connection, vault, row["id"])
     changed = _with(channel, name, secret).secrets[name]
     channels.keep_secrets(connection, vault, key, name, changed, now)
@@ -125,7 +125,7 @@ def end(
 ) -> None:
     """Accept a secret no longer. Raises UnknownName, and BadConfiguration for the last
     of its name: without one nothing would be accepted."""
-    row = channels.row(connection, key)
+    row = channels.locked(connection, key)
     held = channels.by_id(connection, vault, row["id"]).secrets.get(name, ())
     left = [one for one in held if store.fingerprint(one) != mark]
     if not left:
