@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 import requests
 
 from app.commands.up import only_one
+from app.demo.hub import free_port
 from app.procfile import ROOT
 
 PROCESSES = {
@@ -21,11 +21,6 @@ PROCESSES = {
     "workers": "workers.run",
     "valkey": "valkey-server",
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Hub:

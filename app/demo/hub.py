@@ -1,6 +1,7 @@
 """A hub of the demo's own: `onecount up` on a temporary data dir and a free port."""
 
 import contextlib
+import random
 import secrets
 import socket
 import subprocess
@@ -87,5 +88,9 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that nobody uses; not of those that the system hands out for outgoing
+    calls, of which any may be taken before the hub is up."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from app.demo.hub import free_port
 from app.domain.errors import ShortOfUnits
 from app.domain.instants import now
 from app.pipeline.acts import holding
@@ -164,7 +165,7 @@ def _served(engine: sa.Engine, folder: Path) -> Iterator[tuple[int, str]]:
             redis_url=redis_url,
             data_dir=folder / "ours",
             secret_key=homes.SECRET_KEY,
-            port=servers.free_port(),
+            port=free_port(),
             log_level="WARNING",
         )
         with ingest.gunicorn(settings, ingest.OURS):

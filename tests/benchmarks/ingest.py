@@ -15,6 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from redis import Redis
 
+from app.demo.hub import free_port
 from app.domain.instants import iso, now
 from app.store.vault import Vault
 from config.settings import Settings
@@ -102,10 +103,10 @@ def up(engine: sa.Engine, folder: Path) -> Iterator[Ingest]:
             redis_url=redis_url,
             data_dir=folder / "ours",
             secret_key=homes.SECRET_KEY,
-            port=servers.free_port(),
+            port=free_port(),
             log_level="WARNING",
         )
-        hello = replace(settings, data_dir=folder / "hello", port=servers.free_port())
+        hello = replace(settings, data_dir=folder / "hello", port=free_port())
         with gunicorn(settings, OURS), gunicorn(hello, HELLO):
             servers.until_answers(settings.port, "/healthz")
             servers.until_answers(hello.port, "/")

