@@ -53,13 +53,13 @@ class Hub:
     def answers(self, path: str) -> bool:
         try:
             return requests.get(self.address + path, timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def says(self, path: str) -> dict[str, object]:
         try:
             return requests.get(self.address + path, timeout=5).json()
-        except requests.ConnectionError:
+        except requests.RequestException:  # or no answer yet: it is starting
             return {}
 
     def family(self) -> list[psutil.Process]:
