@@ -15,6 +15,9 @@ RUNNERS := $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
 
 export PIP_ROOT_USER_ACTION := ignore
 
+# Processes are started by the hundred here: none compiles again what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint audit bench lock clean
 

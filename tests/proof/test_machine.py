@@ -423,7 +423,7 @@ def test_the_count_is_right_whatever_happens(trade: Trade, times: int) -> None:
     run_state_machine_as_test(
         This,
         settings=settings(
-            max_examples=25 * times,
+            max_examples=15 * times,
             stateful_step_count=25,
             deadline=None,
             derandomize=times == 1,
