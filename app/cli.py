@@ -10,10 +10,12 @@ import pkgutil
 from typing import Any
 
 import click
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app import commands
 from app.domain.errors import HubError
+from app.store.engine import open_engine
 from config import logs
 from config.settings import ConfigurationError, Settings
 
@@ -27,6 +29,13 @@ class Refused(click.ClickException):
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]
+
+
+def database(settings: Settings) -> Engine:
+    """What a command reads and writes; its connections are closed when it ends."""
+    engine = open_engine(settings.database_url)
+    click.get_current_context().call_on_close(engine.dispose)
+    return engine
 
 
 class Commands(click.Group):

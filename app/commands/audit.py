@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.engine import Connection
 
+from app.cli import database
 from app.domain.instants import now
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.proving.sealing import newest
-from app.store.engine import open_engine, snapshot
+from app.store.engine import snapshot
 from app.store.tables import locations, skus
 from config.settings import Settings
 
@@ -36,7 +37,7 @@ def command(settings: Settings, quick: bool, seed: int | None) -> None:
     `onecount rebuild` judges them anew.
     """
     seed = random.randrange(10**6) if seed is None else seed
-    with snapshot(open_engine(settings.database_url)) as connection:
+    with snapshot(database(settings)) as connection:
         found = differences(connection)
         if not quick:
             with shown() as progress:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import RowMapping
 
+from app.cli import database
 from app.domain.instants import Instant, iso, now
 from app.pipeline.configuring import switching
 from app.pipeline.configuring.switching import Would
@@ -15,7 +16,7 @@ from app.pipeline.watching import checking
 from app.pipeline.watching.checking import Checked
 from app.queues import Wakes
 from app.store import channels, deeds
-from app.store.engine import applying, open_engine, reading, writing
+from app.store.engine import applying, reading, writing
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -34,7 +35,7 @@ def command() -> None:
 @click.pass_obj
 def list_(settings: Settings) -> None:
     """List every channel and how it is doing."""
-    with open_engine(settings.database_url).connect() as connection:
+    with database(settings).connect() as connection:
         rows = channels.rows(connection)
     if not rows:
         click.echo("There are no channels yet; `onecount load FILE.toml` adds some.")
@@ -71,7 +72,7 @@ def check(settings: Settings, key: str | None) -> None:
 
     Nothing is changed there. Exit 1 when something is wrong with any of them.
     """
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     vault = Vault(settings.secret_keys)
     with reading(engine) as connection:
         rows = [channels.row(connection, key)] if key else channels.rows(connection)
@@ -107,7 +108,7 @@ def _tell(found: Checked) -> None:
 @click.pass_obj
 def pause(settings: Settings, key: str | None, everyone: bool, reason: str) -> None:
     """Stop publishing to a channel. Its webhooks are still taken in."""
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     with writing(engine) as connection:
         moment = now()
         keys = _keys([row["key"] for row in channels.rows(connection)], key, everyone)
@@ -123,7 +124,7 @@ def pause(settings: Settings, key: str | None, everyone: bool, reason: str) -> N
 @click.pass_obj
 def resume(settings: Settings, key: str | None, everyone: bool) -> None:
     """Publish to a channel again, with the newest numbers; a held one, too."""
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     with writing(engine) as connection:
         moment = now()
         keys = _keys([row["key"] for row in channels.rows(connection)], key, everyone)
@@ -149,7 +150,7 @@ def publish(
     settings: Settings, /, key: str, dry_run: bool, yes: bool, **policy: int | None
 ) -> None:
     """Publish to a channel that only listened, after a look at what that changes."""
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     vault = Vault(settings.secret_keys)
     wanted = {name: value for name, value in policy.items() if value is not None}
     found = switching.preview(engine, vault, settings, key, wanted, now())

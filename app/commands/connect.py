@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import adapters
-from app.cli import ENVIRON
+from app.cli import ENVIRON, database
 from app.commands.channels import show_preview
 from app.domain.connecting import TheirItem
 from app.pipeline.configuring import connecting
@@ -22,7 +22,6 @@ from app.pipeline.configuring.takeover import Takeover, as_file
 from app.pipeline.configuring.wanted import Surroundings
 from app.pipeline.watching import subscribing
 from app.queues import Wakes
-from app.store.engine import open_engine
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -92,18 +91,15 @@ def command(
         dict(map(_split, settings_)),
         _secrets(secrets_),
     )
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     takeover = Takeover(
         *(engine, Vault(settings.secret_keys), settings, Wakes(settings.redis_url)),
         asked,
         Surroundings(ctx.meta[ENVIRON], Path.cwd()),
     )
-    try:
-        _Run(takeover, settings).connect(
-            dict(map(_split, places)), write, opening=opening, sure=yes
-        )
-    finally:
-        engine.dispose()
+    _Run(takeover, settings).connect(
+        dict(map(_split, places)), write, opening=opening, sure=yes
+    )
 
 
 def _split(given: str) -> tuple[str, str]:

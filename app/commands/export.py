@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from app.cli import database
 from app.domain import instants
 from app.pipeline.spreadsheets.exporting import EXPORTS, write_file
 from app.pipeline.spreadsheets.sheet import write_sheet
 from app.store.balances import When
-from app.store.engine import open_engine, snapshot
+from app.store.engine import snapshot
 from config.settings import Settings
 
 
@@ -33,7 +34,7 @@ def command(settings: Settings, what: str, file: Path | None, at: int | None) ->
     What `import` takes can be imported again: counts say what is there, at that time;
     adjustments are a form to fill in.
     """
-    export, engine = EXPORTS[what], open_engine(settings.database_url)
+    export, engine = EXPORTS[what], database(settings)
     with snapshot(engine) as connection:
         when = When(instants.now(), at)
         if file is None:

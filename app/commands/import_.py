@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.engine import Connection
 
+from app.cli import database
 from app.domain.errors import BadConfiguration
 from app.domain.instants import Instant, now
 from app.pipeline.spreadsheets import (
@@ -25,7 +26,6 @@ from app.pipeline.spreadsheets.importing import Imported, Work
 from app.pipeline.spreadsheets.previewing import Plan
 from app.pipeline.spreadsheets.sheet import COUNTS, SKUS, Problem, Sheet, read_sheet
 from app.queues import Wakes
-from app.store.engine import open_engine
 from config.settings import Settings
 
 SHOWN_FROM_LINES = 500
@@ -196,20 +196,17 @@ def _read(file: Path, columns: tuple[str, ...], required: tuple[str, ...]) -> Sh
 
 @contextmanager
 def _work(settings: Settings, sheet: Sheet) -> Iterator[Work]:
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     console = Console(stderr=True)
     is_hidden = len(sheet.rows) < SHOWN_FROM_LINES or not console.is_terminal
-    try:
-        with Progress(console=console, disable=is_hidden, transient=True) as progress:
-            task = progress.add_task("Loading", total=len(sheet.rows))
-            yield Work(
-                engine,
-                Wakes(settings.redis_url),
-                now(),
-                lambda lines: progress.advance(task, lines),
-            )
-    finally:
-        engine.dispose()
+    with Progress(console=console, disable=is_hidden, transient=True) as progress:
+        task = progress.add_task("Loading", total=len(sheet.rows))
+        yield Work(
+            engine,
+            Wakes(settings.redis_url),
+            now(),
+            lambda lines: progress.advance(task, lines),
+        )
 
 
 def _report(imported: Imported, what: str) -> None:

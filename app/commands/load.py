@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from app.cli import ENVIRON
+from app.cli import ENVIRON, database
 from app.domain.errors import BadConfiguration
 from app.domain.instants import now
 from app.pipeline.configuring.loading import Loaded, load
 from app.pipeline.configuring.wanted import Surroundings
 from app.queues import Wakes
-from app.store.engine import open_engine
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -28,7 +27,7 @@ def command(ctx: click.Context, settings: Settings, file: Path) -> None:
     is changed when anything in it is wrong. Running processes follow within seconds.
     """
     around = Surroundings(ctx.meta[ENVIRON], file.resolve().parent)
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     vault = Vault(settings.secret_keys)
     try:
         loaded = load(engine, vault, file.read_bytes(), around, now())

@@ -4,11 +4,11 @@ import sys
 
 import click
 
+from app.cli import database
 from app.commands.audit import shown
 from app.domain.instants import now
 from app.pipeline.repairing.rebuilding import Rebuilt, rebuild
 from app.queues import Wakes
-from app.store.engine import open_engine
 from config.settings import Settings
 
 
@@ -23,12 +23,9 @@ def command(settings: Settings) -> None:
     are; where the events call for other levels, entries of the kind `rebuilt` are
     added, and what they change is published. Exit 0 only when everything agrees.
     """
-    engine = open_engine(settings.database_url)
-    try:
-        with shown() as progress:
-            rebuilt = rebuild(engine, now(), progress)
-    finally:
-        engine.dispose()
+    engine = database(settings)
+    with shown() as progress:
+        rebuilt = rebuild(engine, now(), progress)
     wakes = Wakes(settings.redis_url)
     for lane in sorted(rebuilt.lanes):
         wakes.wake(lane)

@@ -10,6 +10,7 @@ from rich.table import Table
 from sqlalchemy.engine import RowMapping
 
 import adapters
+from app.cli import database
 from app.domain import drift
 from app.domain.errors import ChannelError
 from app.domain.instants import now
@@ -19,7 +20,7 @@ from app.pipeline.watching.comparing import Comparer, Page
 from app.pipeline.watching.healing import Found
 from app.queues import Wakes
 from app.store import channels, drifts
-from app.store.engine import open_engine, writing
+from app.store.engine import writing
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -66,7 +67,7 @@ class _Run:
         self._take = take
         self._policy = TAKE.get(take or "")
         self._is_dry = is_dry
-        self._engine = open_engine(settings.database_url)
+        self._engine = database(settings)
         vault = Vault(settings.secret_keys)
         self._publisher = Publisher(self._engine, vault, settings)
         self._comparer = Comparer(self._engine, self._publisher, settings)

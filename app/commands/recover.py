@@ -4,11 +4,11 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from app.cli import database
 from app.domain.instants import Instant, iso, now
 from app.moments import Moment
 from app.pipeline.repairing.recovering import Recovered, recover
 from app.queues import Wakes
-from app.store.engine import open_engine
 from config.settings import Settings
 
 ACTOR = "command line"
@@ -32,16 +32,13 @@ def command(settings: Settings, since: Instant) -> None:
     moment = now()
     if since > moment:
         raise click.BadParameter("that is not over yet", param_hint="--since")
-    engine = open_engine(settings.database_url)
-    try:
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("numbers", total=None)
-            found = recover(
-                *(engine, since, ACTOR, moment),
-                progress=lambda done: bar.update(task, completed=done),
-            )
-    finally:
-        engine.dispose()
+    engine = database(settings)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("numbers", total=None)
+        found = recover(
+            *(engine, since, ACTOR, moment),
+            progress=lambda done: bar.update(task, completed=done),
+        )
     wakes = Wakes(settings.redis_url)
     for lane in sorted(found.lanes):
         wakes.wake(lane)

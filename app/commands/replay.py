@@ -6,12 +6,13 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from app.cli import database
 from app.domain.instants import now
 from app.moments import Moment
 from app.pipeline.repairing.replaying import replay
 from app.queues import Wakes
 from app.store import channels, deeds
-from app.store.engine import open_engine, writing
+from app.store.engine import writing
 from config.settings import Settings
 
 ACTOR = "command line"
@@ -33,20 +34,17 @@ def command(settings: Settings, /, **given: Any) -> None:
     already changes nothing. Messages that were buried told of no SKU and no order.
     """
     wanted = {name: value for name, value in given.items() if value is not None}
-    engine = open_engine(settings.database_url)
-    try:
-        with writing(engine) as connection:
-            if "channel" in wanted:
-                channels.row(connection, wanted["channel"])
-            deeds.note(connection, ACTOR, "replay", "inbox", now(), wanted)
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("messages", total=None)
-            matched = replay(
-                engine,
-                filter=wanted,
-                progress=lambda done: bar.update(task, completed=done),
-            )
-    finally:
-        engine.dispose()
+    engine = database(settings)
+    with writing(engine) as connection:
+        if "channel" in wanted:
+            channels.row(connection, wanted["channel"])
+        deeds.note(connection, ACTOR, "replay", "inbox", now(), wanted)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("messages", total=None)
+        matched = replay(
+            engine,
+            filter=wanted,
+            progress=lambda done: bar.update(task, completed=done),
+        )
     Wakes(settings.redis_url).wake("inbound")
     click.echo(f"{matched} message{'' if matched == 1 else 's'} will be read again.")

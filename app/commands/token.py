@@ -2,8 +2,9 @@
 
 import click
 
+from app.cli import database
 from app.store import people
-from app.store.engine import open_engine, writing
+from app.store.engine import writing
 from config.settings import Settings
 
 
@@ -23,7 +24,7 @@ def command() -> None:
 @click.pass_obj
 def create(settings: Settings, name: str, role: str) -> None:
     """Make a token and print it, alone and for the only time."""
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     with writing(engine) as connection:
         token = people.create_token(connection, name, role)
     click.echo(token)

@@ -2,8 +2,9 @@
 
 import click
 
+from app.cli import database
 from app.store import people
-from app.store.engine import open_engine, writing
+from app.store.engine import writing
 from config.settings import Settings
 
 
@@ -25,7 +26,7 @@ def command() -> None:
 @click.pass_obj
 def create(settings: Settings, email: str, role: str, password: str) -> None:
     """Let a person log in to the dashboard."""
-    engine = open_engine(settings.database_url)
+    engine = database(settings)
     with writing(engine) as connection:
         people.create_user(connection, email, password, role)
     click.echo(f"{email} can log in now, as {role}.")
