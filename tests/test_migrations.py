@@ -114,6 +114,28 @@ def test_what_channels_do_is_taken_for_what_they_have_always_done(
     ]
 
 
+def test_a_kept_filter_means_what_it_meant(empty: sa.Engine) -> None:
+    upgrade(empty, "0021")
+    with empty.execution_options(writes=True).begin() as connection:
+        for statement in (
+            (
+                "INSERT INTO users (email, password_hash, role, created_at) "
+                "VALUES ('ada', 'x', 'admin', 0)"
+            ),
+            (
+                "INSERT INTO views (user_id, name, filters) SELECT id, 'blue', "
+                """'{"state": "failed", "sku": "BLUE"}' FROM users"""
+            ),
+        ):
+            connection.execute(sa.text(statement.replace(":", r"\:")))
+
+    upgrade(empty)
+
+    with empty.connect() as connection:
+        kept = connection.execute(sa.text("SELECT filters FROM views")).scalar_one()
+    assert json.loads(kept) == {"state": "failed", "product": "BLUE"}
+
+
 def test_whole_orders_of_before_can_be_told_again(empty: sa.Engine) -> None:
     upgrade(empty, "0004")
     whole = {

@@ -11,7 +11,7 @@ from app.domain.events import ROUTED, is_by_hold
 from app.domain.states import Movement
 from app.domain.targets import Movements, Target
 from app.store import bulk
-from app.store.tables import lines
+from app.store.tables import channels, kit_parts, lines
 
 _CHANGED = ("order_number", "sku_id", "targets", "posted")
 _NEW = ("case_key", "line", "channel_id", *_CHANGED)
@@ -68,6 +68,33 @@ def load_having(connection: Connection, fact: str) -> Sequence[Case]:
         .order_by(lines.c.id)
     )
     return [case for row in found if fact in (case := _opened(row)).targets]
+
+
+def spellings(number: str) -> list[str]:
+    """An order's number as people and providers write it: with its # and without."""
+    plain = number.removeprefix("#")
+    return sorted({number, plain, f"#{plain}"})
+
+
+def skus_of(order: str) -> sa.CompoundSelect[tuple[int]]:
+    """The SKUs that an order, named by its number or id, changes the numbers of: those
+    of its lines, what kits among them are made of, and every kit made of one of them."""
+    names = spellings(order)
+    keys = sa.union_all(
+        *(sa.select(channels.c.key.concat(f"/order/{name}")) for name in names)
+    )
+    ordered = sa.union(
+        sa.select(lines.c.sku_id).where(lines.c.order_number.in_(names)),
+        sa.select(lines.c.sku_id).where(lines.c.case_key.in_(keys)),
+    ).cte()
+    part, kit = kit_parts.c.sku_id, kit_parts.c.kit_id
+    moved = sa.union(
+        sa.select(ordered.c.sku_id),
+        sa.select(part).join(ordered, kit == ordered.c.sku_id),
+    ).cte()
+    return sa.union(
+        sa.select(moved.c.sku_id), sa.select(kit).join(moved, part == moved.c.sku_id)
+    )
 
 
 def numbers_before(

@@ -1,13 +1,15 @@
 """Publications, read: what each channel should show, and how far that has got."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from app.domain import retry
 from app.domain.instants import Instant
-from app.store import aliases, keyset
+from app.store import aliases, cases, keyset
 from app.store.keyset import Page, Position
 from app.store.marks import behind, is_behind
 from app.store.tables import (
@@ -28,16 +30,42 @@ FAILED: Final = "failed"
 SETTLED: Final = "settled"
 DISCARDED: Final = "discarded"
 STATES: Final = (WAITING, RETRYING, HELD, FAILED, SETTLED, DISCARDED)
+UNDELIVERED: Final = "undelivered"
+"""In a filter: any of the states in which a number is still to be delivered."""
+URGENCY: Final = (FAILED, HELD, RETRYING, WAITING)
+"""Those states, the most urgent first."""
+ERRORS: Final = ("RetryLater", "GiveUp", *retry.CLASSES)
+"""In a filter: what we do about an error, or more closely what kind of error it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which publications; None means any."""
+    """Which publications; None means any.
+
+    The list on the page and at the API, its histogram, kept views and what is done to
+    many at once all mean the same by it.
+    """
 
     state: str | None = None
+    """One of the states, or UNDELIVERED."""
     channel: str | None = None
     sku: str | None = None
+    """A SKU, or an alias of one."""
+    product: str | None = None
+    """A part of the SKU or of the name."""
+    error: str | None = None
+    """One of ERRORS."""
+    code: tuple[int, int] | None = None
+    """The last failure was answered with an HTTP status from here to there."""
+    attempts: int | None = None
+    """At least so many that failed, one after the other."""
+    order: str | None = None
+    """The number or id of an order that changed the number to be shown."""
+    since: Instant | None = None
+    """The newest wish is not older; `until`: not newer."""
+    until: Instant | None = None
     ids: tuple[int, ...] | None = None
+    """Of these only."""
 
 
 def state_at(now: Instant) -> sa.ColumnElement[str]:
@@ -80,6 +108,8 @@ def is_open() -> sa.ColumnElement[bool]:
 
 def is_in(state: str, now: Instant) -> list[sa.ColumnElement[bool]]:
     """The conditions of a state, in a form that an index answers."""
+    if state == UNDELIVERED:
+        return [is_open(), state_at(now).in_(URGENCY)]
     conditions = [state_at(now) == state]
     if state in (FAILED, DISCARDED):
         column = publications.c[f"{state}_at"]
@@ -118,14 +148,12 @@ def page(
 
 def matching(wanted: Filter, now: Instant) -> sa.Select[Any]:
     """The ids of all publications of a filter, with their channels' ids."""
-    query = (
+    return (
         sa.select(publications.c.id, publications.c.channel_id)
         .select_from(publications)
         .join(channels, channels.c.id == publications.c.channel_id)
+        .where(*_conditions(wanted, now))
     )
-    if wanted.sku is not None:
-        query = query.join(skus, skus.c.id == publications.c.sku_id)
-    return query.where(*_conditions(wanted, now))
 
 
 def places(connection: Connection) -> dict[tuple[int, str], str]:
@@ -187,10 +215,42 @@ def _conditions(wanted: Filter, now: Instant) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.state is not None:
         found += is_in(wanted.state, now)
-    if wanted.channel is not None:
-        found.append(channels.c.key == wanted.channel)
-    if wanted.sku is not None:
-        found.append(aliases.names(wanted.sku))
-    if wanted.ids is not None:
-        found.append(publications.c.id.in_(wanted.ids))
-    return found
+    is_troubled = wanted.error or wanted.code or wanted.attempts
+    if is_troubled and wanted.state in (None, SETTLED):
+        # What is settled has none: it need not be read to find out.
+        found.append(is_open())
+    row = publications.c
+    tests: tuple[tuple[Any, Callable[[Any], sa.ColumnElement[bool]]], ...] = (
+        (wanted.channel, lambda key: channels.c.key == key),
+        (wanted.sku, lambda word: _is_of(aliases.names(word), wanted)),
+        (wanted.product, lambda part: _is_of(_holds(part), wanted)),
+        (wanted.error, _went_wrong),
+        (wanted.code, lambda code: row.error_status.between(*code)),
+        (wanted.attempts, lambda least: row.attempts >= least),
+        (wanted.order, lambda order: row.sku_id.in_(cases.skus_of(order))),
+        (wanted.since, lambda at: row.wanted_at >= at),
+        (wanted.until, lambda at: row.wanted_at <= at),
+        (wanted.ids, row.id.in_),
+    )
+    return found + [test(value) for value, test in tests if value is not None]
+
+
+def _went_wrong(error: str) -> sa.ColumnElement[bool]:
+    row = publications.c
+    return (row.error_kind if error in retry.CLASSES else row.error_class) == error
+
+
+def _is_of(named: sa.ColumnElement[bool], wanted: Filter) -> sa.ColumnElement[bool]:
+    """Of a SKU with such a name: each name is looked at once, not for every channel; or
+    only the names of the few rows that are not settled."""
+    found, its_sku = sa.select(skus.c.id).where(named), publications.c.sku_id
+    if wanted.state in (None, SETTLED):
+        return its_sku.in_(found)
+    return found.where(skus.c.id == its_sku).correlate(publications).exists()
+
+
+def _holds(part: str) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        skus.c.sku.icontains(part, autoescape=True),
+        skus.c.name.icontains(part, autoescape=True),
+    )

@@ -3,15 +3,14 @@ twice, what a number went through. Read only; ordered by what a person should se
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
-from sqlalchemy.sql import operators
 
 from app.domain.instants import Instant
 from app.store import deliveries, keyset
+from app.store.deliveries import Filter
 from app.store.keyset import Page, Position
 from app.store.tables import (
     channels,
@@ -25,51 +24,27 @@ from app.store.tables import (
     stock_levels,
 )
 
-URGENCY: Final = (
-    deliveries.FAILED,
-    deliveries.HELD,
-    deliveries.RETRYING,
-    deliveries.WAITING,
-)
-"""What is not delivered, the most urgent first."""
-
-ANY: Final = "any"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Which deliveries are looked at; `sku` is a part of the SKU or the name, the times
-    are of the newest wish."""
-
-    state: str | None = None
-    """One of the states, or ANY; None: what is not delivered."""
-    channel: str | None = None
-    sku: str | None = None
-    error: str | None = None
-    """A class of errors."""
-    since: Instant | None = None
-    until: Instant | None = None
-    ids: tuple[int, ...] | None = None
-    """Of these only: rows that somebody ticked."""
-
 
 def undelivered(
     connection: Connection,
-    look: Look,
+    wanted: Filter,
     now: Instant,
     *,
     limit: int,
     after: Position | None = None,
 ) -> Page[RowMapping]:
-    """Up to `limit` publications that are not as they should be, the most urgent and oldest first.
+    """Up to `limit` publications of a filter, the most urgent and oldest first; where
+    any state or what is settled is wanted, by id.
 
     Every column of publications, and `state`, `urgency`, `channel`, `sku`, `name`,
     `external_id`.
     """
     urgency = _urgency(now).label("urgency")
-    query = matching(look, now).add_columns(urgency, publications.c.wanted_at)
+    query = deliveries.matching(wanted, now).add_columns(
+        urgency, publications.c.wanted_at
+    )
     keys: list[sa.ColumnElement[int]] = [publications.c.id]
-    if look.state not in (ANY, deliveries.SETTLED):
+    if wanted.state not in (None, deliveries.SETTLED):
         # Those are read off the index of ids, however many there are.
         keys = [urgency, publications.c.wanted_at, *keys]
     few = keyset.read(connection, query, keys, limit=limit, after=after)
@@ -80,48 +55,9 @@ def undelivered(
     return few.of(rows[one] for one in ids if one in rows)
 
 
-def matching(look: Look, now: Instant) -> sa.Select[Any]:
-    """The ids of all publications that are looked at, with their channels' ids."""
-    query = (
-        sa.select(publications.c.id, publications.c.channel_id)
-        .select_from(publications)
-        .join(channels, channels.c.id == publications.c.channel_id)
-        .where(*_conditions(look, _urgency(now), now))
-    )
-    if look.sku:
-        query = query.join(skus, skus.c.id == publications.c.sku_id)
-    return query
-
-
-def _conditions(
-    look: Look, urgency: sa.ColumnElement[int], now: Instant
-) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = []
-    if look.state is None:
-        found += [deliveries.is_open(), urgency < len(URGENCY)]
-    elif look.state != ANY:
-        found += deliveries.is_in(look.state, now)
-    told = (
-        (channels.c.key, operators.eq, look.channel),
-        (publications.c.error_class, operators.eq, look.error),
-        (publications.c.wanted_at, operators.ge, look.since),
-        (publications.c.wanted_at, operators.le, look.until),
-        (publications.c.id, operators.in_op, look.ids),
-    )
-    found += [test(column, value) for column, test, value in told if value is not None]
-    if look.sku:
-        found.append(
-            sa.or_(
-                skus.c.sku.icontains(look.sku, autoescape=True),
-                skus.c.name.icontains(look.sku, autoescape=True),
-            )
-        )
-    return found
-
-
 def _urgency(now: Instant) -> sa.ColumnElement[int]:
-    order = {state: place for place, state in enumerate(URGENCY)}
-    return sa.case(order, value=deliveries.state_at(now), else_=len(URGENCY))
+    order = {state: place for place, state in enumerate(deliveries.URGENCY)}
+    return sa.case(order, value=deliveries.state_at(now), else_=len(order))
 
 
 def _publications(now: Instant) -> sa.Select[Any]:

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.channels import Wish
+from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant
+from app.domain.retry import class_of
 from app.store import bulk
 from app.store.engine import is_sqlite
 from app.store.tables import publications
@@ -130,6 +132,16 @@ def change(connection: Connection, publication_id: int, **values: object) -> Non
     )
 
 
+def told_of(error: RetryLater | GiveUp) -> dict[str, object]:
+    """What is kept with a row of the last thing that went wrong with it."""
+    return {
+        "error_class": "RetryLater" if isinstance(error, RetryLater) else "GiveUp",
+        "error_kind": class_of(error),
+        "error_status": error.status,
+        "last_error": str(error),
+    }
+
+
 _TAKEN = ("accepted", "accepted_version", "believed", "accepted_at", "believed_at")
 _FINE: dict[str, object] = {
     "unsure": False,
@@ -140,6 +152,8 @@ _FINE: dict[str, object] = {
     "doubt_at": None,
     "failed_at": None,
     "error_class": None,
+    "error_kind": None,
+    "error_status": None,
     "last_error": None,
 }
 
@@ -238,8 +252,7 @@ def put_off(
 def fail(
     connection: Connection,
     publication_id: int,
-    error_class: str,
-    error: str,
+    error: RetryLater | GiveUp,
     now: Instant,
 ) -> None:
     """It waits for a person or for a change of its listing."""
@@ -248,7 +261,6 @@ def fail(
         publication_id,
         unsure=False,
         failed_at=now,
-        error_class=error_class,
-        last_error=error,
+        **told_of(error),
         attempts=publications.c.attempts + 1,
     )

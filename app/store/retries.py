@@ -6,9 +6,16 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.domain.errors import RetryLater
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.publications import BULK_LANE, FIRST_LANE, MANY, lock
+from app.store.publications import (
+    BULK_LANE,
+    FIRST_LANE,
+    MANY,
+    lock,
+    told_of,
+)
 from app.store.tables import publications
 
 
@@ -27,23 +34,21 @@ class Again:
 def retry_later(
     connection: Connection,
     rows: Sequence[Again],
-    *,
-    unsure: bool,
-    error: str,
+    error: RetryLater,
     now: Instant,
 ) -> None:
     """Rows are tried again at a time; or, past the limit, are dead letters."""
-    shared = (unsure, "RetryLater", error)
+    shared = {"unsure": error.unknown, **told_of(error)}
     bulk.change(
         connection,
         publications,
         (
             *("attempts", "next_attempt_at", "delay_reason", "failed_at"),
-            *("unsure", "error_class", "last_error"),
+            *shared,
         ),
         [
             (one.attempts, one.next_attempt_at, one.reason)
-            + (now if one.is_dead else None, *shared, one.publication_id)
+            + (now if one.is_dead else None, *shared.values(), one.publication_id)
             for one in sorted(rows, key=lambda one: one.publication_id)
         ],
     )

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.publish import Publisher
 from app.pipeline.repairing.redelivery import discard, retry
-from app.store import channels
+from app.store import channels, deliveries
+from app.store.deliveries import Filter
 from app.store.engine import writing
 from app.store.tables import incidents, publications, push_attempts
 from tests.builders import JACKET, SECRET, Shop, sale
@@ -88,7 +89,8 @@ def test_a_refusal_of_one_row_waits_for_a_person(web, publisher, channel):
     assert row(web)["failed_at"] is not None
 
     channel.body = None
-    assert retry(web.engine, filter={"channel": "web"})[0] == 1
+    wanted = Filter(deliveries.FAILED, channel="web", error="refused")
+    assert retry(web.engine, wanted, {}, actor="anna").matched == 1
     push_all(publisher)
     assert row(web)["accepted"] == 4
 

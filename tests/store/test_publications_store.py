@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.channels import Wish
+from app.domain.errors import GiveUp, RetryLater
 from app.store import publications as store, retries
 from app.store.engine import writing
 from app.store.retries import Again
@@ -31,8 +32,8 @@ def accept(engine, id_, version, number, at):
     do(engine, store.accept, [wish], at)
 
 
-def fail(engine, id_, error_class):
-    do(engine, store.fail, id_, error_class, "no such item", 50)
+def refuse(engine, id_):
+    do(engine, store.fail, id_, GiveUp("no such item", status=422), 50)
 
 
 def test_each_change_of_stock_is_a_newer_wish(engine, listed, row):
@@ -63,9 +64,8 @@ def test_a_new_wish_tries_a_dead_letter_again(engine, listed, row):
         engine,
         retries.retry_later,
         [Again(listed, 12, 10**15, "12th failure", is_dead=True)],
-        unsure=True,
-        error="down",
-        now=50,
+        RetryLater("down", unknown=True),
+        50,
     )
     do(engine, store.mark_rows, [listed], 100)
 
@@ -75,14 +75,14 @@ def test_a_new_wish_tries_a_dead_letter_again(engine, listed, row):
 
 
 def test_a_new_wish_does_not_ask_again_what_was_refused_for_good(engine, listed, row):
-    fail(engine, listed, "GiveUp")
+    refuse(engine, listed)
     do(engine, store.mark_rows, [listed], 100)
     assert row().failed_at == 50
 
 
 def test_a_person_can_have_anything_tried_again(engine, listed, row):
     accept(engine, listed, row().wanted_version, 5, 40)
-    fail(engine, listed, "GiveUp")
+    refuse(engine, listed)
 
     assert do(engine, retries.arm, [listed]) == {"web"}
     again = row()
@@ -91,7 +91,7 @@ def test_a_person_can_have_anything_tried_again(engine, listed, row):
 
 
 def test_an_accepted_number_is_believed_and_clears_what_went_wrong(engine, listed, row):
-    fail(engine, listed, "RetryLater")
+    refuse(engine, listed)
     accept(engine, listed, 1, 7, 60)
 
     now = row()

@@ -1,5 +1,7 @@
 """Publications, inbox, incidents, channels, listings: seen and acted on from outside."""
 
+import json
+
 import pytest
 import sqlalchemy as sa
 
@@ -9,8 +11,8 @@ from app.domain.instants import MINUTE, now
 from app.pipeline.publishing.marking import mark_all
 from app.store import attempts, incidents
 from app.store.engine import writing
-from app.store.tables import audit_log, channels, inbox, publications
-from tests.builders import JACKET, sale
+from app.store.tables import audit_log, channels, inbox, lines, publications
+from tests.builders import JACKET, order, sale
 from tests.web.calls import Api
 
 
@@ -188,6 +190,42 @@ def test_failed_publications_are_retried_by_id_and_by_filter(api, shop, engine, 
     rest = {"filter": {"state": "failed", "channel": "web"}}
     assert api.post("/publications/retry", rest, status=202) == {"matched": 1}
     assert api.get("/publications?state=failed")["items"] == []
+
+
+def test_a_program_narrows_as_the_dashboard_does(api, shop, engine):
+    shop.sku("BOX", "HAT")
+    made = {"components": [{"sku": JACKET, "quantity": 1}]}
+    assert api.call("PUT", "/skus/BOX/recipe", made).status_code == 200
+    shop.listing("web", "BOX", "box")
+    shop.listing("web", "HAT", "hat")
+    shop.tell("web", order("1001", "box", 1, at=now()))
+    with writing(engine) as connection:
+        connection.execute(lines.update().values(order_number="#77"))
+    values = {"error_class": "RetryLater", "error_kind": "unavailable"}
+    change(engine, failed_at=now(), attempts=3, error_status=503, **values)
+
+    def skus(query):
+        return {one["sku"] for one in api.get(f"/publications?{query}")["items"]}
+
+    everything = {JACKET, "BOX", "HAT"}
+    assert skus("order=1001") == skus("order=%231001&state=undelivered")
+    assert skus("order=1001") == skus("order=77") == {JACKET, "BOX"}
+    assert skus("code=500-599&attempts=3&error=unavailable") == everything
+    assert skus("attempts=4") == skus("code=4xx") == skus("error=GiveUp") == set()
+    assert skus("product=ha&until=2999-01-01T00:00:00Z") == {"HAT"}
+    assert only(api, "?sku=HAT")["error_status"] == 503
+    assert api.refused("/publications/retry", {"filter": {"code": "6"}}) == [
+        "filter.code"
+    ]
+
+    wanted = {"filter": {"order": "77", "code": "5xx"}}
+    assert api.post("/publications/retry", wanted, status=202) == {"matched": 4}
+    assert skus("state=failed") == {"HAT"}
+    query = sa.select(audit_log.c.details).order_by(audit_log.c.id.desc())
+    with engine.connect() as connection:
+        told = json.loads(connection.execute(query).scalars().first())
+    chosen = {"state": "failed", "order": "77", "code": "500-599"}
+    assert told == {**chosen, "matched": 4}
 
 
 def test_a_retry_needs_ids_or_a_filter(api, shop):

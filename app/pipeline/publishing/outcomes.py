@@ -91,7 +91,7 @@ class Recorder:
     ) -> None:
         if outcome.verdict == words.REJECTED:
             reason = outcome.reason or "the channel refused it"
-            store.fail(connection, wish.publication_id, "GiveUp", reason, now)
+            store.fail(connection, wish.publication_id, GiveUp(reason), now)
         elif outcome.verdict == words.STALE:
             misses = call.rows[wish.publication_id]["misses"] + 1
             store.miss(connection, wish.publication_id, misses, now)
@@ -130,7 +130,7 @@ class Recorder:
                 circuit.credentials_refused(connection, call.adapter, error, now)
             else:
                 for publication_id in sorted(sent):
-                    store.fail(connection, publication_id, "GiveUp", str(error), now)
+                    store.fail(connection, publication_id, error, now)
                 circuit.refused(connection, call.adapter, error)
             if call.attempt_id:
                 attempts.finish(
@@ -174,9 +174,7 @@ class Recorder:
             )
             for publication_id, tries in failures.items()
         ]
-        retries.retry_later(
-            connection, again, unsure=error.unknown, error=str(error), now=now
-        )
+        retries.retry_later(connection, again, error, now)
         return chosen[max(chosen)].reason
 
     def _sure(self, connection: Connection, ids: Iterable[int]) -> None:

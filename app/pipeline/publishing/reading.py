@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from adapters.base import Adapter, Change
 from app.domain.channels import Reading, Wish
 from app.domain.drift import OVERRIDE
-from app.domain.errors import RetryLater
+from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import HOUR, MINUTE, Instant, now as clock
 from app.domain.misses import EXPLAINED, OPEN, ROUNDS, judge
 from app.pipeline.inbound import Inbound
@@ -66,7 +66,7 @@ class Readings:
                 row = by_id[reading.publication_id]
                 if reading.available is None:
                     words = f"{adapter.title} does not keep stock of this item there"
-                    store.fail(connection, row["id"], "GiveUp", words, started)
+                    store.fail(connection, row["id"], GiveUp(words), started)
                 elif reading in doubted and row["id"] in now_known:
                     after = now_known[row["id"]]
                     looked = _Looked(row, after, reading.available, started)

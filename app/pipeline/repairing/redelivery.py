@@ -6,13 +6,13 @@ A few are changed at once; many become a run (`running`), accepted in one statem
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from app.domain.instants import now as clock
 from app.pipeline.publishing.marking import mark_all
 from app.pipeline.repairing import running
 from app.store import deliveries, retries as store, runs
+from app.store.deliveries import Filter
 from app.store.engine import reading, writing
 from app.store.publications import MANY
 
@@ -28,26 +28,14 @@ class Retried(NamedTuple):
 
 
 def retry(
-    engine: Engine,
-    ids: Sequence[int] | None = None,
-    filter: Mapping[str, Any] | None = None,
-    *,
-    actor: str = "",
+    engine: Engine, wanted: Filter, told: Mapping[str, Any], *, actor: str
 ) -> Retried:
     """Let deliveries be tried at once, or in a run where they are many.
 
-    `filter` takes state, channel and sku as the list of publications does; without a
-    state it means the failed ones.
+    `told` is the filter as it was asked for.
     """
-    wanted = _wanted(ids, filter or {})
-    told = {"ids": len(ids)} if ids is not None else dict(filter or {})
-    return retry_all(engine, deliveries.matching(wanted, clock()), told, actor=actor)
-
-
-def retry_all(
-    engine: Engine, chosen: sa.Select[Any], told: Mapping[str, Any], *, actor: str
-) -> Retried:
-    """The same for publications selected with their channels; `told` is the filter."""
+    at = clock()
+    chosen = deliveries.matching(wanted, at)
     with reading(engine) as connection:
         few = connection.execute(chosen.limit(MANY)).all()
     if len(few) < MANY:
@@ -55,18 +43,8 @@ def retry_all(
         with writing(engine) as connection:
             keys = store.arm(connection, ids)
         return Retried(len(ids), {f"outbound:{key}" for key in keys})
-    begun = running.begin(engine, runs.RETRY, actor, told, chosen, clock())
+    begun = running.begin(engine, runs.RETRY, actor, told, chosen, at)
     return Retried(begun.matched, set(), begun.id)
-
-
-def _wanted(ids: Sequence[int] | None, filter: Mapping[str, Any]) -> deliveries.Filter:
-    state = filter.get("state") or (deliveries.FAILED if ids is None else None)
-    return deliveries.Filter(
-        state=state,
-        channel=filter.get("channel"),
-        sku=filter.get("sku"),
-        ids=None if ids is None else tuple(ids),
-    )
 
 
 def discard(engine: Engine, ids: Sequence[int]) -> int:

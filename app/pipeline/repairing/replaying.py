@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from app.store import cases
 from app.store.engine import reading, writing
 from app.store.tables import channels, inbox, skus, stock_events
 
@@ -91,8 +92,7 @@ def _filter(name: str, value: Any) -> sa.ColumnElement[bool]:
         meant = sa.select(skus.c.id).where(skus.c.sku == value)
         return _told(stock_events.c.sku_id.in_(meant), _says("sku", value))
     if name == "order":
-        numbers = {value, f"#{value.removeprefix('#')}", value.removeprefix("#")}
-        numbered = [_says("order_number", one) for one in sorted(numbers)]
+        numbered = [_says("order_number", one) for one in cases.spellings(value)]
         return _told(_says("order", value), *numbered)
     same: sa.ColumnElement[bool] = inbox.c[name] == value
     return same

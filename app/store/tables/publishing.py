@@ -38,6 +38,8 @@ publications = sa.Table(
     Column("delay_reason", Text),  # why it is tried again then
     Column("failed_at", Big),
     Column("error_class", Text),
+    Column("error_kind", Text),  # one of `app.domain.retry.CLASSES`
+    Column("error_status", Big),  # the HTTP status it was answered with, if it was
     Column("last_error", Text),
     Column("discarded_at", Big),
     UniqueConstraint("listing_id", "place"),

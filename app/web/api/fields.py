@@ -1,5 +1,6 @@
 """What the API's words and numbers look like, in and out."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -73,6 +74,50 @@ class Moment(fields.String):
         self, value: Any, attr: str | None, obj: Any, **kwargs: Any
     ) -> str | None:
         return None if value is None else instants.iso(value)
+
+
+class Statuses(fields.String):
+    """HTTP statuses: `503`, `500-599` or `5xx`; the lowest and the highest inside."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"pattern": STATUSES, **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,
+        data: Mapping[str, Any] | None,
+        **kwargs: Any,
+    ) -> Any:
+        found = statuses(str(super()._deserialize(value, attr, data, **kwargs)))
+        if found is None:
+            raise ValidationError("write it as 503, 500-599 or 5xx")
+        return found
+
+    def _serialize(
+        self, value: Any, attr: str | None, obj: Any, **kwargs: Any
+    ) -> str | None:
+        return None if value is None else written_statuses(value)
+
+
+STATUSES: Final = "^([1-9][0-9][0-9](-[1-9][0-9][0-9])?|[1-9]xx)$"
+
+
+def statuses(text: str) -> tuple[int, int] | None:
+    """The lowest and the highest HTTP status meant by a text; None when it is none."""
+    if re.fullmatch(STATUSES, text) is None:
+        return None
+    first, _, last = text.replace("xx", "00-").partition("-")
+    low = int(first)
+    high = int(last) if last else low + 99 * text.endswith("xx")
+    return min(low, high), max(low, high)
+
+
+def written_statuses(told: tuple[int, int]) -> str:
+    """The same as a text."""
+    low, high = told
+    return str(low) if low == high else f"{low}-{high}"
 
 
 def _whole(lowest: int) -> Callable[..., fields.Integer]:

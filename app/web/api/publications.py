@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 from sqlalchemy.engine import RowMapping
 
 from app.domain import instants, retry as retry_policy
@@ -16,7 +16,15 @@ from app.store.deliveries import Filter
 from app.store.publications import BULK_LANE
 from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
-from app.web.api.fields import LARGEST_ID, Moment, Word, number, one_of
+from app.web.api.fields import (
+    LARGEST_ID,
+    MOST_UNITS,
+    Moment,
+    Statuses,
+    Word,
+    number,
+    one_of,
+)
 from app.web.api.idempotency import once
 from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
@@ -53,6 +61,14 @@ class Publication(Schema):
         metadata={"description": "Units shown there beyond those it may show."},
     )
     last_error = fields.String(allow_none=True)
+    error_class = one_of(
+        *retry_policy.CLASSES,
+        allow_none=True,
+        metadata={"description": "What kind of error the last one was."},
+    )
+    error_status = number(
+        allow_none=True, metadata={"description": "The HTTP status it came with."}
+    )
 
 
 class Attempt(Schema):
@@ -81,11 +97,28 @@ AttemptPage = paged("AttemptPage", Attempt)
 
 
 class PublicationFilter(Schema):
-    """Which publications."""
+    """Which publications: the words of the dashboard's list, in its address and here."""
 
-    state = one_of(*deliveries.STATES)
+    state = one_of(deliveries.UNDELIVERED, *deliveries.STATES)
     channel = Word()
-    sku = Word()
+    sku = Word(metadata={"description": "A SKU, or an alias of one."})
+    product = Word(metadata={"description": "A part of the SKU or of the name."})
+    error = one_of(
+        *deliveries.ERRORS,
+        metadata={"description": "What is done about the last error, or its class."},
+    )
+    code = Statuses(
+        metadata={"description": "The HTTP status that the last failure came with."}
+    )
+    attempts = fields.Integer(
+        validate=validate.Range(min=0, max=MOST_UNITS),
+        metadata={"description": "At least so many failed in a row."},
+    )
+    order = Word(
+        metadata={"description": "The number or id of an order that changed them."}
+    )
+    since = Moment(metadata={"description": "Wanted at that time or later."})
+    until = Moment(metadata={"description": "Wanted at that time or before."})
 
 
 class PublicationQuery(PublicationFilter, PageQuery):
@@ -121,6 +154,7 @@ def list_publications(query: dict[str, Any]) -> dict[str, Any]:
             "desired": numbers.get(row["id"]),
             "location": places.get((row["channel_id"], row["place"])),
             "next_attempt_at": _next(row),
+            "error_class": row["error_kind"],
             "exposure": exposure(row, numbers[row["id"]]),
         }
         for row in page
@@ -166,9 +200,17 @@ def list_attempts(query: dict[str, Any], publication_id: str) -> dict[str, Any]:
 @blueprint.answers(202, Retried)
 def retry(told: dict[str, Any]) -> dict[str, int]:
     """Try publications again, those that failed too; 500 and more as a bulk run."""
-    matched, lanes, run = redelivery.retry(
-        hub().engine, ids=told.get("ids"), filter=told.get("filter"), actor=actor()
-    )
-    audit.note("retry", "publications", {**told, "matched": matched})
+    wanted, said = _choice(told)
+    matched, lanes, run = redelivery.retry(hub().engine, wanted, said, actor=actor())
+    audit.note("retry", "publications", {**said, "matched": matched})
     wake_all(hub().wakes, lanes)
     return {"matched": matched} if run is None else {"matched": matched, "run": run}
+
+
+def _choice(told: dict[str, Any]) -> tuple[Filter, dict[str, Any]]:
+    """What is chosen, and the same as in the address of the list; without a state, a
+    filter means what failed."""
+    if "ids" in told:
+        return Filter(ids=tuple(told["ids"])), {"ids": ",".join(map(str, told["ids"]))}
+    wanted = {"state": deliveries.FAILED, **told["filter"]}
+    return Filter(**wanted), PublicationFilter().dump(wanted)

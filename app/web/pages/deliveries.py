@@ -15,6 +15,7 @@ from app.pipeline.acts.facts import wake_all
 from app.pipeline.configuring import revising
 from app.pipeline.repairing import redelivery
 from app.store import channels, overview as store, spread, views
+from app.store.deliveries import Filter
 from app.store.keyset import Position
 from app.store.people import OPERATOR
 from app.store.tail import newest as newest_sent
@@ -25,7 +26,6 @@ from app.web.pages.frame import back, note, pages, position, whole
 from app.web.pages.look import filters, wanted, written
 
 PAGE = 50
-NOTHING = "Nothing matches any more: it was delivered meanwhile."
 
 
 @pages.get("/deliveries")
@@ -59,7 +59,7 @@ def deliveries() -> ResponseReturnValue:
 
 
 def _ages(
-    connection: Connection, look: store.Look, now: Instant
+    connection: Connection, look: Filter, now: Instant
 ) -> list[charts.Stretch] | None:
     """Since when the rows are wanted; None where that says nothing."""
     if not spread.is_drawn(look):
@@ -106,35 +106,16 @@ def _told(
 @pages.post("/deliveries/retry")
 @login.needs(OPERATOR)
 def retry() -> ResponseReturnValue:
-    """Try one delivery again at once, or all that match the filter."""
-    if request.form.get("all"):
-        return _retry_all()
+    """Try one delivery again at once; many: `runs`."""
     row_id = _pressed()
-    matched, lanes, _ = redelivery.retry(hub().engine, [row_id])
-    wake_all(hub().wakes, lanes)
-    note("retry", f"publication {row_id}")
-    return _sent_again(matched)
-
-
-def _retry_all() -> ResponseReturnValue:
-    """All that match the filter: a few at once, many in a run that can be watched."""
-    look, actor = wanted(), current_user.email
-    rows_ = store.matching(look, instants.now())
-    told = redelivery.retry_all(hub().engine, rows_, filters(look), actor=actor)
-    if told.run is not None:
-        return back(url_for("pages.show_run", run_id=told.run))
-    if not told.matched:
-        return back(url_for("pages.deliveries"), NOTHING, "warning")
+    one = Filter(ids=(row_id,))
+    told = redelivery.retry(hub().engine, one, {}, actor=current_user.email)
     wake_all(hub().wakes, told.lanes)
-    note("retry", "publications", {**filters(look), "rows": told.matched})
-    return _sent_again(told.matched)
-
-
-def _sent_again(matched: int) -> ResponseReturnValue:
-    is_or_are = "is" if matched == 1 else "are"
+    note("retry", f"publication {row_id}")
     return back(
         url_for("pages.deliveries"),
-        f"{words.units(matched, 'number')} {is_or_are} being sent again, as of now.",
+        f"{words.units(told.matched, 'number is', 'numbers are')} being sent again, as "
+        "of now.",
     )
 
 

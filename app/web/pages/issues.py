@@ -36,11 +36,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button (`post`) or a link."""
+    """A button (`post`) or a link; `is_deed`: only for those who may do something."""
 
     label: str
     url: str
     post: Mapping[str, str] | None = None
+    is_deed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +211,8 @@ def _actions(
         return (resume, look) if late or failed else (resume,)
     if failed:
         rows = sum(one["rows"] for one in failed)
-        every = {"state": "failed", "channel": key, "all": "1"}
-        retry = Action(f"Retry {rows}", url_for("pages.retry"), post=every)
-        return (retry, look)
+        plan = url_for("pages.plan", state="failed", channel=key)
+        return (Action(f"Retry {rows} …", plan, is_deed=True), look)
     return (look,) if late else ()
 
 

@@ -1,34 +1,32 @@
 """Which deliveries are looked at, as it stands in an address."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from flask import request
 
 from app.domain import instants
 from app.domain.instants import Instant
-from app.store import deliveries
-from app.store.overview import ANY, Look
-from app.web.pages import words
+from app.store.deliveries import ERRORS, STATES, UNDELIVERED, Filter
+from app.web.api.fields import statuses, written_statuses
 from app.web.pages.frame import whole
 
-_NAMES: Final = ("state", "channel", "sku", "error", "since", "until", "ids")
+ANY: Final = "any"
+"""In an address: every state. Without a state it means what is not delivered."""
 _LONGEST: Final = 200
 _MOST_IDS: Final = 1000
 
 
-def wanted() -> Look:
+def wanted() -> Filter:
     """The filter in the address or form; words nobody uses mean everything."""
-    state = _word("state")
-    error = _word("error")
-    return Look(
-        state=state if state in (*deliveries.STATES, ANY) else None,
-        channel=_word("channel") or None,
-        sku=_word("sku") or None,
-        error=error if error in words.ERRORS else None,
-        since=moment(_word("since")),
-        until=moment(_word("until")),
-        ids=_ids(),
-    )
+    found = {name: read(_word(name)) for name, (read, _) in _PARTS.items()}
+    return Filter(state=_state(_word("state")), ids=_ids(), **found)
+
+
+def _state(word: str) -> str | None:
+    if word == ANY:
+        return None
+    return word if word in STATES else UNDELIVERED
 
 
 def _ids() -> tuple[int, ...] | None:
@@ -39,18 +37,22 @@ def _ids() -> tuple[int, ...] | None:
     return tuple(one for text in texts if (one := whole(text)) is not None)[:_MOST_IDS]
 
 
-def filters(look: Look) -> dict[str, str]:
+def filters(look: Filter) -> dict[str, str]:
     """The filter as it stands in an address."""
-    kept = {name: getattr(look, name) for name in _NAMES}
-    return {name: written(value) for name, value in kept.items() if value is not None}
+    told = {} if look.state == UNDELIVERED else {"state": look.state or ANY}
+    for name, (_, write) in _PARTS.items():
+        value = getattr(look, name)
+        if value is not None:
+            told[name] = write(value)
+    if look.ids is not None:
+        told["ids"] = ",".join(map(str, look.ids))
+    return told
 
 
-def written(value: str | Instant | tuple[int, ...]) -> str:
-    """A part of a filter as text; a time as a browser's own field writes it, in UTC."""
+def written(value: str | Instant) -> str:
+    """A text, or a time as a browser's own field writes it, in UTC."""
     if isinstance(value, str):
         return value
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
     return instants.to_datetime(value).strftime("%Y-%m-%dT%H:%M")
 
 
@@ -71,3 +73,29 @@ _LATEST: Final = instants.parse("9000-01-01T00:00:00Z")
 def _word(name: str) -> str:
     word = request.values.get(name, "").strip()[:_LONGEST]
     return "" if "\0" in word else word
+
+
+def _text(word: str) -> str | None:
+    return word or None
+
+
+def _error(word: str) -> str | None:
+    return word if word in ERRORS else None
+
+
+def _some(word: str) -> int | None:
+    return whole(word) or None
+
+
+_PARTS: Final[Mapping[str, tuple[Callable[[str], Any], Callable[[Any], str]]]] = {
+    "channel": (_text, str),
+    "sku": (_text, str),
+    "product": (_text, str),
+    "error": (_error, str),
+    "code": (statuses, written_statuses),
+    "attempts": (_some, str),
+    "order": (_text, str),
+    "since": (moment, written),
+    "until": (moment, written),
+}
+"""How each part of a filter is read and written."""

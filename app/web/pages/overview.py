@@ -20,7 +20,7 @@ from app.store import (
     tallies,
     watchlist,
 )
-from app.store.overview import Look
+from app.store.deliveries import UNDELIVERED, Filter
 from app.web.hub import hub
 from app.web.pages import charts, issues, risks, rows, words
 from app.web.pages.frame import pages
@@ -73,10 +73,10 @@ class Tile:
 @pages.get("/")
 def overview() -> ResponseReturnValue:
     """Show the dashboard."""
-    now = instants.now()
+    now, look = instants.now(), Filter(UNDELIVERED)
     with hub().engine.connect() as connection:
         urgent = rows.read(
-            connection, store.undelivered(connection, Look(), now, limit=LOOKED_AT), now
+            connection, store.undelivered(connection, look, now, limit=LOOKED_AT), now
         )
         risky = risks.find(connection, urgent, now)
         state = _state(connection, urgent, now)
@@ -149,7 +149,7 @@ def _tile(
         key,
         row["provider"],
         words.channel(row, now, failed),
-        sum(counts.get((key, state), 0) for state in store.URGENCY),
+        sum(counts.get((key, state), 0) for state in deliveries.URGENCY),
         failed,
         row["held_until"] if (row["held_until"] or 0) > now else None,
         round(100 * budget.at(now) / budget.size) if budget and budget.size else None,

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.pipeline.repairing import planning, running
-from app.store import overview, runs as store
+from app.store import deliveries, runs as store
 from app.store.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
@@ -27,7 +27,7 @@ def plan() -> ResponseReturnValue:
     action, now = _action(), instants.now()
     look = wanted()
     with hub().engine.connect() as connection:
-        made = planning.plan(connection, overview.matching(look, now), now)
+        made = planning.plan(connection, deliveries.matching(look, now), now)
     return render_template(
         "plan.html",
         now=now,
@@ -49,7 +49,7 @@ def begin_run() -> ResponseReturnValue:
         action,
         current_user.email,
         filters(look),
-        overview.matching(look, now),
+        deliveries.matching(look, now),
         now,
     )
     return back(url_for("pages.show_run", run_id=begun.id))

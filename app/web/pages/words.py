@@ -92,6 +92,15 @@ ERRORS: Final[Mapping[str, str]] = {
     "GiveUp": "The channel refused this number",
     "CredentialsRefused": "The channel no longer accepts our credentials",
 }
+CAUSES: Final[Mapping[str, str]] = {
+    "RetryLater": ERRORS["RetryLater"],
+    "rate_limited": "\N{EN DASH} it wanted fewer calls",
+    "timed_out": "\N{EN DASH} it did not answer in time",
+    "unreachable": "\N{EN DASH} it could not be reached",
+    "unavailable": "\N{EN DASH} it said that it failed",
+    "GiveUp": ERRORS["GiveUp"],
+}
+"""What a list can be narrowed by; a dash: a part of what stands above."""
 ADVICE: Final[Mapping[str, str]] = {
     "RetryLater": "Retry once it works again.",
     "GiveUp": "Correct the listing there or here, then retry.",

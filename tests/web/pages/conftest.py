@@ -11,6 +11,7 @@ from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
 from app.domain.channels import Wish
+from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.marking import mark_all
@@ -136,12 +137,16 @@ class Deliveries:
             store.mark_rows(connection, [row_id], at or now())
 
     def fail(
-        self, row_id: int, error: str = "answered 503", kind: str = "RetryLater"
+        self,
+        row_id: int,
+        words: str = "answered 503",
+        kind: type[RetryLater | GiveUp] = RetryLater,
+        status: int | None = 503,
     ) -> int:
         """It is wanted, and was given up."""
         self.want(row_id)
         with writing(self.shop.engine) as connection:
-            store.fail(connection, row_id, kind, error, now())
+            store.fail(connection, row_id, kind(words, status=status), now())
         return row_id
 
     def row(self, row_id: int) -> sa.RowMapping:

@@ -2,6 +2,7 @@
 
 import re
 
+from app.domain.errors import GiveUp
 from app.domain.instants import DAY, now
 from app.store.engine import writing
 from app.store.tables import publications
@@ -22,7 +23,7 @@ def test_the_list_can_be_narrowed_by_the_kind_of_error_and_by_time(
 ):
     shop.sku("SCARF")
     shop.listing("web", "SCARF", "scarf")
-    deliveries.fail(deliveries.id("SCARF", place="d"), "gone", "GiveUp")
+    deliveries.fail(deliveries.id("SCARF", place="d"), "gone", GiveUp)
     jacket = deliveries.fail(deliveries.id(JACKET, place="d"))
     with writing(engine) as connection:
         connection.execute(
@@ -39,6 +40,38 @@ def test_the_list_can_be_narrowed_by_the_kind_of_error_and_by_time(
     assert listed(anna, "error=nonsense&since=yesterday") == {JACKET, "SCARF"}
 
 
+def test_the_list_can_be_narrowed_by_status_attempts_and_order(
+    anna, shop, engine, deliveries
+):
+    shop.sku("SCARF", "HAT")
+    for sku in ("SCARF", "HAT"):
+        shop.listing("web", sku, sku.lower())
+    deliveries.all_settled()
+    shop.tell("web", order("#7", "scarf", 1, at=now()))
+    busy, gone, silent = (
+        deliveries.id(sku, place="d") for sku in (JACKET, "SCARF", "HAT")
+    )
+    deliveries.fail(busy, "answered 503", status=503)
+    deliveries.fail(gone, "answered 404", GiveUp, status=404)
+    deliveries.fail(silent, "did not answer", status=None)
+    with writing(engine) as connection:
+        same = publications.c.id == busy
+        connection.execute(publications.update().where(same).values(attempts=12))
+
+    assert listed(anna, "code=5xx") == listed(anna, "code=500-503") == {JACKET}
+    assert listed(anna, "state=any&code=404") == {"SCARF"}
+    assert listed(anna, "error=unreachable") == {"HAT"}
+    assert listed(anna, "attempts=2") == listed(anna, "state=any&attempts=2")
+    assert listed(anna, "attempts=12") == {JACKET}
+    assert listed(anna, "order=7") == listed(anna, "order=%237") == {"SCARF"}
+    assert listed(anna, "order=8") == set()
+    assert listed(anna, "code=99&attempts=x") == {JACKET, "SCARF", "HAT"}
+    page = anna.read("/deliveries?code=5xx&attempts=1&order=7&state=any")
+    kept = "/deliveries/plan?state=any&amp;code=500-599&amp;attempts=1&amp;order=7"
+    assert kept in page
+    assert "Send 1 number again?" in anna.words("/deliveries/plan?code=404&order=%237")
+
+
 def test_every_state_shows_what_is_delivered_too_page_by_page(anna, shop, deliveries):
     names = [f"TEE-{n:03}" for n in range(30)]
     shop.sku(*names)
@@ -46,10 +79,10 @@ def test_every_state_shows_what_is_delivered_too_page_by_page(anna, shop, delive
         shop.listing("web", name, name)
     deliveries.all_settled()
 
-    first = anna.read("/deliveries?state=any&sku=TEE")
+    first = anna.read("/deliveries?state=any&product=TEE")
     cursor = re.search(r"cursor=([\w-]+)", first)
     assert cursor
-    second = anna.read(f"/deliveries?state=any&sku=TEE&cursor={cursor[1]}")
+    second = anna.read(f"/deliveries?state=any&product=TEE&cursor={cursor[1]}")
 
     ids = [
         set(re.findall(r'name="ids" value="(\d+)"', page)) for page in (first, second)

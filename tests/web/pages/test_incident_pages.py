@@ -1,12 +1,17 @@
 """What does not add up: by kind and channel, with the ways out."""
 
+import html
+import re
+
 import sqlalchemy as sa
 
+from app.domain.errors import GiveUp
 from app.domain.instants import DAY, HOUR, now
 from app.store import watchlist
 from app.store.engine import writing
 from app.store.tables import audit_log, incidents
 from tests.builders import JACKET, order, returned
+from tests.web.pages.conftest import text_of
 
 WEB_SKU = "jacket-on-the-web"
 
@@ -152,17 +157,15 @@ def test_a_barcode_proposes_its_sku_first(anna, shop, engine):
 
 
 def test_numbers_that_failed_are_grouped_by_what_to_do(anna, shop, deliveries):
-    deliveries.fail(deliveries.id(JACKET, place="d"), "no such item", "GiveUp")
+    deliveries.fail(deliveries.id(JACKET, place="d"), "no such item", GiveUp)
 
-    words = anna.words("/incidents")
-    anna.press(
-        "/deliveries/retry",
-        {"all": 1, "state": "failed", "channel": "web", "error": "GiveUp"},
-    )
+    page = anna.read("/incidents")
+    words = text_of(page)
 
     assert "web: The channel refused this number 1 number, BLUE-JACKET-M" in words
     assert "Correct the listing there or here, then retry." in words
-    assert deliveries.row(deliveries.id(JACKET, place="d"))["failed_at"] is None
+    [plan] = re.findall(r'href="(/deliveries/plan\?[^"]+)"[^>]*>Retry 1 …', page)
+    assert "Send 1 number again?" in anna.read(html.unescape(plan))
 
 
 def test_a_viewer_reads_and_cannot_close(person, shop):

@@ -42,7 +42,7 @@ def test_a_plan_is_looked_at_then_run_and_watched(anna, failed, engine, deliveri
 
 
 def test_a_filter_that_nothing_matches_has_no_plan(anna, failed):
-    assert "Nothing matches" in anna.words("/deliveries/plan?sku=NOBODY")
+    assert "Nothing matches" in anna.words("/deliveries/plan?product=NOBODY")
     assert "Nothing is selected" in anna.words("/deliveries/plan?ids=&state=failed")
 
 

@@ -13,17 +13,17 @@ from app.store.tables import channels, publications
 from app.web.pages import charts
 from tests.builders import JACKET, sale
 
-WANTED = "/deliveries?state=failed&sku=BLUE"
+WANTED = "/deliveries?state=failed&product=BLUE"
 
 
 def test_a_filter_is_kept_by_name_for_oneself_and_deleted(anna, person, shop):
-    kept = {"name": "jackets", "state": "failed", "sku": "BLUE"}
+    kept = {"name": "jackets", "state": "failed", "product": "BLUE"}
     anna.press("/deliveries/views", kept, on="/account")
     anna.press("/deliveries/views", {"name": "nothing"}, on="/account")
 
     page = anna.read(WANTED)
     assert re.search(
-        r'href="/deliveries\?state=failed&amp;sku=BLUE"[^>]*>jackets<', page
+        r'href="/deliveries\?state=failed&amp;product=BLUE"[^>]*>jackets<', page
     )
     assert "nothing" not in anna.words("/deliveries")
     assert "jackets" not in person("admin").words("/deliveries")
