@@ -21,6 +21,8 @@ WRITES = {
     "/channels/x/pause": "operator",
     "/channels/x/resume": "operator",
     "/channels/x/publish": "admin",
+    "/channels/x/secrets": "admin",
+    "/channels/x/test": "operator",
     "/inbox/replay": "operator",
     "/listings": "operator",
     "/inspections": "operator",
@@ -53,6 +55,8 @@ MATRIX = [
     *(("GET", path, "viewer") for path in READS),
     ("GET", "/audit", "operator"),
     *(("POST", path, role) for path, role in WRITES.items()),
+    ("GET", "/channels/x/secrets", "admin"),
+    ("DELETE", "/channels/x/secrets/y", "admin"),
     ("DELETE", "/holds/x", "operator"),
     ("PUT", "/skus/X/recipe", "admin"),
 ]
@@ -102,9 +106,9 @@ def test_no_route_of_the_api_is_left_out_of_the_matrix(app):
     written = {
         (
             method,
-            path.replace("/X", "/<sku:sku>").replace(
-                "/x", f"/<id:{IDS.get(path.split('/')[1])}>"
-            ),
+            path.replace("/X", "/<sku:sku>")
+            .replace("/x", f"/<id:{IDS.get(path.split('/')[1])}>")
+            .replace("/y", "/<id:fingerprint>"),
         )
         for method, path, _ in MATRIX
     }

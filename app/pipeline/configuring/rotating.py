@@ -6,18 +6,18 @@ replaced at once, after they were tried.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.channels import Channel
-from app.domain.errors import BadConfiguration
+from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
 from app.pipeline.configuring.connecting import refusals
 from app.pipeline.publishing.reaching import reach
 from app.pipeline.publishing.tuning import Tuning
-from app.store import channels, secret_facts as store
+from app.store import channels, deeds, secret_facts as store
 from app.store.engine import reading, writing
 from app.store.vault import Vault
 
@@ -65,15 +65,48 @@ def _secret(
     return Secret(name, mark, at == 0, len(values) == 1, **told)
 
 
-def check(
-    engine: Engine, vault: Vault, settings: Tuning, key: str, name: str, secret: str
-) -> list[str]:
-    """What is wrong with a new secret, in sentences; credentials are tried.
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A new secret of a channel."""
 
-    Raises UnknownName.
+    key: str
+    name: str
+    secret: str = field(repr=False)
+    ends_at: Instant | None
+    """Until when older ones that webhooks are signed with are accepted; None: until a
+    person ends them."""
+
+
+def add(
+    engine: Engine,
+    vault: Vault,
+    settings: Tuning,
+    new: Successor,
+    *,
+    actor: str,
+    now: Instant,
+) -> None:
+    """Try a new secret, take it, and write down who gave it.
+
+    Raises UnknownName, and BadConfiguration with what is wrong with it.
     """
+    if wrong := _wrong(engine, vault, settings, new):
+        raise BadConfiguration(" ".join(wrong))
+    with writing(engine) as connection:
+        rotate(
+            *(connection, vault, new.key, new.name, new.secret),
+            ends_at=new.ends_at,
+            actor=actor,
+            now=now,
+        )
+        deeds.note(connection, actor, "add secret", new.key, now, {"name": new.name})
+
+
+def _wrong(engine: Engine, vault: Vault, settings: Tuning, new: Successor) -> list[str]:
+    """What is wrong with it, in sentences; credentials are tried."""
+    name, secret = new.name, new.secret
     with reading(engine) as connection:
-        row = channels.row(connection, key)
+        row = channels.row(connection, new.key)
         adapter = reach(connection, vault, row, settings)
     kind = type(adapter)
     if name not in kind.secrets:
@@ -120,6 +153,23 @@ def rotate(
         store.learn(connection, row["id"], name, mark, {"ends_at": ends_at})
 
 
+def take_away(
+    engine: Engine,
+    vault: Vault,
+    key: str,
+    name: str,
+    mark: str,
+    *,
+    actor: str,
+    now: Instant,
+) -> None:
+    """Accept a secret no longer, and write down who said so; raises as `end` does."""
+    with writing(engine) as connection:
+        end(connection, vault, key, name, mark, now)
+        told = {"name": name, "fingerprint": mark}
+        deeds.note(connection, actor, "end secret", key, now, told)
+
+
 def end(
     connection: Connection, vault: Vault, key: str, name: str, mark: str, now: Instant
 ) -> None:
@@ -128,6 +178,8 @@ def end(
     row = channels.locked(connection, key)
     held = channels.by_id(connection, vault, row["id"]).secrets.get(name, ())
     left = [one for one in held if store.fingerprint(one) != mark]
+    if len(left) == len(held):
+        raise UnknownName(f"{key} has no secret {mark}", "id")
     if not left:
         raise BadConfiguration(f"{mark} is the only one: add its successor first")
     channels.keep_secrets(connection, vault, key, name, left, now)
@@ -143,6 +195,8 @@ def end_due(engine: Engine, vault: Vault, now: Instant) -> None:
         with writing(engine) as connection:
             try:
                 end(connection, vault, one["key"], *named, now)
+            except UnknownName:
+                pass  # a person was quicker
             except BadConfiguration:
                 told = {"ends_at": None}
                 store.learn(connection, one["channel_id"], *named, told)

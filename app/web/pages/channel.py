@@ -14,9 +14,9 @@ from app.domain.budget import Budget
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import DAY, HOUR, Instant
 from app.pipeline.configuring import rotating, trying
+from app.pipeline.configuring.rotating import Successor
 from app.pipeline.watching.subscribing import address
-from app.store import channels as store, conditions, deeds, listed
-from app.store.engine import writing
+from app.store import channels as store, conditions, listed
 from app.store.people import ADMIN, OPERATOR
 from app.web import login
 from app.web.api.fields import storable
@@ -95,23 +95,17 @@ def _told(key: str, tried: trying.Tried) -> ResponseReturnValue:
 def rotate_secret(key: str) -> ResponseReturnValue:
     """Take a new secret; an old one that webhooks are signed with overlaps."""
     here, mine, now = _here(key), hub(), instants.now()
-    actor, name = current_user.email, request.form.get("name", "")
+    name = request.form.get("name", "")
     secret = request.form.get("secret", "").strip()
     _, span = OVERLAPS.get(request.form.get("overlap", "day")) or abort(400)
     if not secret or len(secret) > LONGEST or not storable(secret):
         return back(here, "Type the new secret.", "danger")
-    told = mine.engine, mine.vault, mine.settings, key, name, secret
-    if wrong := rotating.check(*told):
-        return back(here, " ".join(wrong), "danger")
-    ends_at = None if span is None else now + span
-    with writing(mine.engine) as connection:
-        rotating.rotate(
-            *(connection, mine.vault, key, name, secret),
-            ends_at=ends_at,
-            actor=actor,
-            now=now,
-        )
-        deeds.note(connection, actor, "add secret", key, now, {"name": name})
+    new = Successor(key, name, secret, None if span is None else now + span)
+    told = mine.engine, mine.vault, mine.settings, new
+    try:
+        rotating.add(*told, actor=current_user.email, now=now)
+    except BadConfiguration as error:
+        return back(here, str(error), "danger")
     return back(
         here,
         f"The new {name.replace('_', ' ')} of {key} is in use. If it is loaded from a file, "
@@ -123,13 +117,10 @@ def rotate_secret(key: str) -> ResponseReturnValue:
 @login.needs(ADMIN)
 def end_secret(key: str, name: str, mark: str) -> ResponseReturnValue:
     """Accept an old secret no longer."""
-    here, now = _here(key), instants.now()
+    here, told = _here(key), (hub().engine, hub().vault, key, name, mark)
     try:
-        with writing(hub().engine) as connection:
-            rotating.end(connection, hub().vault, key, name, mark, now)
-            told = {"name": name, "fingerprint": mark}
-            deeds.note(connection, current_user.email, "end secret", key, now, told)
-    except BadConfiguration as error:
+        rotating.take_away(*told, actor=current_user.email, now=instants.now())
+    except (BadConfiguration, UnknownName) as error:
         return back(here, f"{error}.", "danger")
     return back(
         here,
