@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine, RowMapping
 
-from app.domain.connecting import Subscribed, TheirItem
+from app.domain.connecting import Subscribed, TheirItem, TheirPlace
 from app.domain.errors import BadConfiguration, HubError
 from app.domain.instants import Instant
 from app.pipeline.acts.facts import Waker
@@ -95,24 +95,32 @@ class Guide:
             return store.put(connection, asked.key, asked.provider, sealed, actor, now)
 
     def choose(
-        self, row: RowMapping, places: Mapping[str, str], *, opening: bool
-    ) -> None:
-        """Connect it like that: `places` are its locations' ids → our codes.
+        self, row: RowMapping, places: Iterable[tuple[str, str]], *, opening: bool
+    ) -> dict[str, str]:
+        """Connect it like that: `places` are its locations' ids, each with a code of
+        ours or of a location to be made. Return our codes → its ids.
 
         Raises BadConfiguration.
         """
         given: dict[str, str] = {}
-        for theirs, code in places.items():
-            if code in given:
+        for theirs, code in places:
+            if given.setdefault(code, theirs) != theirs:
                 raise BadConfiguration(f"{code} was chosen for two of its locations")
-            given[code] = theirs
-        if not given and json_of(row, "found")["places"]:
+        known = [
+            TheirPlace(one["id"], one["name"])
+            for one in json_of(row, "found")["places"]
+        ]
+        if known and not given:
             raise BadConfiguration("Choose at least one location")
+        with reading(self._engine) as connection:
+            proposed = connecting.propose(connection, known, given)
+        self._takeover(self._asked(row)).check(proposed)
         with writing(self._engine) as connection:
             chosen = {"places": given, "opening": opening}
             store.move(
                 connection, row["id"], (store.FOUND, store.TAKING), chosen=chosen
             )
+        return given
 
     # -- what is done in the background ------------------------------------------
 

@@ -14,6 +14,7 @@ from app.domain.errors import BadConfiguration, HubError
 from app.domain.instants import now
 from app.pipeline.acts.facts import Waker
 from app.pipeline.configuring import connecting, loading, switching
+from app.pipeline.configuring.configuration import read
 from app.pipeline.configuring.connecting import Asked, Proposal
 from app.pipeline.configuring.matching import Matching, match
 from app.pipeline.configuring.opening import Opened, Opening
@@ -98,6 +99,12 @@ class Takeover:
         with reading(self._engine) as connection:
             proposed = connecting.propose(connection, places, given)
             return proposed, match(connection, items)
+
+    def check(self, proposed: Sequence[Proposal]) -> None:
+        """Raise BadConfiguration if it could not be loaded like that."""
+        with reading(self._engine) as connection:
+            known = loading.known(connection)
+        read(as_file(self.asked, proposed).encode(), self._around, known)
 
     def load(self, proposed: Sequence[Proposal]) -> None:
         """Make the channel; it listens only."""

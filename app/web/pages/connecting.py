@@ -78,18 +78,22 @@ def connecting(connecting_id: int) -> ResponseReturnValue:
 def agree_to_connect(connecting_id: int) -> ResponseReturnValue:
     """Connect it, mapped like that; it listens only."""
     row = _row(connecting_id)
-    picked = {
-        place["id"]: code
-        for place in json.loads(row["found"]).get("places", ())
-        if (code := request.form.get(f"place-{place['id']}", ""))
-    }
     opening = bool(request.form.get("opening"))
     try:
-        _guide().choose(row, picked, opening=opening)
+        places = _guide().choose(row, _picked(row), opening=opening)
     except BadConfiguration as error:
         return _page(row, f"{error}.")
-    note("connect", row["key"], {"locations": picked, "opening": opening})
+    note("connect", row["key"], {"locations": places, "opening": opening})
     return back(url_for("pages.connecting", connecting_id=connecting_id))
+
+
+def _picked(row: RowMapping) -> Iterator[tuple[str, str]]:
+    """Each of its locations with the codes of ours that are ticked or typed for it."""
+    for place in json.loads(row["found"]).get("places", ()):
+        typed = request.form.get(f"new-{place['id']}", "").split(",")
+        for code in (*request.form.getlist(f"place-{place['id']}"), *typed):
+            if code.strip():
+                yield place["id"], code.strip()
 
 
 @pages.post("/connect/<int(max=9223372036854775807):connecting_id>/again")

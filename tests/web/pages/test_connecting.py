@@ -174,6 +174,28 @@ def test_what_stops_is_said_and_goes_on_when_a_person_says_so(
     assert ada.get(here).status_code == 404
 
 
+def test_several_of_our_locations_are_one_of_its(ada, shop, engine, guide, web):
+    here = ada.press(FORM, asked(web[0]), on=FORM).request.path
+    guide.advance()
+    found = ada.read(here)
+    ours = {"place-71": ["downtown", "harbour"], "new-71": "attic, loft"}
+    bad = ada.press(f"{here}/agree", {**ours, "new-72": "unassigned:x"}, on=here)
+    ada.press(f"{here}/agree", {**ours, "new-72": ""}, on=here)
+    guide.advance()
+
+    assert 'name="place-71" value="downtown" checked' in found
+    assert 'name="place-71" value="harbour">' in found
+    assert 'name="new-72" value="old-mill"' in found
+    assert "take another name" in bad.text
+    assert 'name="place-71" value="harbour" checked' in bad.text
+    assert "It listens only" in ada.words(here)
+    with engine.connect() as connection:
+        channel = store.find(connection, shop.vault, "store")
+    assert channel.locations == dict.fromkeys(
+        ("downtown", "harbour", "attic", "loft"), "71"
+    )
+
+
 def test_no_address_inside_our_network_is_called_for_a_page(
     ada, shop, engine, settings, web
 ):
