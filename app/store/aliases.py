@@ -53,10 +53,15 @@ def sku_id(connection: Connection, word: str) -> int | None:
 
 def names(word: str) -> sa.ColumnElement[bool]:
     """Whether a row of `skus` is what a text names, for a query of other tables."""
-    alias = sa.select(sku_aliases.c.sku_id).where(
-        sku_aliases.c.alias == word, sku_aliases.c.ended_at.is_(None)
+    code = skus.alias()
+    # No OR: PostgreSQL would expect half of all SKUs to be meant.
+    meant = sa.union_all(
+        sa.select(code.c.id).where(code.c.sku == word),
+        sa.select(sku_aliases.c.sku_id).where(
+            sku_aliases.c.alias == word, sku_aliases.c.ended_at.is_(None)
+        ),
     )
-    return sa.or_(skus.c.sku == word, skus.c.id.in_(alias))
+    return skus.c.id.in_(meant)
 
 
 def like(part: str) -> sa.Select[tuple[int]]:

@@ -92,5 +92,6 @@ audit_log = sa.Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     text("details", "{}"),
-    Index(None, "actor", "id"),
+    Index(None, "at", "id"),
+    Index(None, "actor", "at", "id"),
 )

@@ -1,4 +1,4 @@
-"""Deliveries are found by kind of error and HTTP status.
+"""Deliveries are found by kind of error and HTTP status; the audit log by time.
 
 Revision ID: 0022
 Revises: 0021
@@ -21,12 +21,18 @@ def upgrade() -> None:
     """Nothing is known of errors that were there before."""
     op.add_column("publications", sa.Column("error_kind", sa.Text(), nullable=True))
     op.add_column("publications", sa.Column("error_status", BIG, nullable=True))
+    op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
+    op.create_index("ix_audit_log_actor_at_id", "audit_log", ["actor", "at", "id"])
+    op.create_index("ix_audit_log_at_id", "audit_log", ["at", "id"])
     _rename_in_views("sku", "product")
 
 
 def downgrade() -> None:
     """Forget them."""
     _rename_in_views("product", "sku")
+    op.drop_index("ix_audit_log_at_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_actor_at_id", table_name="audit_log")
+    op.create_index("ix_audit_log_actor_id", "audit_log", ["actor", "id"])
     op.drop_column("publications", "error_status")
     op.drop_column("publications", "error_kind")
 
