@@ -82,7 +82,7 @@ def agree_to_connect(connecting_id: int) -> ResponseReturnValue:
     try:
         places = _guide().choose(row, _picked(row), opening=opening)
     except BadConfiguration as error:
-        return _page(row, f"{error}.")
+        return _page(row, " ".join(f"{words}." for _, words in error.problems))
     note("connect", row["key"], {"locations": places, "opening": opening})
     return back(url_for("pages.connecting", connecting_id=connecting_id))
 
