@@ -33,6 +33,7 @@ DEAD = 50_000
 """Dead letters for the retry."""
 PAGES = (
     *("/", "/deliveries", "/deliveries?state=failed", "/stock", "/channels"),
+    "/deliveries?state=any&code=5xx&attempts=3&order=1001",
     *("/inbox", "/metrics"),
 )
 MUST, MILLISECONDS = 3.0, 200.0

@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import expect
 
+from app.domain.errors import GiveUp
 from app.domain.instants import now
 from app.pipeline.repairing import running
 from app.pipeline.spreadsheets import letting, sheets
@@ -94,7 +95,7 @@ def troubled(shop, endpoint):
         people.create_token(connection, "till", "viewer")
         connection.execute(table.update().values(accepted=9, accepted_at=at))
         [row_id] = connection.execute(sa.select(table.c.id)).scalars()
-        publications.fail(connection, row_id, "GiveUp", "no such item", at)
+        publications.fail(connection, row_id, GiveUp("no such item", status=422), at)
         tallies.add(connection, 2, {tallies.TAKEN: 5, "attempt:RetryLater": 1}, at)
         views.keep(connection, 1, "refused", {"state": "failed", "error": "GiveUp"})
     chosen = deliveries.matching(deliveries.Filter(), at)

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.budget import BULK, Budget
+from app.domain.errors import GiveUp
 from app.domain.instants import MINUTE, now
 from app.pipeline.publish import Publisher
 from app.pipeline.publishing.marking import mark_all
@@ -36,7 +37,7 @@ def dead(web, monkeypatch):
     with writing(web.engine) as connection:
         store.settle(connection, ids[0], 99, 5)
         for one in ids[1:]:
-            store.fail(connection, one, "GiveUp", "no such item", now())
+            store.fail(connection, one, GiveUp("no such item"), now())
     return web
 
 
