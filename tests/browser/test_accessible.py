@@ -72,6 +72,8 @@ PATHS = (
 
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true })"
+STICKING_OUT = """[...document.querySelectorAll('.card')]
+    .filter(card => card.scrollWidth > card.clientWidth).map(card => card.outerHTML)"""
 
 
 @pytest.fixture
@@ -144,6 +146,7 @@ def test_no_page_is_hard_to_use_for_some(hub, shop, troubled, desk, look, rules)
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert too_wide <= 0, path
+        assert page.evaluate(STICKING_OUT) == [], path
 
     page = window.open("/")
     page.evaluate(OPEN_ALL)

@@ -178,8 +178,7 @@ def _tell(
         connection,
         KIND,
         f"{sku} at {place}",
-        f"{named} both took {second.quantity} of {sku} at {place} within ten minutes: "
-        "if that is one sale, one of the two channels must cancel it",
+        f"{named} both took {second.quantity} of {sku} at {place} within ten minutes",
         {"sku": sku, "location": place, "quantity": second.quantity, "sales": both},
         now=now,
         most=_KEPT,

@@ -90,9 +90,10 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "Read what to do in the message; it is looked at again every hour.",
     ),
     "channel": Saying(
-        "A channel refuses our credentials",
-        "Nothing is sent to it until it has new ones; its numbers wait.",
-        "Put in new credentials, load them, then resume the channel.",
+        "A channel takes no numbers",
+        "What should be sent to it waits.",
+        "Where it refuses our credentials, renew them on its page and resume it; what "
+        "only failed is tried again by itself.",
         "bad",
     ),
 }

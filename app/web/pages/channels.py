@@ -35,6 +35,8 @@ class Card:
     """Numbers that it took in the last 24 hours."""
     refused: list[RowMapping]
     webhook_url: str
+    title: str
+    """Its provider's name, in the provider's own spelling."""
     may_publish: bool
     """Its provider takes numbers."""
 
@@ -75,6 +77,8 @@ def _card(
     now: Instant,
 ) -> Card:
     key = row["key"]
+    is_known = row["provider"] in adapters.names()
+    kind = adapters.get(row["provider"]) if is_known else None
     behind = {state: counts.get((key, state), 0) for state in deliveries.STATES}
     return Card(
         row,
@@ -83,7 +87,8 @@ def _card(
         sum(done for done, _ in hours),
         refused,
         f"{hub().settings.public_url}/webhooks/{key}",
-        row["provider"] in adapters.names() and adapters.get(row["provider"]).publishes,
+        row["provider"] if kind is None else kind.title,
+        kind is not None and kind.publishes,
     )
 
 

@@ -246,18 +246,28 @@ def _inbox(counts: Mapping[str, int]) -> list[Issue]:
 
 
 def _incidents(rows: Sequence[Mapping[str, Any]]) -> list[Issue]:
-    # Trouble with a channel has its own line already.
-    return [
-        Issue(
-            "warn",
-            cases.saying(row["kind"]).title,
-            row["message"],
-            actions=(
-                Action(
-                    "Deal with it", url_for("pages.incident", incident_id=row["id"])
-                ),
-            ),
-        )
-        for row in rows
-        if row["kind"] != "channel"
-    ][:5]
+    """One line per kind, however many there are of it."""
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        # Trouble with a channel has its own line already.
+        if row["kind"] != "channel":
+            kinds.setdefault(row["kind"], []).append(row)
+    return [_of_a_kind(kind, alike) for kind, alike in kinds.items()]
+
+
+def _of_a_kind(kind: str, rows: Sequence[Mapping[str, Any]]) -> Issue:
+    said = cases.saying(kind)
+    if len(rows) == 1:
+        url = url_for("pages.incident", incident_id=rows[0]["id"])
+        one = Action("Deal with it", url)
+        return Issue("warn", said.title, rows[0]["message"], actions=(one,))
+    skus = sorted({sku for row in rows for sku in cases.skus(row)})
+    more = f" and {len(skus) - NAMED} more" if len(skus) > NAMED else ""
+    return Issue(
+        "warn",
+        f"{said.title}: {words.units(len(rows), 'case')}",
+        said.meaning,
+        said.fix,
+        detail=", ".join(skus[:NAMED]) + more,
+        actions=(Action("Show them", url_for("pages.incidents")),),
+    )

@@ -32,6 +32,8 @@ WORST = 500
 """How many oversold products are."""
 NAMED = 50
 """How many numbers at risk are listed."""
+LISTED = 200
+"""How many incidents are told of, kind by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _state(
         failures=store.failures(connection, now),
         inbox=messages.counts(connection),
         incidents=oversells.up_to_date(
-            connection, watchlist.listed(connection, "open", now, limit=20), now
+            connection, watchlist.listed(connection, "open", now, limit=LISTED), now
         ),
         now=now,
     )

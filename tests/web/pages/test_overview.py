@@ -8,7 +8,7 @@ from app.pipeline.publishing.marking import mark_all
 from app.store import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import audit_log, channels
-from tests.builders import JACKET, order, sale
+from tests.builders import JACKET, order, returned, sale
 
 WEB_SKU = "jacket-on-the-web"
 
@@ -65,6 +65,21 @@ def test_an_oversold_product_is_named_first(anna, shop, deliveries):
     words = anna.words("/")
 
     assert "BLUE-JACKET-M is promised 2 times too often" in words
+
+
+def test_incidents_of_a_kind_are_one_thing_to_do(anna, shop, deliveries):
+    shop.sku("SCARF")
+    for sku in (JACKET, "SCARF"):
+        told = returned(sku, sku, 1, at=now(), location="1")
+        shop.tell("till", told)
+    deliveries.all_settled()
+
+    words = anna.words("/")
+
+    assert "1 thing needs you" in words
+    assert (
+        "BLUE-JACKET-M, SCARF Show them : More came back than was shipped: 2" in words
+    )
 
 
 def test_one_press_sends_it_again(anna, shop, deliveries, redis):
