@@ -1,6 +1,7 @@
 """The ledger, read: what happened to a SKU, newest first."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,33 +66,33 @@ def _newest(row: RowMapping) -> Position:
 
 
 def changes_by_day(
-    connection: Connection, sku_id: int, since: Instant, until: Instant
-) -> dict[Instant, tuple[int, int]]:
-    """The begin of a day (UTC) → how much its entries changed what is available, and
-    what is on hand."""
-    into, out = ledger.c.to_state, ledger.c.from_state
-
-    def change(states: Iterable[str]) -> sa.ColumnElement[int]:
-        among = list(states)
-        sign = sa.case((into.in_(among), 1), else_=0) - sa.case(
-            (out.in_(among), 1), else_=0
-        )
-        return sa.func.sum(ledger.c.quantity * sign)
-
-    day = (ledger.c.occurred_at // sa.literal_column(str(DAY))).label("day")
-    query = (
-        sa.select(day, change([AVAILABLE]), change(ON_HAND))
-        .where(
-            ledger.c.sku_id == sku_id,
-            ledger.c.occurred_at > since,
-            ledger.c.occurred_at <= until,
-        )
-        .group_by(day)
+    connection: Connection, sku_ids: Collection[int], since: Instant, until: Instant
+) -> dict[Instant, dict[tuple[int, int], tuple[int, int]]]:
+    """The begin of a day (UTC) → SKU id and location id → how much its entries changed
+    what is available there, and what is on hand."""
+    told = (
+        ledger.c.sku_id.in_(sku_ids),
+        ledger.c.occurred_at > since,
+        ledger.c.occurred_at <= until,
     )
-    return {
-        int(row[0]) * DAY: (int(row[1]), int(row[2]))
-        for row in connection.execute(query)
-    }
+    day = (ledger.c.occurred_at // sa.literal_column(str(DAY))).label("day")
+
+    def side(name: str, sign: int) -> sa.Select[Any]:
+        place, state = ledger.c[f"{name}_location_id"], ledger.c[f"{name}_state"]
+        units = (sign * ledger.c.quantity).label("units")
+        query = sa.select(
+            day, ledger.c.sku_id, place.label("place"), state.label("state"), units
+        )
+        return query.where(*told, state.in_(ON_HAND))
+
+    sides = sa.union_all(side("to", 1), side("from", -1)).subquery()
+    by = (sides.c.day, sides.c.sku_id, sides.c.place)
+    free = sa.case((sides.c.state == AVAILABLE, sides.c.units), else_=0)
+    query = sa.select(*by, sa.func.sum(free), sa.func.sum(sides.c.units)).group_by(*by)
+    found: dict[Instant, dict[tuple[int, int], tuple[int, int]]] = defaultdict(dict)
+    for number, sku_id, place, available, on_hand in connection.execute(query):
+        found[int(number) * DAY][sku_id, place] = (int(available), int(on_hand))
+    return found
 
 
 def entries(

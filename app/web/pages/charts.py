@@ -85,7 +85,8 @@ class Lines:
 
     days: Sequence[Instant]
     available: Sequence[int]
-    on_hand: Sequence[int]
+    on_hand: Sequence[int] = ()
+    """Of a kit there is none."""
 
     @property
     def highest(self) -> int:
@@ -111,19 +112,3 @@ class Lines:
         _, height = LINE
         part = (self.highest - value) / (self.highest - self.lowest)
         return round(3 + part * (height - 6), 1)
-
-
-def lines(
-    available: int,
-    on_hand: int,
-    changes: Mapping[Instant, tuple[int, int]],
-    days: Sequence[Instant],
-) -> Lines:
-    """What was at the end of each day, told backwards from what there is now."""
-    here, there = [], []
-    for day in reversed(days):
-        here.append(available)
-        there.append(on_hand)
-        less, fewer = changes.get(day, (0, 0))
-        available, on_hand = available - less, on_hand - fewer
-    return Lines(days, here[::-1], there[::-1])

@@ -12,6 +12,7 @@ from app.domain import instants
 from app.domain.instants import DAY, Instant
 from app.pipeline.acts.reversing import REVERSIBLE
 from app.pipeline.proving import assembling
+from app.pipeline.proving.course import course
 from app.pipeline.proving.explaining import explain
 from app.store import aliases, balances, history, overview as store
 from app.store.balances import When
@@ -63,9 +64,7 @@ def stock(sku: str) -> ResponseReturnValue:
             connection, held, limit=PAGE, after=position(), period=period
         )
         entries = found.of(_entries(connection, found))
-        chart = None
-        if held == {sku_id}:
-            chart = _chart(connection, sku_id, balance, now if at is None else at)
+        chart = _chart(connection, sku_id, when, is_kit="components" in balance)
     return render_template(
         "stock.html",
         now=now,
@@ -81,13 +80,14 @@ def stock(sku: str) -> ResponseReturnValue:
 
 
 def _chart(
-    connection: Connection, sku_id: int, balance: Mapping[str, Any], until: Instant
+    connection: Connection, sku_id: int, when: When, *, is_kit: bool
 ) -> charts.Lines:
-    """Available and on hand over the last weeks, until then."""
-    last = until // DAY * DAY
+    """Available and, of what is no kit, on hand over the last weeks."""
+    last = (when.now if when.at is None else when.at) // DAY * DAY
     days = [last - ago * DAY for ago in range(CHART_DAYS - 1, -1, -1)]
-    changes = history.changes_by_day(connection, sku_id, days[0] - 1, until)
-    return charts.lines(balance["available"], balance["on_hand"], changes, days)
+    levels = course(connection, sku_id, days, when)
+    available, on_hand = zip(*levels, strict=True)
+    return charts.Lines(days, available, () if is_kit else on_hand)
 
 
 def _why(
