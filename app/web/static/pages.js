@@ -37,6 +37,27 @@
     }
   }
 
+  // -- asking for a time ------------------------------------------------------
+
+  // The server reads and writes these fields in UTC, and says so; people type in their
+  // own zone.
+  const TIMES = 'input[type="datetime-local"]';
+  const written = (moment) => moment.toISOString().slice(0, 16);
+
+  for (const field of document.querySelectorAll(TIMES)) {
+    if (field.value) {
+      const moment = new Date(`${field.value}Z`);
+      field.value = written(new Date(moment - moment.getTimezoneOffset() * 60000));
+    }
+  }
+  for (const words of document.querySelectorAll("[data-utc]")) words.hidden = true;
+
+  document.addEventListener("formdata", (event) => {
+    for (const field of event.target.querySelectorAll(TIMES)) {
+      if (field.value) event.formData.set(field.name, written(new Date(field.value)));
+    }
+  });
+
   // -- selecting ------------------------------------------------------------
 
   const BOX = 'input[type="checkbox"][form="bulk"]';
