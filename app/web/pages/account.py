@@ -39,7 +39,7 @@ def change_password() -> ResponseReturnValue:
         old = request.form.get("old", "")
         known = people.check_password(connection, current_user.email, old)
     if known is None:
-        return _refused("That is not your password of now.")
+        return _refused("That is not your present password.")
     if request.form.get("new", "") != request.form.get("again", ""):
         return _refused(NOT_THE_SAME)
     user_id = current_user.id

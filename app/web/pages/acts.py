@@ -18,6 +18,7 @@ from app.pipeline.acts.holding import hold_in
 from app.pipeline.acts.inspecting import inspect_in
 from app.pipeline.acts.transferring import transfer_in
 from app.web.api import claims, counts, facts as bodies, inspections, transfers
+from app.web.pages.complaints import sentences
 
 Form = Mapping[str, str]
 Lanes = set[str]
@@ -51,26 +52,6 @@ def check(deed: Deed, form: Form) -> tuple[dict[str, Any], list[str]]:
     except ValidationError as error:
         return {}, sentences(error.messages)
     return loaded, []
-
-
-def sentences(told: Any) -> list[str]:
-    """A schema's complaints, one sentence each."""
-    return sorted(set(_sentences(told)))
-
-
-def _sentences(told: Any, name: str = "") -> list[str]:
-    if isinstance(told, str):
-        told = [told]
-    if isinstance(told, Mapping):
-        found: list[str] = []
-        for key, below in told.items():
-            inner = str(key) if isinstance(key, str) and key[:1] != "_" else name
-            found += _sentences(below, name if key == "lines" else inner)
-        return found
-    return [f"{_FIELDS.get(name, name).capitalize()}: {one}" for one in told]
-
-
-_FIELDS: Final = {"from": "from", "change": "how many", "quantity": "how many"}
 
 
 def number(text: str | None) -> int | str | None:

@@ -25,7 +25,7 @@ from app.store.people import ADMIN, OPERATOR
 from app.web import login
 from app.web.api.listings import ChannelPolicy, ListingPolicy
 from app.web.hub import hub
-from app.web.pages import acts
+from app.web.pages import acts, complaints
 from app.web.pages.frame import back, note, pages
 
 WEIGHED: Final = 5_000
@@ -168,7 +168,7 @@ def _read(schema: type[ChannelPolicy]) -> tuple[dict[str, Any], list[str]]:
     try:
         loaded: dict[str, Any] = schema().load(given)
     except ValidationError as error:
-        return given, acts.sentences(error.messages)
+        return given, complaints.sentences(error.messages)
     return loaded, []
 
 

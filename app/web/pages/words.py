@@ -181,6 +181,32 @@ def channel(row: RowMapping, now: Instant, failed: int = 0) -> Word:
     return NEEDS_YOU if failed and state == how.HEALTHY else CHANNEL[state]
 
 
+_BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+"""What stands in a browser's name for itself; the first that fits is the one."""
+
+
+def browser(agent: str | None) -> str:
+    """`Firefox on Windows`; the name a program gave itself when it is no browser."""
+    told = agent or "Unknown browser"
+    named = next((name for mark, name in _BROWSERS if mark in told), None)
+    system = next((name for mark, name in _SYSTEMS if mark in told), None)
+    return " on ".join(one for one in (named, system) if one) if named else told
+
+
 # -- the inbox ---------------------------------------------------------------
 
 MESSAGE: Final[Mapping[str, Word]] = {

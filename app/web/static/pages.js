@@ -51,6 +51,7 @@
     }
   }
   for (const words of document.querySelectorAll("[data-utc]")) words.hidden = true;
+  for (const words of document.querySelectorAll("[data-zone]")) words.hidden = false;
 
   document.addEventListener("formdata", (event) => {
     for (const field of event.target.querySelectorAll(TIMES)) {

@@ -88,6 +88,7 @@ def test_a_kit_shows_what_happened_to_its_components(anna, shop):
     words = anna.words("/stock/GIFT-BOX")
 
     assert f"2 handed over, order T-8 of {JACKET} downtown till" in words
+    assert f"A kit, put together of 2 × {JACKET}" in words
     assert "Nothing has happened" not in words
 
 

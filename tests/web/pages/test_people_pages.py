@@ -61,7 +61,7 @@ def test_a_new_password_ends_every_other_session(anna):
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"old": "wrong"}, "That is not your password of now."),
+        ({"old": "wrong"}, "That is not your present password."),
         ({"again": "something else"}, "not typed the same twice"),
         ({"new": "short", "again": "short"}, "at least 10 characters"),
     ],

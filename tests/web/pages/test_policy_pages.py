@@ -69,9 +69,9 @@ def test_the_locations_it_sells_from_are_chosen(ada, shop, engine, deliveries):
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"share": "101"}, "Share: Must be greater than or equal to 0 and less"),
-        ({"buffer": "-1"}, "Buffer: Must be greater"),
-        ({"cap": "many"}, "Cap: Not a valid integer."),
+        ({"share": "101"}, "Percent of it: it has to be from 0 to 100."),
+        ({"buffer": "-1"}, "Units kept back: it has to be from 0 to"),
+        ({"cap": "many"}, "Never show more than: it has to be a whole number."),
         ({"from": ["moon"]}, "there is no location"),
     ],
 )

@@ -1,0 +1,47 @@
+"""Complaints: what a schema has against a form, in the words that the form uses."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+LABELS: Final[Mapping[str, str]] = {
+    "change": "how many",
+    "quantity": "how many",
+    "reason": "why",
+    "share": "percent of it",
+    "buffer": "units kept back",
+    "cap": "never show more than",
+    "stop_at": "show 0 when no more than this",
+    "preorder": "units beyond what is there",
+}
+"""A field's name at the API → its label, where that is another word."""
+
+_PLAIN: Final = (
+    (r"Field may not be null\.|Missing data for required field\.", "it is needed."),
+    (r"Length must be between 1 and (\d+)\.", r"it is needed, up to \1 characters."),
+    (r"Must be greater than or equal to (\S+) and less than or equal to (\S+)\.",
+     r"it has to be from \1 to \2."),
+    (r"Not a valid integer\.", "it has to be a whole number."),
+)  # fmt: skip
+"""What marshmallow says → the same as people say it."""
+
+
+def sentences(told: Any) -> list[str]:
+    """A schema's complaints, one sentence each."""
+    return sorted(set(_sentences(told, "")))
+
+
+def _sentences(told: Any, name: str) -> Iterator[str]:
+    if isinstance(told, Mapping):
+        for key, below in told.items():
+            is_named = isinstance(key, str) and key != "lines" and key[:1] != "_"
+            yield from _sentences(below, str(key) if is_named else name)
+        return
+    for one in [told] if isinstance(told, str) else told:
+        yield f"{LABELS.get(name, name).capitalize()}: {_plainly(one)}"
+
+
+def _plainly(said: str) -> str:
+    for pattern, words in _PLAIN:
+        said = re.sub(pattern, words, said)
+    return said
