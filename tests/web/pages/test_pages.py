@@ -30,7 +30,7 @@ def test_a_product_shows_its_levels_its_channels_and_what_happened(
 
     words = anna.words(f"/stock/{JACKET}")
 
-    assert "downtown 7 0 0 0 0 7 0" in words
+    assert "downtown 7 7 0 0 0 0 0" in words
     assert "3 handed over, order T-7 downtown till" in words
     assert "Counted: 10 more than thought" in words
     assert "shows 10 → and should show 7 3 too many" in words
