@@ -228,22 +228,17 @@ def _promise(
     over in the same second writes no promise at all.
     """
     buckets = _buckets(placed, routes)
-    began = placed.occurred_at
     left = dict(buckets)
-    later: dict[int, list[tuple[Instant, int]]] = defaultdict(list)
+    ended: dict[int, list[tuple[Instant, int]]] = defaultdict(list)
     for end in sorted(ends):
         for place in _taken_first(left, end.location, placed.location):
             quantity = min(left[place], end.quantity)
-            if quantity <= 0:
-                continue
-            left[place] -= quantity
-            end = end._replace(quantity=end.quantity - quantity)
-            if end.occurred_at <= began:
-                buckets[place] -= quantity
-            else:
-                later[place].append((end.occurred_at, quantity))
+            if quantity > 0:
+                left[place] -= quantity
+                end = end._replace(quantity=end.quantity - quantity)
+                ended[place].append((end.occurred_at, quantity))
     for place, quantity in buckets.items():
-        yield from kept(sku, place, quantity, later.get(place, ()), through)
+        yield from kept(sku, place, quantity, ended.get(place, ()), through)
 
 
 def _buckets(placed: Target, routes: list[tuple[str, Target]]) -> dict[int, int]:

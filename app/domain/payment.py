@@ -76,8 +76,11 @@ def kept(
     ends: Iterable[tuple[Instant, int]],
     through: list[Phase],
 ) -> Iterator[tuple[Movement, int]]:
-    """The movements of units promised at a place, through its phases; `ends` say when
-    how many were handed over or let go of, all after the first phase began."""
+    """The movements of units promised at a place, through its phases.
+
+    `ends` say when how many were handed over or let go of; what ended no later than the
+    first phase began was never kept.
+    """
     steps = [(at, 0, ended) for at, ended in ends]
     steps += [(phase.since, 1, number) for number, phase in enumerate(through)]
     state = states.AVAILABLE

@@ -152,6 +152,7 @@ def test_fewer_of_a_component_never_raise_the_number(told, draws_from, place, un
         ([Part(1, {1: 5, 2: 0}), Part(1, {1: 0, 2: 5})], {}),
         ([Part(1, {1: 5, 2: 4}), Part(2, {1: 4, 2: 5})], {1: 2, 2: 2}),
         ([Part(1, {1: -3, 2: 2})], {2: 2}),
+        ([Part(1, {1: 5, 2: 2}), Part(1, {2: 3})], {2: 2}),
     ],
 )
 def test_the_scarcest_component_decides_place_by_place(told, kits):
@@ -179,6 +180,7 @@ def test_a_policy_is_about_kits_and_not_about_units():
 
     assert (found.there, found.sellable, found.shown) == (10, 10, 3)
     assert reckon_kit(told, {1}, Policy(buffer=1, share=50)).shown == 4
+    assert reckon_kit(told, {1}, Policy(stop_at=10)).shown == 0
 
 
 def test_what_was_pre_ordered_of_any_component_counts_against_the_limit():

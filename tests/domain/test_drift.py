@@ -45,7 +45,10 @@ RIGHT = Difference(
     [
         ({}, None),
         ({"theirs": None}, MAPPING),
-        ({"theirs": 9, "accepted": None, "believed": (None, None)}, IN_FLIGHT),
+        # Nothing was ever accepted, or nothing is believed of what was.
+        ({"theirs": 9, "accepted": None}, IN_FLIGHT),
+        ({"theirs": 9, "believed": (None, None)}, IN_FLIGHT),
+        ({"theirs": 9, "believed": (None, 7)}, IN_FLIGHT),
         # It shows what we thought, and should show something else.
         ({"desired": 4}, STALE_PUSH),
         ({"desired": 4, "is_wanted": True}, IN_FLIGHT),
@@ -80,6 +83,7 @@ def test_the_cause_is_the_first_that_fits(change, cause):
         (EDITED, ASK, {"theirs": 9}, True, WAIT),
         (EDITED, OVERRIDE, {"theirs": 0}, True, WAIT),
         (EDITED, OVERRIDE, {"theirs": 70}, True, WAIT),
+        (EDITED, OVERRIDE, {"theirs": 5, "believed": (0, 0)}, True, WAIT),
         (EDITED, ADOPT, {"theirs": 0}, True, WAIT),
         (UNKNOWN, OVERRIDE, {"theirs": 9}, True, PUBLISH),
         (UNKNOWN, OVERRIDE, {"theirs": 5}, True, WAIT),
@@ -119,6 +123,29 @@ def test_what_its_orders_may_still_explain_is_only_lowered(theirs, policy, done)
     assert reply(EDITED, edit, policy, is_settled=False, can_take=True) == done
 
 
+@pytest.mark.parametrize("theirs", [None, RIGHT.desired])
+def test_a_number_that_is_right_or_not_kept_is_not_answered(theirs):
+    told = replace(RIGHT, theirs=theirs)
+    assert reply(EDITED, told, ADOPT, is_settled=False, can_take=True) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("policy", "done"), [(OVERRIDE, PUBLISH), (ADOPT, WAIT), (ASK, WAIT)]
+)
+def test_what_looks_like_a_write_that_failed_may_be_an_edit_back(policy, done):
+    told = replace(RIGHT, theirs=5)
+    assert reply(FALSE_SUCCESS, told, policy, is_settled=True, can_take=True) == done
+
+
+@pytest.mark.parametrize(
+    ("orders_read", "can_take", "done"),
+    [(True, True, TAKE), (True, False, WAIT), (False, True, WAIT)],
+)
+def test_theirs_is_taken_only_once_their_orders_are_known(orders_read, can_take, done):
+    told = replace(RIGHT, theirs=9, orders_read=orders_read)
+    assert reply(EDITED, told, ADOPT, is_settled=True, can_take=can_take) == done
+
+
 @pytest.mark.parametrize("cause", [EDITED, UNKNOWN])
 def test_a_person_who_says_which_is_right_is_not_asked_again(cause):
     nothing = replace(RIGHT, theirs=0)
@@ -146,6 +173,7 @@ def test_more_is_never_shown_than_a_channel_shows_while_nobody_knows_why(policy)
         (0, 7, False),
         (0, 1, True),
         (1, 0, True),
+        (2, 0, False),
         (7, 0, False),
         (69, 7, True),
         (70, 7, False),

@@ -7,6 +7,7 @@ from app.domain.errors import (
     AmbiguousName,
     BadConfiguration,
     ChannelError,
+    NoSuchPage,
     RetryLater,
     ShortOfUnits,
     UnknownName,
@@ -17,6 +18,17 @@ from app.domain.errors import (
 def test_the_field_at_fault_is_named(kind):
     error = kind("there is no such thing", "lines[0].sku")
     assert (str(error), error.field) == ("there is no such thing", "lines[0].sku")
+
+
+def test_a_configuration_tells_all_that_is_wrong_with_it():
+    found = [("channels[0].key", "is taken"), ("rules", "is no table")]
+    assert BadConfiguration("two problems", problems=found).problems == found
+    assert BadConfiguration("is no TOML").problems == [("", "is no TOML")]
+    assert BadConfiguration("is taken", "key").problems == [("key", "is taken")]
+
+
+def test_a_page_that_is_not_there_says_how_to_ask():
+    assert str(NoSuchPage()) == "take `next` of the page before, unchanged"
 
 
 def test_what_is_short_is_named_and_listed():
@@ -39,6 +51,8 @@ def test_trying_later_keeps_why():
     assert (plain.after, plain.status) == (None, None)
     assert plain.unknown is False
     assert plain.timed_out is False
+    assert plain.new_key is False
+    assert RetryLater("that key is spent", new_key=True).new_key is True
     silent = RetryLater("silence", after=3, status=504, unknown=True, timed_out=True)
     assert (str(silent), silent.after, silent.status) == ("silence", 3, 504)
     assert silent.unknown is True

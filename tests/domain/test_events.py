@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from app.domain import events as kinds
-from app.domain.events import Normalised, StockEvent, WholeOrder, key_of, sharpened
+from app.domain.events import (
+    Normalised,
+    StockEvent,
+    WholeOrder,
+    is_by_hold,
+    key_of,
+    sharpened,
+)
 from app.domain.instants import SECOND
 
 EVENT = StockEvent(
@@ -100,6 +107,13 @@ def test_a_colon_inside_an_id_never_makes_two_facts_one(a, b, c, d, e, f):
 )
 def test_a_key_is_the_kind_and_the_providers_own_ids(told, key):
     assert key_of(replace(EVENT, **told)) == key
+
+
+@pytest.mark.parametrize(
+    ("version", "by_hold"), [(kinds.BY_HOLD, True), (-1, True), (0, False)]
+)
+def test_whatever_a_channel_says_comes_after_the_word_of_a_hold(version, by_hold):
+    assert is_by_hold(version) is by_hold
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,11 @@ def test_one_mark_is_enough(marks, why):
     said = without_copies(SAID, Ignore(marks, 7), 9)
 
     [event] = said.events
-    assert (event.kind, event.order, event.occurred_at) == ("ignored", "77", 9)
-    assert said.ignored == (f"Order AMZ-1001 is another system's copy: {why}.",)
-    assert (said.orders, said.read) == ((), None)
+    told = (event.kind, event.quantity, event.order, event.occurred_at)
+    assert told == ("ignored", 1, "77", 9)
+    assert event.reason == f"Order AMZ-1001 is another system's copy: {why}."
+    assert said.ignored == (event.reason,)
+    assert (said.orders, said.bad, said.read) == ((), (), None)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,28 @@ def test_of_other_orders_it_is_said_that_they_are_none(marks):
     told, *rest = said.events
     assert (told.kind, told.quantity, told.version, told.fact) == ("ignored", 0, 5, "7")
     assert replace(said, events=tuple(rest)) == SAID
+
+
+@pytest.mark.parametrize(
+    ("events", "orders", "version"), [((5, 8), (6,), 8), ((5,), (6,), 6), ((), (), 9)]
+)
+def test_a_copy_is_known_in_the_newest_version_that_the_message_tells(
+    events, orders, version
+):
+    [event], [order] = SAID.events, SAID.orders
+    said = replace(
+        SAID,
+        events=tuple(replace(event, version=one) for one in events),
+        orders=tuple(replace(order, version=one) for one in orders),
+    )
+
+    [told] = without_copies(said, Ignore({"tags": ["gift"]}, 7), 9).events
+    assert told.version == version
+
+
+def test_of_an_order_that_a_message_only_mentions_it_is_not_said_that_it_is_none():
+    mentioned = Normalised(origin=SAID.origin)
+    assert without_copies(mentioned, Ignore({}, 7), 9) is mentioned
 
 
 def test_where_there_never_were_rules_nothing_is_said_of_it():

@@ -7,8 +7,17 @@ from hypothesis import given, strategies as st
 
 from app.domain import events as kinds
 from app.domain.case import difference, movements
-from app.domain.kits import Asked, Recipe, Recipes, Short, ordered_at, take
-from app.domain.targets import Rules, Target
+from app.domain.kits import (
+    Asked,
+    Recipe,
+    Recipes,
+    Short,
+    of_part,
+    of_parts,
+    ordered_at,
+    take,
+)
+from app.domain.targets import BEGAN, Rules, Target
 
 JACKET, SCARF, BOX, GIFT, PALLET = range(1, 6)
 RULES = Rules(unassigned=99, ships_from=11)
@@ -53,6 +62,22 @@ def test_every_time_has_its_own_recipe_also_of_what_is_nested():
     assert found.parts(GIFT, 40) == {BOX: 1}, "a box is then an item like any other"
 
 
+def test_of_two_recipes_from_one_time_on_the_one_told_last_is_in_force():
+    found = Recipes({BOX: [Recipe(20, {SCARF: 2}), Recipe(20, {JACKET: 1})]})
+    assert found.parts(BOX, 20) == {JACKET: 1}
+
+
+def test_one_more_recipe_leaves_the_others_as_they_were():
+    before = recipes(box={JACKET: 6}, gift={SCARF: 1})
+    found = before.adding(BOX, Recipe(20, {JACKET: 4})).adding(
+        PALLET, Recipe(0, {BOX: 2})
+    )
+
+    assert [found.parts(PALLET, at) for at in (19, 20)] == [{JACKET: 12}, {JACKET: 8}]
+    assert found.parts(GIFT, 20) == {SCARF: 1}
+    assert (PALLET in found, PALLET in before) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("told", "since", "cycle"),
     [
@@ -88,8 +113,10 @@ def test_a_kit_that_would_hold_itself_is_found(told, since, cycle):
 def test_a_line_has_the_recipe_of_when_it_was_ordered():
     shipped = {"shipped:1:s": target(1, at=30)}
 
-    assert ordered_at({kinds.PLACED: target(1, at=20)} | shipped) == 20
+    assert ordered_at({kinds.PLACED: target(1, at=40)} | shipped) == 40
+    assert ordered_at({BEGAN: target(0, at=40)} | shipped) == 40
     assert ordered_at(shipped | {"returned:1:r": target(1, at=40)}) == 30
+    assert ordered_at({}) == 0, "nothing is told: the first recipe there was"
 
 
 # -- laws ------------------------------------------------------------------------
@@ -145,6 +172,23 @@ def test_a_kit_moves_so_many_of_each_component_as_it_takes(line, parts):
     }
 
 
+@given(targets, made_of)
+def test_a_component_of_a_kit_moves_as_if_it_were_said_of_itself(line, parts):
+    of_kit = of_parts(movements(BOX, line, RULES), parts)
+
+    assert of_kit == {
+        move: units
+        for sku, each in parts.items()
+        for move, units in movements(sku, of_part(line, each), RULES).items()
+    }
+
+
+def test_what_the_kit_tells_is_no_report_of_the_component():
+    assert of_part({"shipped:1:s\nBOX": target(2)}, 3) == {
+        "shipped:1:s\rBOX": target(6)
+    }
+
+
 @given(st.lists(st.tuples(targets, made_of), min_size=1, max_size=4))
 def test_what_is_posted_step_by_step_is_what_is_called_for_in_the_end(steps):
     posted, total = {}, defaultdict(int)
@@ -172,3 +216,18 @@ def test_what_is_too_much_is_summed_up_and_says_how_many_could_be_taken():
     left = {7: 14, 8: 5}
     assert take(asked[:2], left) == []
     assert left == {7: 6, 8: 4}
+
+
+def test_lines_that_are_short_again_keep_the_first_of_them():
+    asked = [
+        Asked("BOX", 9, 1, {7: 6}),
+        Asked("alias of BOX", 9, 1, {7: 6}),
+        Asked("BOX", 9, 1, {7: 6}),
+        Asked("NONE", 5, 1, {5: 1}),
+        Asked("NONE", 5, 1, {5: 1}),
+    ]
+    assert take(asked, {7: 11}) == [
+        Short("alias of BOX", 3, 1, 1),
+        Short("NONE", 2, 0, 3),
+    ]
+    assert take(asked[:2], {7: 12}) == [], "all there are"

@@ -37,8 +37,8 @@ def committed(targets):
     ("kind", "extra", "moved"),
     [
         (kinds.RECEIVED, None, move("supplier", "available")),
-        (kinds.RECEIVED, "damaged|", move("supplier", "damaged")),
-        (kinds.RECEIVED, "inspect|", move("supplier", "inspection")),
+        (kinds.RECEIVED, "damaged", move("supplier", "damaged")),
+        (kinds.RECEIVED, "inspect", move("supplier", "inspection")),
         (kinds.EXPECTED, None, move("supplier", "incoming")),
         (kinds.TRANSFERRED, SOUTH, move("available", "incoming", to=SOUTH)),
         (kinds.ADJUSTED, None, move("variance", "available")),

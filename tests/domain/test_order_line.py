@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain import events as kinds
-from app.domain.case import assumed_shipments, handed_over
+from app.domain.case import assumed_shipments, doubtful_returns, handed_over
 from app.domain.targets import Rules
 from tests.domain.test_case import (
     NORTH,
@@ -37,6 +37,27 @@ def test_of_equal_routes_the_first_by_name_is_taken():
     routes = routed(1, SOUTH, "a"), routed(1, NORTH, "b")
     found = after(placed(2, place=WEB), *routes, shipped(1, place=None))
     assert found["customer", SOUTH] == 1
+
+
+def test_routes_to_one_place_are_added_up_also_to_what_sits_there():
+    routes = routed(1, SOUTH, "a"), routed(2, SOUTH, "b"), routed(1, NORTH, "c")
+    assert after(placed(6), *routes) == {
+        ("available", NORTH): -3,
+        ("committed", NORTH): 3,
+        ("available", SOUTH): -3,
+        ("committed", SOUTH): 3,
+    }
+
+
+def test_a_route_that_was_taken_back_moves_no_promise():
+    assert after(placed(2), routed(0, SOUTH)) == after(placed(2))
+
+
+def test_what_left_beyond_the_promise_of_its_place_is_taken_off_the_others():
+    sent = shipped(1, at=20, fact="a"), shipped(2, at=21, fact="b")
+    found = after(placed(4, place=WEB), routed(1, NORTH), *sent)
+    assert found["committed", WEB] == 1
+    assert ("committed", NORTH) not in found
 
 
 def test_units_taken_off_a_line_wait_at_the_place_that_is_named():
@@ -98,6 +119,10 @@ def test_what_was_handed_over_is_told_oldest_first():
 )
 def test_a_shipment_from_the_usual_place_is_assumed_if_nobody_named_one(told, by_place):
     assert assumed_shipments(targets(*told), RULES) == by_place
+
+
+def test_nothing_is_doubtful_of_what_is_another_systems_copy():
+    assert doubtful_returns(targets(IGNORED, returned(2)), RULES) == ({}, {})
 
 
 def test_nothing_is_assumed_where_a_channel_has_no_usual_place():

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from app.domain.case import movements
-from app.domain.payment import merged
+from app.domain.payment import is_paid, merged
 from app.domain.targets import Rules, Target
 
 HERE = 1
@@ -88,6 +88,14 @@ def test_a_payment_in_time_makes_it_as_if_nothing_had_lapsed():
     )
 
 
+def test_a_payment_in_the_moment_of_the_lapse_is_in_time():
+    paid, lapsed = target(1, 2, at=70), target(1, 70, at=70)
+    assert moved(placed=placed(3), unpaid=unpaid(), lapsed=lapsed, paid=paid) == {
+        (10, "available", "reserved"): 3,
+        (70, "reserved", "committed"): 3,
+    }
+
+
 def test_a_longer_time_to_pay_in_outlives_the_end_of_a_shorter_one():
     lapsed = target(1, 70, at=70)
     assert kept(placed=placed(3), unpaid=unpaid(2, until=99), lapsed=lapsed) == {
@@ -145,3 +153,17 @@ def test_of_other_words_the_newest_is_kept_as_it_is():
     older, newer = unpaid(1, until=70), unpaid(2, until=99)
     assert merged("unpaid", older, newer) is newer
     assert merged("unpaid", newer, older) is newer
+    assert merged("unpaid", newer, unpaid(2, until=50)) is newer, "a repeat"
+
+
+@pytest.mark.parametrize(
+    ("told", "paid"),
+    [
+        ({}, True),
+        ({"unpaid": unpaid(2)}, False),
+        ({"unpaid": unpaid(2), "paid": target(1, 1)}, False),
+        ({"unpaid": unpaid(2), "paid": target(1, 2)}, True),
+    ],
+)
+def test_an_order_is_paid_unless_the_newest_word_is_that_it_is_not(told, paid):
+    assert is_paid(told) is paid

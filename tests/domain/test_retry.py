@@ -54,7 +54,7 @@ def test_a_wait_is_anywhere_below_its_longest(attempts, chance):
 @pytest.mark.parametrize("error", [BUSY, SILENT], ids=["429", "silence"])
 def test_a_busy_or_silent_channel_is_not_asked_again_at_once(error):
     assert delay(1, error, POLICY, soon).seconds >= 5
-    assert delay(1, error, POLICY, late).seconds > 5, "nor by all of them at the floor"
+    assert delay(1, error, POLICY, late).seconds == 6, "nor by all of them at the floor"
 
 
 def test_the_floor_is_never_above_the_cap():
@@ -91,8 +91,16 @@ def test_never_before_the_time_the_provider_asked_for(after, attempts, chance):
             late,
             "4th failure, random up to 16 s; the provider asked for 1 s",
         ),
-        (11, DOWN, soon, "11th failure, random up to 900 s"),
-        (22, DOWN, soon, "22nd failure, random up to 900 s"),
+        *(
+            (number, DOWN, soon, f"{number}{ending} failure, random up to 900 s")
+            for ending, numbers in {
+                "st": (21, 101),
+                "nd": (22,),
+                "rd": (23,),
+                "th": (11, 12, 13, 14, 20, 111, 112, 113),
+            }.items()
+            for number in numbers
+        ),
     ],
 )
 def test_the_reason_is_a_sentence_a_person_understands(attempts, error, random, reason):
@@ -100,8 +108,20 @@ def test_the_reason_is_a_sentence_a_person_understands(attempts, error, random, 
 
 
 def test_the_longest_wait_stops_doubling():
-    patient = Policy(base=1, cap=1e30)
+    patient = Policy(base=1, cap=1e30, hold=1, hold_cap=1e30)
     assert delay(400, DOWN, patient, late).seconds == 2**30
+    assert hold(400, DOWN, patient, late).seconds == 2**30
+
+
+@pytest.mark.parametrize("wait", [delay, hold])
+def test_all_come_back_within_a_quarter_of_a_second_of_the_time_asked_for(wait):
+    error = RetryLater("later", after=400, status=429)
+    assert wait(1, error, POLICY, late).seconds == 400.25
+
+
+def test_a_wait_that_is_longer_than_was_asked_for_stays():
+    error = RetryLater("later", after=1, status=503)
+    assert delay(4, error, POLICY, late).seconds == 16
 
 
 def test_a_delay_becomes_a_time():
@@ -113,6 +133,13 @@ def test_a_delay_becomes_a_time():
 )
 def test_a_hold_doubles_with_each_probe_that_fails(probes, seconds):
     assert hold(probes, DOWN, POLICY, late).seconds == seconds
+    assert hold(probes, DOWN, POLICY, soon).seconds == seconds * 0.9
+
+
+def test_the_reason_of_a_hold_tells_how_long_it_is():
+    asked = RetryLater("later", after=40, status=503)
+    assert hold(0, asked, POLICY, late).reason == "it asked for 40 s"
+    assert hold(1, asked, POLICY, late).reason == "tried again about every 60 s"
 
 
 @given(st.floats(0, 10_000), st.integers(0, 20), chances)
@@ -148,7 +175,10 @@ def test_only_some_refusals_may_have_had_their_effect():
     ("error", "expected"),
     [
         (BUSY, RATE_LIMITED),
+        (RetryLater("busy", status=430), RATE_LIMITED),
         (RetryLater("Throttled", status=200, after=0.5), RATE_LIMITED),
+        (RetryLater("failed inside", status=200), UNAVAILABLE),
+        (RetryLater("down", status=503, after=1), UNAVAILABLE),
         (SILENT, TIMED_OUT),
         (RetryLater("no such host"), UNREACHABLE),
         (DOWN, UNAVAILABLE),

@@ -4,7 +4,7 @@ from app.domain import events as kinds
 from app.domain.returning import Return, progress
 from app.domain.targets import UNLINKED, Rules, Target
 
-NORTH, SOUTH = 11, 12
+NORTH, SOUTH = 1, 2
 STORE, PARCELS, DESK = "1", "2", "3"
 
 
@@ -53,10 +53,13 @@ def test_a_refund_advises_units_that_are_still_away():
 
 def test_notices_of_one_kind_add_up_and_those_of_several_speak_of_the_same_units():
     refunds = advised(1, 31, fact="a"), advised(1, 30, fact="b")
-    label = advised(1, 29, fact="c", by_word="label")
-    scan = advised(1, 32, by=PARCELS, fact="d")
+    label = advised(1, 29, fact="a:c", by_word="label")
+    rma = advised(2, 33, fact="a:d", by_word="rma")
+    scan = advised(1, 32, by=PARCELS, fact="a:e")
 
-    assert after(shipped(3), *refunds, label, scan) == none_but(advised=2, began_at=29)
+    assert after(shipped(3), *refunds, label, rma, scan) == none_but(
+        advised=2, began_at=29
+    )
 
 
 def test_units_are_received_where_they_were_put():
@@ -78,7 +81,8 @@ def test_what_is_scrapped_is_received_all_the_same():
 
 
 def test_more_than_was_shipped_waits_for_the_shipment():
-    assert after(shipped(1), returned(3)) == none_but(
+    none, some, more = returned(0, 39, fact="a"), returned(2, fact="b"), returned(1, 41)
+    assert after(shipped(1), none, some, more) == none_but(
         received=3, surplus=2, sellable=1, began_at=40
     )
 
@@ -92,7 +96,7 @@ def test_units_without_an_order_are_told_apart():
 
 def test_where_a_custodian_receives_the_words_of_others_are_notices():
     rules = Rules(custodians={NORTH: DESK})
-    refund = returned(2, 30)
+    refund = returned(2, 30, fact="a:b")
     assert after(shipped(3), refund, rules=rules) == none_but(advised=2)
 
     at_the_desk = returned(1, 50, by=DESK)

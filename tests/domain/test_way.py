@@ -71,6 +71,36 @@ def test_beyond_a_transfer_units_come_from_variance_else_from_the_supplier():
     assert after(received(3)) == {("supplier", NORTH): -3, ("available", NORTH): 3}
 
 
+def test_units_move_when_they_were_sent_and_when_they_arrived():
+    lines = [sent(2), lost(1, at=30), received(2, at=20), received(3, at=25)]
+    deal(plain(lines), no_kit)
+
+    times = [
+        {move.occurred_at for move in movements(7, line, Rules())} for line in lines
+    ]
+    assert times == [{10}, set(), {20}, {25}]
+
+
+def test_the_oldest_arrival_is_of_what_was_on_the_way():
+    lines = [sent(2), received(2, at=21), received(2, at=20)]
+    deal(plain(lines), no_kit)
+
+    assert [
+        one.from_state for line in lines for one in movements(7, line, Rules())
+    ] == [
+        "available",
+        "variance",
+        "incoming",
+    ]
+
+
+def test_an_arrival_goes_where_it_is_put_whatever_the_id_of_its_way():
+    assert after(expected(1), received(1, extra="inspect|PO|1")) == {
+        ("supplier", NORTH): -1,
+        ("inspection", NORTH): 1,
+    }
+
+
 def test_an_arrival_comes_before_a_loss_that_was_told_of_the_same_units():
     lines = [sent(4), lost(4, at=15), received(3, at=50)]
 
@@ -100,6 +130,7 @@ def test_what_was_reversed_is_as_if_never_told():
     assert after(sent(4), undone(lost(4))) == after(sent(4))
     assert after(undone(sent(4, at=99))) == {}, "said in the version of its reversal"
     assert after(undone(sent(4, at=100))) == after(sent(4)), "said anew since then"
+    assert after(sent(4), undone(received(4, at=99))) == after(sent(4))
 
 
 def test_which_way_a_case_is_about():
@@ -136,7 +167,7 @@ def test_no_more_is_taken_than_was_sent_and_nothing_is_left_uncounted(lines):
 def test_a_way_remembers_for_each_sku_when_the_first_of_it_was_sent():
     late, early, arrival, other = sent(2, at=15), sent(2), received(1), sent(2, at=5)
 
-    deal([(7, late), (7, early), (7, arrival), (8, other)], no_kit)
+    deal([(7, late), (7, early), (7, sent(2, at=12)), (7, arrival), (8, other)], no_kit)
     began = [line[BEGAN].occurred_at for line in (late, early, arrival, other)]
     assert began == [10, 10, 10, 5]
 
@@ -147,7 +178,8 @@ def test_a_way_remembers_for_each_sku_when_the_first_of_it_was_sent():
 
 def test_what_was_sent_as_packs_arrives_as_units_and_the_other_way_round():
     def packs(sku, targets):
-        return {7: 6} if sku == 8 else {}
+        """They had six units while the first was sent."""
+        return {7: 6 if targets[BEGAN].occurred_at == 10 else 4} if sku == 8 else {}
 
     lines = [(8, sent(2)), (7, received(7)), (8, received(1)), (7, lost(9))]
     deal(lines, packs)
