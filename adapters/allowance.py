@@ -1,4 +1,4 @@
-"""How many calls a provider still allows and when to come back, read from headers.
+"""What a provider's headers tell: how many calls are left, when to come back, its time.
 
 The forms that are about: `X-Rate-Limit-*` (ShipStation V1), `X-RateLimit-*` and
 `RateLimit-*` (most others, and the IETF's older drafts), with a reset in seconds or as
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC
 
 from app.domain.budget import Budget
-from app.domain.instants import SECOND, Instant
+from app.domain.instants import SECOND, Instant, from_datetime
 
 _PREFIXES = ("x-rate-limit-", "x-ratelimit-", "ratelimit-")
 _LEFT = re.compile(r";\s*r=(\d+)")
@@ -71,13 +71,21 @@ def retry_after(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
+        moment = date(value)
+        if moment is None:
             return None
-        # A date without a zone is GMT: RFC 9110 knows no other.
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = moment.timestamp() - time.time()
+        seconds = moment / SECOND - time.time()
     if math.isnan(seconds):
         return None
     return min(max(0.0, seconds), _LONGEST_DELAY)
+
+
+def date(value: str | None) -> Instant | None:
+    """The time that an HTTP date says; None when it is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
+        return None
+    # A date without a zone is GMT: RFC 9110 knows no other.
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return from_datetime(moment)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from adapters.http import Http
-from adapters.signatures import Signature
+from adapters.signatures import Signature, SignedRequest
 from app.domain.channels import Channel, Outcome, Reading, Wish
 from app.domain.connecting import Subscribed, TheirItem, TheirPlace
 from app.domain.errors import BadConfiguration, MalformedPayload
@@ -37,17 +37,6 @@ class Change:
     """As `Adapter.document` would keep it."""
     listed_at: Instant | None = None
     """All that changed before then came before; None where nobody can say so."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
-    """A webhook as it came in. `headers` have lower-case names."""
-
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: Instant
-    token: str | None = None
-    """The last part of /webhooks/<channel>/<token>, for providers that cannot sign."""
 
 
 def parse(body: bytes) -> Any:

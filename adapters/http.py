@@ -17,12 +17,12 @@ import tenacity
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from adapters.addresses import address_problem, host_of, refuse_private
-from adapters.allowance import allowance, retry_after
+from adapters.allowance import allowance, date, retry_after
 from adapters.wire import Wire
 from app.domain import retry
 from app.domain.budget import Budget
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
-from app.domain.instants import now
+from app.domain.instants import MINUTE, SECOND, Instant, now
 
 __all__ = [
     "Answer",
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 CONNECT_SECONDS = 5.0
+NEAR: Instant = 2 * MINUTE
+"""Clocks that differ by less are alike: dates tick seconds, and answers take some."""
 ANSWER_BYTES = 8 * 1024 * 1024
 _EXCERPT = 300
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
@@ -93,6 +95,10 @@ class Http:
         self._hidden: tuple[str, ...] = ()
         self.budget: Budget | None = None
         """What the provider last said it still allows us."""
+        self.ahead: Instant = 0
+        """How far its clock is ahead of ours; 0 when they are alike, or it told none."""
+        self.told_time_at: Instant | None = None
+        """When it last told its time, by our clock."""
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Never quote these from an answer, as they are or as an address has them."""
@@ -106,6 +112,10 @@ class Http:
     def quote(self, text: str) -> str:
         """A provider's words as we may store and show them: short, nobody's data."""
         return excerpt(text.encode("utf-8", "replace"), self._hidden)
+
+    def theirs(self, at: Instant) -> Instant:
+        """One of our times by the provider's clock."""
+        return at + self.ahead
 
     def get(self, url: str, **arguments: Any) -> Answer:
         """GET; see `call`."""
@@ -150,11 +160,19 @@ class Http:
             # Not chained: the header it quotes may be a secret.
             words = f"{self._name()}: a secret holds letters that no header can"
             raise GiveUp(words) from None
-        self.budget = allowance(headers, now()) or self.budget
+        self._heed(headers, now())
         answer = Answer(status, headers, body, self._hidden)
         if 200 <= status < 300 or status in passes:
             return answer
         raise self._refusal(answer, retried)
+
+    def _heed(self, headers: Mapping[str, str], at: Instant) -> None:
+        """Keep what an answer tells beside its body."""
+        self.budget = allowance(headers, at) or self.budget
+        if (time_there := date(headers.get("date"))) is not None:
+            ahead = time_there + SECOND - at  # a date has no fractions
+            self.ahead = ahead if abs(ahead) > NEAR else 0
+            self.told_time_at = at
 
     def _failure(
         self, call: "_Call", error: requests.RequestException

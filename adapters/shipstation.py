@@ -20,12 +20,13 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from adapters.base import Adapter, Change, SignedRequest
+from adapters.base import Adapter, Change
 from adapters.checks import shown
 from adapters.http import Http, host_of
 from adapters.parts import shipstation_shipments as shipments
 from adapters.parts.shipstation_keys import ShipStationSignature, ring
 from adapters.parts.shipstation_reading import Reader
+from adapters.signatures import SignedRequest
 from app.domain.channels import Channel
 from app.domain.errors import BadConfiguration, MalformedPayload
 from app.domain.events import Message, Normalised, Read

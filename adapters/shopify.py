@@ -22,7 +22,7 @@ from typing import Any
 import shopify
 from shopify.utils.shop_url import sanitize_shop_domain
 
-from adapters.base import Adapter, Change, SignedRequest
+from adapters.base import Adapter, Change
 from adapters.http import Http, scrub
 from adapters.parts import (
     shopify_access as access,
@@ -35,7 +35,7 @@ from adapters.parts import (
 from adapters.parts.shopify_client import API_VERSION, Admin
 from adapters.parts.shopify_origin import origin
 from adapters.parts.shopify_topics import KEPT, READ_ORDER, TOPICS
-from adapters.signatures import HmacBody
+from adapters.signatures import HmacBody, SignedRequest
 from app.domain.channels import Channel, Outcome, Reading as Shown, Wish
 from app.domain.connecting import Subscribed, TheirItem, TheirPlace
 from app.domain.errors import BadConfiguration, InvalidSignature

@@ -11,21 +11,36 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from app.domain.errors import InvalidSignature, MissingHeader, StaleWebhook
 from app.domain.instants import MINUTE, SECOND, Instant
 
-if TYPE_CHECKING:
-    from adapters.base import SignedRequest
-
 TOLERANCE: Instant = 5 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A webhook as it came in. `headers` have lower-case names."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: Instant
+    token: str | None = None
+    """The last part of /webhooks/<channel>/<token>, for providers that cannot sign."""
+    ahead: tuple[Instant, ...] = ()
+    """How far other clocks are ahead of ours, where it is in doubt which one is right."""
+
+    def is_fresh(self, sent_at: Instant) -> bool:
+        """Whether it was sent just now, by any of these clocks."""
+        age = self.received_at - sent_at
+        return any(abs(age + one) <= TOLERANCE for one in (0, *self.ahead))
 
 
 class Signature(Protocol):
     """A way of signing."""
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str | None:
+    def verify(self, request: SignedRequest, secrets: Sequence[str]) -> str | None:
         """Return the secret that signed it; None where it was no secret of ours.
 
         Raises MissingHeader, InvalidSignature or StaleWebhook unless it is signed.
@@ -35,7 +50,7 @@ class Signature(Protocol):
         """The headers a sender with that secret would add."""
 
 
-def header(request: "SignedRequest", *names: str) -> str:
+def header(request: SignedRequest, *names: str) -> str:
     """The first of these headers that is there; raise MissingHeader otherwise."""
     for name in names:
         value = request.headers.get(name)
@@ -56,7 +71,7 @@ class HmacBody:
     names: tuple[str, ...]
     prefix: bytes = b""
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str:
+    def verify(self, request: SignedRequest, secrets: Sequence[str]) -> str:
         given = header(request, *self.names).strip()
         # No early exit: the time taken does not tell which secret matched.
         found = [
@@ -86,13 +101,13 @@ class StandardWebhooks:
     the request must not do; it stays in the tests as an oracle.
     """
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str:
+    def verify(self, request: SignedRequest, secrets: Sequence[str]) -> str:
         message_id = header(request, "webhook-id")
         timestamp = header(request, "webhook-timestamp")
         given = header(request, "webhook-signature")
         if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
             raise InvalidSignature("webhook-timestamp is not whole Unix seconds")
-        if abs(int(timestamp) * SECOND - request.received_at) > TOLERANCE:
+        if not request.is_fresh(int(timestamp) * SECOND):
             raise StaleWebhook(
                 "webhook-timestamp is more than five minutes from our clock"
             )
@@ -160,7 +175,7 @@ def is_broken(secret: str) -> bool:
 class TokenInAddress:
     """For providers that cannot sign: a secret word at the end of the address."""
 
-    def verify(self, request: "SignedRequest", secrets: Sequence[str]) -> str:
+    def verify(self, request: SignedRequest, secrets: Sequence[str]) -> str:
         given = request.token or ""
         found = [one for one in filter(None, secrets) if matches(one.encode(), given)]
         if not found:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.addresses import address_problem
-from adapters.base import Adapter, SignedRequest
+from adapters.base import Adapter
 from adapters.checks import instant, name, shown, version
 from adapters.http import Answer, scrub
 from adapters.parts.standard_lines import (
@@ -24,10 +24,22 @@ from adapters.parts.standard_lines import (
     refuse_twins,
     scope_of,
 )
-from adapters.signatures import StandardWebhooks, header, is_broken
+from adapters.signatures import (
+    TOLERANCE,
+    SignedRequest,
+    StandardWebhooks,
+    header,
+    is_broken,
+)
 from app.domain import instants
 from app.domain.channels import ACCEPTED, REJECTED, Channel, Outcome, Wish
-from app.domain.errors import BadConfiguration, GiveUp, MalformedPayload
+from app.domain.errors import (
+    BadConfiguration,
+    CredentialsRefused,
+    GiveUp,
+    MalformedPayload,
+    RetryLater,
+)
 from app.domain.events import Message, Normalised, Origin
 
 
@@ -195,13 +207,17 @@ class Standard(Adapter):
             )
         # Sorted: the database may hand the stored rows back in another order.
         body = json.dumps(composed, sort_keys=True, ensure_ascii=False).encode()
-        signed = self.signature.sign(body, secret, instants.now(), key)
-        answer = self.http.post(
-            url,
-            data=body,
-            headers={"content-type": "application/json", **signed},
-            retried=(409,),
-        )
+        # By the receiver's clock: ours may be wrong, and it takes five minutes at most.
+        signed_at = self.http.theirs(instants.now())
+        signed = self.signature.sign(body, secret, signed_at, key)
+        headers = {"content-type": "application/json", **signed}
+        try:
+            answer = self.http.post(url, data=body, headers=headers, retried=(409,))
+        except CredentialsRefused as error:
+            if abs(self.http.theirs(instants.now()) - signed_at) <= TOLERANCE:
+                raise
+            words = f"{error}; its clock is not ours: signed anew by its own"
+            raise RetryLater(words, status=error.status) from error
         refused = _refused(answer)
         return [self._outcome(wish, refused) for wish in wishes]
 

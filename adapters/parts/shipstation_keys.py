@@ -19,9 +19,8 @@ from cryptography.exceptions import InvalidSignature as Mismatch
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from adapters.base import SignedRequest
 from adapters.http import Http
-from adapters.signatures import TOLERANCE, TokenInAddress, header
+from adapters.signatures import SignedRequest, TokenInAddress, header
 from app.domain import instants
 from app.domain.errors import ChannelError, InvalidSignature, RetryLater, StaleWebhook
 from app.domain.instants import Instant
@@ -125,7 +124,7 @@ class ShipStationSignature:
             return TokenInAddress().verify(request, secrets)
         given, key_id = header(request, _SIGNATURE), header(request, _KEY_ID)
         timestamp = header(request, _TIMESTAMP)
-        _refuse_stale(timestamp, request.received_at)
+        _refuse_stale(timestamp, request)
         if self.http is None:
             raise RuntimeError("keys are looked up through a channel's own http")
         key = self.keys.key(key_id, self.http)
@@ -160,10 +159,10 @@ def key_id_of(key: rsa.RSAPublicKey) -> str:
     return sha256(key.public_bytes(serialization.Encoding.DER, form)).hexdigest()[:32]
 
 
-def _refuse_stale(timestamp: str, received_at: Instant) -> None:
+def _refuse_stale(timestamp: str, request: SignedRequest) -> None:
     try:
         sent_at = instants.parse(timestamp)
     except (ValueError, OverflowError):
         raise InvalidSignature(f"{_TIMESTAMP} is not a time with its zone") from None
-    if abs(sent_at - received_at) > TOLERANCE:
+    if not request.is_fresh(sent_at):
         raise StaleWebhook(f"{_TIMESTAMP} is more than five minutes from our clock")

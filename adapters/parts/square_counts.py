@@ -25,6 +25,7 @@ from app.domain.instants import iso
 
 _SHOWN = "IN_STOCK"
 """The only state that a till sells from."""
+_TIME = "INVALID_TIME"
 _INDEX = re.compile(r"^changes\[(\d+)\]")
 
 
@@ -131,6 +132,9 @@ class Judge:
             return [Outcome(wish.publication_id, ACCEPTED) for wish in sent]
         blamed: dict[int, str] = {}
         for error in errors or [{}]:
+            if error.get("code") == _TIME:
+                # By its clock our stamp is to come or a day old: no item's fault.
+                raise RetryLater(f"{self.who}: {self._words(error)}")
             named = _named(error, sent)
             if not named:
                 raise self.refusal(error, answer.status)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
 
-from adapters.sandbox.orders import Order, Refused
+from adapters.sandbox.orders import Order, Refused, set_clock
 from adapters.sandbox.sender import Weather
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _weather(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
     if unknown := set(wanted) - known:
         raise Refused(400, f"unknown weather: {', '.join(sorted(unknown))}")
     sandbox.webhooks.weather = Weather(**wanted)
+    set_clock(sandbox.webhooks.weather.ahead)
     return jsonify(asdict(sandbox.webhooks.weather))
 
 

@@ -1,7 +1,7 @@
 """The orders of a sandbox channel: plain values, the same for every provider."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 
@@ -92,9 +92,18 @@ class Refused(Exception):
         self.error = error
 
 
+_ahead = timedelta()
+
+
 def clock() -> datetime:
     """The channel's clock."""
-    return datetime.now(UTC)
+    return datetime.now(UTC) + _ahead
+
+
+def set_clock(ahead: float) -> None:
+    """Set it ahead, for all channels in this process."""
+    global _ahead
+    _ahead = timedelta(seconds=ahead)
 
 
 def item_from(row: dict[str, Any]) -> Item:

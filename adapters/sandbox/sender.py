@@ -37,6 +37,8 @@ class Weather:
     """Webhooks wait a random moment, so that they overtake each other."""
     lie: bool = False
     """Writes are confirmed and not carried out."""
+    ahead: float = 0.0
+    """Seconds by which the channel's clock is ahead of everybody else's."""
 
 
 @dataclass(order=True)

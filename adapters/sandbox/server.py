@@ -215,7 +215,15 @@ class Sandbox:
         return refund
 
 
-class _Handler(WSGIRequestHandler):
+class ByTheirClock(WSGIRequestHandler):
+    """Its answers are dated by the channel's clock."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` of an answer."""
+        return super().date_time_string(timestamp or clock().timestamp())
+
+
+class _Handler(ByTheirClock):
     """One connection, kept open, and no line of log per request."""
 
     protocol_version = "HTTP/1.1"

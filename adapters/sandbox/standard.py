@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -66,7 +65,7 @@ class StandardSandbox(Sandbox):
         name, at = (
             request.headers.get(f"webhook-{x}", "") for x in ("id", "timestamp")
         )
-        if not at.isdigit() or abs(time.time() - int(at)) > _TOLERANCE_SECONDS:
+        if not at.isdigit() or abs(clock().timestamp() - int(at)) > _TOLERANCE_SECONDS:
             return False
         expected = self._signature(name, at, request.get_data())
         given = request.headers.get("webhook-signature", "").split()
@@ -148,7 +147,7 @@ class StandardSandbox(Sandbox):
         told = {key: value for key, value in body.items() if value is not None}
 
         def headers(raw: bytes, tries: int) -> Mapping[str, str]:
-            at = str(int(time.time()))
+            at = str(int(clock().timestamp()))
             return {
                 "content-type": "application/json",
                 "webhook-id": name,

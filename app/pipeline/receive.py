@@ -15,12 +15,13 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 import adapters
-from adapters.base import Adapter, SignedRequest
+from adapters.base import Adapter
 from adapters.http import Http
+from adapters.signatures import SignedRequest
 from app.domain.channels import Channel
 from app.domain.errors import ChannelError, HubError, WebhookRefused
-from app.domain.instants import MINUTE, Instant
-from app.store import channels as store, secret_facts
+from app.domain.instants import MINUTE, Instant, now as time_now
+from app.store import channels as store, clock, secret_facts
 from app.store.engine import writing
 from app.store.inbox import (
     AWAY_SECONDS,
@@ -102,6 +103,7 @@ class Receiver:
         self._used: dict[tuple[int, str], Instant] = {}
         self._lock = threading.Lock()
         self._away_until = 0.0
+        self._ahead: tuple[Instant, ...] = ()
 
     def receive(
         self,
@@ -155,6 +157,7 @@ class Receiver:
         headers, size = request.headers, len(request.body)
         try:
             adapter = self._adapter(key)
+            request = replace(request, ahead=self._ahead)
             secret = adapter.verify(request)
             return adapter, adapter.delivery_id(request), secret
         except WebhookRefused as refusal:
@@ -195,6 +198,7 @@ class Receiver:
         try:
             with self._engine.connect() as connection:
                 channel = store.find(connection, self._vault, key)
+                self._ahead = clock.in_doubt(connection, time_now())
         except SQLAlchemyError as error:
             if known is not None:
                 # What was right two seconds ago can still check a signature.

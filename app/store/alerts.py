@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import SECOND, Instant
-from app.store import deliveries, messages
+from app.store import clock, deliveries, messages
 from app.store.tables import alerts, channels, inbox, incidents, stock_events
 
 _TOLD_OF = ("oversell", "drift", "contradiction", "twin")
@@ -20,6 +20,7 @@ def trouble(connection: Connection, now: Instant, patience: Instant) -> dict[str
     return {
         name: words
         for found in (
+            _clock(connection, now),
             _channels(connection, now),
             _late(connection, now, patience),
             _unknown(connection),
@@ -28,6 +29,11 @@ def trouble(connection: Connection, now: Instant, patience: Instant) -> dict[str
         )
         for name, words in found
     }
+
+
+def _clock(connection: Connection, now: Instant) -> Iterator[tuple[str, str]]:
+    if astray := clock.astray(connection, now):
+        yield "clock", clock.words(astray)
 
 
 def _channels(connection: Connection, now: Instant) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ Only `wanted_version` is raised; the number itself is worked out when it is read
 sent, so no stored number can be skewed by two writers.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -158,16 +158,16 @@ _FINE: dict[str, object] = {
 }
 
 
-def accept(connection: Connection, wishes: Sequence[Wish], started_at: Instant) -> None:
-    """The channel took the numbers of these wishes, whose rows are locked."""
+def accept(connection: Connection, taken: Iterable[tuple[Wish, Instant]]) -> None:
+    """The channel took the numbers of these wishes, sent at a time by its clock."""
     bulk.change(
         connection,
         publications,
         (*_TAKEN, *_FINE),
         [
             (wish.available, wish.version, wish.available)
-            + (started_at, started_at, *_FINE.values(), wish.publication_id)
-            for wish in wishes
+            + (sent_at, sent_at, *_FINE.values(), wish.publication_id)
+            for wish, sent_at in taken
         ],
     )
 

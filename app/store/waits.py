@@ -73,11 +73,17 @@ def follow_clock(engine: Engine, now: Instant) -> Instant:
         step = before - now
         if step:
             _move(connection, step, now)
-            until = max(before, behind(connection).until)
-            _note(connection, _BEHIND, until, holder=str(until - now))
-            channel_store.touch(connection, now)
+            fall_behind(connection, max(before, behind(connection).until), now)
         _note(connection, _NOTE, now)
     return step
+
+
+def fall_behind(connection: Connection, until: Instant, now: Instant) -> None:
+    """Say that it may be as late as `until` elsewhere, while it is `now` here."""
+    # What was noted is some seconds old, and a date in an answer as well.
+    step = until - now + EVERY
+    _note(connection, _BEHIND, until, holder=str(step))
+    channel_store.touch(connection, now)
 
 
 def _noted(connection: Connection) -> Instant | None:

@@ -4,8 +4,9 @@ from flask import Blueprint
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store import leases
-from app.store.engine import writing
+from app.domain.instants import now
+from app.store import clock, leases
+from app.store.engine import reading, writing
 from app.store.trouble import AWAY, need_room, trouble
 from app.web.hub import hub
 
@@ -25,11 +26,15 @@ def alive() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[dict[str, str], int]:
-    """Say whether a webhook could be stored. Redis is named, but not needed for it."""
-    why = _why_not()
+    """Say whether a webhook could be stored. Redis and a wrong clock are named, but
+    neither hinders that."""
     redis = "ok" if hub().wakes.ping() else "down"
-    answer = {"database": "down" if why else "ok", "redis": redis}
-    return (answer | {"why": why}, 503) if why else (answer, 200)
+    answer = {"database": "ok", "redis": redis}
+    if why := _why_not():
+        return answer | {"database": "down", "why": why}, 503
+    with reading(hub().engine) as connection:
+        astray = clock.astray(connection, now())
+    return (answer | {"clock": clock.words(astray)} if astray else answer), 200
 
 
 def _why_not() -> str:

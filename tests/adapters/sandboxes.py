@@ -11,8 +11,8 @@ from typing import Any
 import requests
 from werkzeug.serving import make_server
 
-from adapters.base import SignedRequest
-from adapters.sandbox.server import Sandbox
+from adapters.sandbox.server import ByTheirClock, Sandbox
+from adapters.signatures import SignedRequest
 from app.domain import instants
 
 
@@ -66,7 +66,9 @@ def receiving() -> Iterator[Receiver]:
 @contextlib.contextmanager
 def serving(sandbox: Sandbox) -> Iterator[str]:
     """The address of a sandbox that is being served."""
-    server = make_server("127.0.0.1", 0, sandbox.app, threaded=True)
+    server = make_server(
+        "127.0.0.1", 0, sandbox.app, threaded=True, request_handler=ByTheirClock
+    )
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from adapters.base import SignedRequest
 from adapters.http import Http
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.shopify import Shopify
+from adapters.signatures import SignedRequest
 from app.domain.channels import Channel, Outcome, Wish
 from app.domain.events import (
     Message,

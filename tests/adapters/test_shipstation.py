@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import responses
 
-from adapters.base import SignedRequest
 from adapters.http import Http
 from adapters.parts import shipstation_keys
 from adapters.sandbox.shipstation import ShipStationSandbox
 from adapters.shipstation import ShipStation
+from adapters.signatures import SignedRequest
 from app.domain import instants
 from app.domain.channels import Channel
 from app.domain.errors import (

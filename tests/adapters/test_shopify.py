@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from adapters.base import SignedRequest
 from adapters.http import Http
 from adapters.shopify import Shopify
+from adapters.signatures import SignedRequest
 from app.domain.channels import Channel, Wish
 from app.domain.errors import (
     BadConfiguration,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from adapters.base import SignedRequest
 from adapters.signatures import (
     HmacBody,
+    SignedRequest,
     StandardWebhooks,
     TokenInAddress,
     is_broken,

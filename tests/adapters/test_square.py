@@ -7,8 +7,8 @@ import pytest
 import responses
 from square.utils.webhooks_helper import verify_signature
 
-from adapters.base import SignedRequest
 from adapters.http import Http
+from adapters.signatures import SignedRequest
 from adapters.square import Square
 from app.domain.channels import Channel, Wish
 from app.domain.errors import (

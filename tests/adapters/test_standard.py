@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from adapters.base import SignedRequest
 from adapters.http import Http
+from adapters.signatures import SignedRequest
 from adapters.standard import Standard
 from app.domain import events, instants
 from app.domain.channels import Channel

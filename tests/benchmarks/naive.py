@@ -18,8 +18,7 @@ from flask import Flask, request
 from redis import Redis
 from rq.serializers import JSONSerializer
 
-from adapters.base import SignedRequest
-from adapters.signatures import StandardWebhooks
+from adapters.signatures import SignedRequest, StandardWebhooks
 from app.domain.instants import now
 from app.store.engine import open_engine, writing
 from config.settings import Settings

@@ -19,8 +19,9 @@ import pytest
 import responses
 
 import adapters
-from adapters.base import Adapter, SignedRequest
+from adapters.base import Adapter
 from adapters.http import Http
+from adapters.signatures import SignedRequest
 from app.domain import instants
 from app.domain.channels import Channel, Wish
 from app.domain.events import (

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from adapters.base import SignedRequest
+from adapters.signatures import SignedRequest
 from app.domain.errors import MalformedPayload
 from app.domain.events import OBSERVED, Message, key_of
 from tests.contract.recorded import (

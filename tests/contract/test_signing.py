@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Adapter, SignedRequest
+from adapters.base import Adapter
+from adapters.signatures import SignedRequest
 from app.domain import instants
 from app.domain.errors import InvalidSignature, StaleWebhook, WebhookRefused
 from app.domain.instants import DAY, MINUTE

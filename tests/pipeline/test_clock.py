@@ -1,13 +1,22 @@
 """A clock that is set back by an hour lets nothing wait for an hour."""
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
-from app.domain.instants import HOUR, SECOND, now, to_datetime
-from tests.adapters.sandboxes import control
-from tests.builders import JACKET, sale
-from tests.pipeline.test_channels_that_sell import trade
+from adapters.sandbox.orders import set_clock
+from adapters.sandbox.standard import StandardSandbox
+from adapters.signatures import StandardWebhooks
+from app.domain.errors import StaleWebhook
+from app.domain.instants import HOUR, MINUTE, SECOND, now, to_datetime
+from app.pipeline.publish import Publisher
+from app.store import channels as channel_store, clock
+from tests.adapters.sandboxes import control, serving
+from tests.builders import JACKET, SECRET, Shop, sale
+from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, sell, trade
 from workers import scheduled
 from workers.hands import Hands, make
 
@@ -76,3 +85,90 @@ def test_what_was_sold_before_is_applied_after(shop, mine, time_machine):
 
     assert shop.level(JACKET) == {"available": 7}
     assert shop.messages() == [("applied", None)] * 2
+
+
+# -- channels that tell another time -------------------------------------------
+
+
+@pytest.fixture
+def hour(time_machine, mine) -> Iterator[Callable[[], None]]:
+    """Set the hub's clock back by an hour, and not that of a sandbox at this URL."""
+
+    def set_back(url: str) -> None:
+        control(url, "weather", ahead=3600)
+        time_machine.move_to(to_datetime(now() - HOUR), tick=True)
+        scheduled.sweep(mine)
+
+    yield set_back
+    set_clock(0)
+
+
+def astray(shop: Shop) -> int:
+    with shop.engine.connect() as connection:
+        return round(clock.astray(connection, now()) / MINUTE)
+
+
+def test_a_channel_is_told_the_right_numbers_by_its_own_clock(
+    trade, hour, eventually, time_machine
+):
+    trade.settle(eventually, 5)
+    hour(trade.url)
+
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    trade.settle(eventually, 4)
+    sell(trade)
+    trade.settle(eventually, 3)
+    control(trade.url, "edit", item=ITEM, place=PLACE, quantity=6)
+    trade.settle(eventually, 3)
+    # There and back: what it showed before is no proof that it shows it again.
+    trade.shop.tell("till", sale("T-2", JACKET, 1, at=now()))
+    trade.settle(eventually, 2)
+    trade.shop.tell("till", sale("T-2", JACKET, 0, at=now()) | {"version": now()})
+    trade.settle(eventually, 3)
+    assert astray(trade.shop) == 60
+
+    time_machine.move_to(to_datetime(now() + HOUR), tick=True)
+    control(trade.url, "weather")
+    assert astray(trade.shop) == 0, "what was told then is of another time"
+    trade.shop.tell("till", sale("T-3", JACKET, 2, at=now()))
+    trade.settle(eventually, 1)
+    assert astray(trade.shop) == 0
+    assert is_right(trade)
+
+
+@pytest.mark.parametrize("trade", ["square"], indirect=True)
+def test_a_stamp_that_a_channel_finds_too_old_is_made_by_its_clock(
+    trade, hour, eventually
+):
+    hour(trade.url)  # nothing was ever told there: the stamp would be the oldest one
+
+    trade.settle(eventually, 5)
+
+    assert trade.row()["failed_at"] is None
+
+
+def test_what_is_signed_is_signed_by_the_receivers_clock(shop, hour, settings):
+    sandbox = StandardSandbox(
+        {"secret": SECRET, "items": [{"id": JACKET, "sku": JACKET}]}
+    )
+    with serving(sandbox) as url:
+        shop.channel("web", publish={}, settings={"push_url": f"{url}/stock"})
+        hour(url)
+        quick = replace(settings, retry_base_seconds=0.01, retry_cap_seconds=0.01)
+        publisher = Publisher(shop.engine, shop.vault, quick)
+        ends = time.monotonic() + 10
+        while sandbox.shown(JACKET, "") != 10 and time.monotonic() < ends:
+            publisher.push_due("web")
+
+    assert sandbox.rejected == 1, "the first one was signed by our own clock"
+    assert sandbox.shown(JACKET, "") == 10
+    with shop.engine.connect() as connection:
+        row = channel_store.row(connection, "web")
+    assert row["paused_at"] is None
+    # Whoever signs by the right clock is believed, too.
+    raw = json.dumps(sale("T-1", JACKET, 1, at=now())).encode()
+    signed = StandardWebhooks().sign(raw, SECRET, now() + HOUR)
+    shop.receiver.receive("till", signed, raw, None, now())
+    signed = StandardWebhooks().sign(raw, SECRET, now() + 2 * HOUR)
+    with pytest.raises(StaleWebhook):
+        shop.receiver.receive("till", signed, raw, None, now())

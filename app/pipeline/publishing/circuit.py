@@ -16,7 +16,7 @@ from app.domain.budget import Budget
 from app.domain.errors import RetryLater
 from app.domain.instants import MINUTE, SECOND, Instant
 from app.domain.retry import Delay, Policy, hold
-from app.store import incidents
+from app.store import clock, incidents
 from app.store.engine import writing
 from app.store.tables import channels
 
@@ -157,13 +157,18 @@ def _row(connection: Connection, channel_id: int) -> RowMapping:
 
 
 def _write(connection: Connection, adapter: Adapter, values: dict[str, Any]) -> None:
-    budget = adapter.http.budget
-    told = {} if budget is None else {"budget": budget.written()}
+    http, told = adapter.http, dict[str, Any]()
+    if http.budget is not None:
+        told["budget"] = http.budget.written()
+    if http.told_time_at is not None:
+        told |= {"clock_ahead": http.ahead, "clock_told_at": http.told_time_at}
     connection.execute(
         channels.update()
         .where(channels.c.id == adapter.channel.id)
         .values(**values, **told)
     )
+    if http.ahead and http.told_time_at is not None:
+        clock.heed(connection, http.told_time_at)
 
 
 def _tell(connection: Connection, adapter: Adapter, words: str, now: Instant) -> None:

@@ -61,7 +61,7 @@ class Recorder:
         with writing(self._engine, durable=False) as connection:
             # All rows of the call in the order in which everybody locks them.
             store.lock(connection, by_id)
-            store.accept(connection, taken, call.started_at)
+            store.accept(connection, [(wish, _sent_at(call, wish)) for wish in taken])
             for outcome in outcomes:
                 wish = by_id[outcome.publication_id]
                 self._outcome(connection, call, wish, outcome, now)
@@ -94,7 +94,8 @@ class Recorder:
             store.fail(connection, wish.publication_id, GiveUp(reason), now)
         elif outcome.verdict == words.STALE:
             misses = call.rows[wish.publication_id]["misses"] + 1
-            store.miss(connection, wish.publication_id, misses, now)
+            missed_at = call.adapter.http.theirs(now)
+            store.miss(connection, wish.publication_id, misses, missed_at)
             if misses > 1:
                 until = next_look(misses - 1, now)
                 store.put_off(connection, wish.publication_id, misses, until)
@@ -195,6 +196,12 @@ class Recorder:
         counts = {tallies.ATTEMPT + result: 1, tallies.MILLISECONDS: took}
         counts.update(wishes or {})
         tallies.add(connection, call.adapter.channel.id, counts, now)
+
+
+def _sent_at(call: Call, wish: Wish) -> Instant:
+    """When a number was sent, by the channel's clock: after all it had told by then."""
+    told_at = call.rows[wish.publication_id]["observed_at"] or 0
+    return max(call.adapter.http.theirs(call.started_at), told_at + 1)
 
 
 def _wishes(

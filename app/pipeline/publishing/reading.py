@@ -48,8 +48,8 @@ class Readings:
         with self._engine.connect() as connection:
             names = store.names(connection, [row["id"] for row in unclear])
             careful = _careful(connection, adapter, channel, unclear)
-        wishes = [question(row, names[row["id"]]) for row in unclear]
-        readings = adapter.read(wishes)
+        readings = adapter.read([question(row, names[row["id"]]) for row in unclear])
+        read_at = adapter.http.theirs(started)
         by_id = {row["id"]: row for row in unclear}
         sent = self._sent(careful.values(), started)
         doubted = [
@@ -69,11 +69,11 @@ class Readings:
                     store.fail(connection, row["id"], GiveUp(words), started)
                 elif reading in doubted and row["id"] in now_known:
                     after = now_known[row["id"]]
-                    looked = _Looked(row, after, reading.available, started)
+                    looked = _Looked(row, after, reading.available, read_at)
                     odd += self._judge(connection, channel, looked, sent.get(row["id"]))
                 else:
-                    store.read(connection, row["id"], reading.available, started)
-                    odd += _overridden(now_known.get(row["id"]), reading, started)
+                    store.read(connection, row["id"], reading.available, read_at)
+                    odd += _overridden(now_known.get(row["id"]), reading, read_at)
         return self._again(rows), odd
 
     def _judge(
@@ -125,8 +125,9 @@ class Readings:
         A poll that was cut off is gone on with, and one that is cut off here (a channel
         lets only so much be read at a time) goes on from there the next time.
         """
-        position, began = channel["poll_position"], channel["poll_began_at"] or started
-        since = position or (channel["orders_read_at"] or started - FIRST) - OVERLAP
+        position, read_at = channel["poll_position"], adapter.http.theirs(started)
+        began = channel["poll_began_at"] or read_at
+        since = position or (channel["orders_read_at"] or read_at - FIRST) - OVERLAP
         found: list[Change] = []
         try:
             found += adapter.changes(since)

@@ -52,7 +52,7 @@ def wish_of(
         available=number,
         version=row["wanted_version"],
         expected=_expected(row) if adapter.compares else None,
-        stamp=stamp_of(row, now) if adapter.stamps else None,
+        stamp=stamp_of(row, adapter.http.theirs(now)) if adapter.stamps else None,
     )
 
 
@@ -74,7 +74,8 @@ def stamp_of(row: RowMapping, now: Instant) -> Instant:
 
     Just after the newest event of the channel that we have applied, and above our
     previous stamp: a later one would swallow a till sale that has not been told yet.
-    Providers refuse what is over a day old, so an old stamp moves up, by whole hours.
+    Providers refuse what is over a day old, so an old stamp moves up, by whole hours:
+    `now` is by their clock.
     """
     oldest = (now - 23 * HOUR) // HOUR * HOUR
     return int(max(row["effect_at"] + _TICK, row["stamp"] + _TICK, oldest))

@@ -130,6 +130,7 @@ class Comparer:
         first = {row["id"]: row for row in self._again(suspects)}
         read_at = clock()
         shown = self._read(adapter, suspects, names)
+        read_at = adapter.http.theirs(read_at)
         self._catch_up(adapter, channel)
         mark(self._engine, channel, clock())
         with reading(self._engine) as connection:

@@ -63,12 +63,18 @@ class Round:
     """One reading of a channel, kept between its turns."""
 
     adapter: Adapter
-    began: Instant
+    started: Instant
+    resumed: Instant | None
     asked_from: Instant | None
     changed_at: Instant
     found: Iterator[Change]
     position: Instant | None
     stored: int = 0
+
+    @property
+    def began(self) -> Instant:
+        """All before then will be known; by the channel's clock, as its changes are."""
+        return self.resumed or self.adapter.http.theirs(self.started)
 
 
 def due(connection: Connection, now: Instant) -> list[RowMapping]:
@@ -141,14 +147,14 @@ class Poller:
         now = clock()
         since = row["poll_position"]
         if since is None:
-            read_at = row["orders_read_at"]
-            since = now - FIRST if read_at is None else read_at - OVERLAP
+            since = (row["orders_read_at"] or now - FIRST) - OVERLAP
             since = min(since, row["poll_from"] or since)
         adapter = reach(connection, self._vault, row, self._settings)
         return Round(
             adapter,
+            now,
             # Whatever changes while it is cut off is the next round's.
-            row["poll_began_at"] or now,
+            row["poll_began_at"],
             row["poll_from"],
             row["changed_at"],
             iter(adapter.changes(since)),
@@ -195,7 +201,6 @@ class Poller:
         if mine.asked_from is not None:
             self._apply(mine, portion, at)
             portion = []
-        due_at = clock() + int(self._settings.poll_seconds * SECOND)
         read_at = channels.c.orders_read_at
         newest = sa.case((read_at > mine.began, read_at), else_=mine.began)
         adapter = mine.adapter
@@ -205,7 +210,7 @@ class Poller:
                 connection,
                 mine,
                 orders_read_at=newest,
-                poll_due_at=due_at,
+                poll_due_at=clock() + int(self._settings.poll_seconds * SECOND),
                 poll_began_at=None,
                 poll_position=None,
                 poll_from=None,

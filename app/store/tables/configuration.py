@@ -35,6 +35,8 @@ channels = sa.Table(
     count("failures"),  # channel-level failures in a row
     Column("last_error", Text),
     Column("answered_at", Big),
+    Column("clock_ahead", Big),  # how far its clock is ahead of ours; 0: alike
+    Column("clock_told_at", Big),  # when it last told its time
     text("drift", "override"),  # override · adopt · ask
     Column("compared_at", Big),  # when all its numbers were last read and compared
     count("compared_to"),  # the publication up to which they are; 0: none under way

@@ -12,6 +12,7 @@ from flask import url_for
 from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import SECOND, Instant
+from app.store import clock
 from app.web.pages import cases, words
 from app.web.pages.rows import Delivery, excess
 
@@ -31,6 +32,8 @@ class Seen:
     failures: Sequence[RowMapping]
     inbox: Mapping[str, int]
     incidents: Sequence[Mapping[str, Any]]
+    astray: Instant
+    """How far our clock is behind the channels'; 0 when it is right."""
     now: Instant
 
 
@@ -70,6 +73,7 @@ def find(seen: Seen) -> list[Issue]:
     """Everything that needs a person, the worst first."""
     found = [
         *_oversold(seen),
+        *_clock(seen.astray),
         *(issue for row in seen.channels if (issue := _channel(row, seen))),
         *_inbox(seen.inbox),
         *_incidents(seen.incidents),
@@ -126,6 +130,23 @@ def _oversold(seen: Seen) -> list[Issue]:
             units=int(row["units"]),
         )
         for row in seen.oversold[:10]
+    ]
+
+
+# -- the clock ---------------------------------------------------------------
+
+
+def _clock(astray: Instant) -> list[Issue]:
+    if not astray:
+        return []
+    return [
+        Issue(
+            "bad",
+            clock.words(astray),
+            "Times shown here are wrong by as much. Nothing is lost, and numbers are "
+            "sent by the channels' own clocks.",
+            "Set it, or let NTP keep it.",
+        )
     ]
 
 

@@ -14,6 +14,7 @@ from app.domain.instants import Instant
 from app.pipeline.applying import oversells
 from app.store import (
     channels as channel_store,
+    clock,
     deliveries,
     messages,
     overview as store,
@@ -103,6 +104,7 @@ def _state(
         incidents=oversells.up_to_date(
             connection, watchlist.listed(connection, "open", now, limit=LISTED), now
         ),
+        astray=clock.astray(connection, now),
         now=now,
     )
     found = issues.find(seen)

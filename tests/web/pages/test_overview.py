@@ -3,9 +3,9 @@
 import sqlalchemy as sa
 
 from app.domain.errors import GiveUp
-from app.domain.instants import MINUTE, now
+from app.domain.instants import HOUR, MINUTE, now
 from app.pipeline.publishing.marking import mark_all
-from app.store import channels as channel_store
+from app.store import alerts, channels as channel_store
 from app.store.engine import writing
 from app.store.tables import audit_log, channels
 from tests.builders import JACKET, order, returned, sale
@@ -252,3 +252,24 @@ def test_no_page_holds_a_script_or_a_style_of_its_own(anna, deliveries):
         assert "<script>" not in page
         assert " onclick=" not in page
         assert "https://" not in page.replace("https://www.w3.org", "")
+
+
+def test_a_wrong_clock_is_said_wherever_people_look(anna, shop, client, deliveries):
+    def told(ahead: int) -> dict[str, int]:
+        return {"clock_ahead": ahead, "clock_told_at": now()}
+
+    with writing(shop.engine) as connection:
+        connection.execute(channels.update().values(**told(HOUR)))
+        [alert] = alerts.trouble(connection, now(), MINUTE).values()
+    ready = client.get("/readyz")
+
+    assert alert == "This machine's clock is 60 min behind the channels' clocks"
+    assert alert in anna.words("/")
+    assert ready.status_code == 200
+    assert ready.json["clock"] == alert
+
+    with writing(shop.engine) as connection:
+        one = channels.update().where(channels.c.key == "till")
+        connection.execute(one.values(**told(0)))
+    assert "clock" not in client.get("/readyz").json, "it is web's that is wrong"
+    assert "clock" not in anna.words("/")
