@@ -196,6 +196,11 @@ class Adapter(ABC):
         tell it (only when `connects`)."""
         raise NotImplementedError(f"{self.title} cannot be asked for its orders")
 
+    def still_counts(self, order: Any) -> str | None:
+        """The id of an open order, as `open_orders` tells it, whose units are in the
+        channel's number still; None: they left it."""
+        return None
+
     # -- receiving -----------------------------------------------------------
 
     def verify(self, request: SignedRequest) -> str | None:

@@ -139,6 +139,9 @@ class Square(Adapter):
     def open_orders(self) -> Iterator[Change]:
         return self._orders({"state_filter": {"states": ["OPEN"]}})
 
+    def still_counts(self, order: Any) -> str | None:
+        return orders.unpaid(order.get("order"))
+
     # -- receiving -----------------------------------------------------------
 
     def scheme(self) -> HmacBody:
@@ -246,12 +249,8 @@ class Square(Adapter):
         if asked["location_ids"]:
             for page in self._pages("/v2/inventory/counts/batch-retrieve", asked):
                 found |= dict(counts.answered(page))
-        return [
-            Reading(
-                wish.publication_id, found.get((wish.external_id, wish.place)), read_at
-            )
-            for wish in wishes
-        ]
+        spots = [(one.publication_id, (one.external_id, one.place)) for one in wishes]
+        return [Reading(id_, found.get(spot), read_at) for id_, spot in spots]
 
     # -- calling -------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from marshmallow import fields
 
 from adapters.parts.square_payment import is_owed, is_paid
 from adapters.shapes import Each, Name, Part, Rows, Time, Units, kept, load, optional
+from app.domain.errors import MalformedPayload
 from app.domain.events import (
     NOT_PAID,
     PLACED,
@@ -112,6 +113,15 @@ _ORDER, _LINE, _ENTRY = _Order(), _Line(), _Entry()
 _RETURN_LINE, _REFUND = _ReturnLine(), _Refund()
 KEPT: Final = kept(_Order)
 """The fields of an order that are stored: nobody's name, note or address."""
+
+
+def unpaid(document: Any) -> str | None:
+    """The id of an order that is not paid in full; None when it is, or is no order."""
+    try:
+        order = load(_ORDER, document, "order")
+    except MalformedPayload:
+        return None  # its message says so, in the inbox
+    return None if is_paid(order, None) else str(order["id"])
 
 
 def normalise(document: Any, disposition: str, paid: int | None = None) -> Normalised:

@@ -81,6 +81,12 @@ def _sell(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
     return jsonify(order=order.id, number=order.number, lines=lines), 201
 
 
+def _pay(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
+    order = _found(sandbox, wanted)
+    sandbox.pay(order)
+    return jsonify(order=order.id)
+
+
 def _ship(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
     shipment = sandbox.ship(_found(sandbox, wanted), wanted.get("place"))
     return jsonify(shipment=shipment.id), 201
@@ -114,6 +120,7 @@ def _weather(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
 
 _ACTIONS: dict[str, Action] = {
     "sell": _sell,
+    "pay": _pay,
     "ship": _ship,
     "cancel": _cancel,
     "refund": _refund,

@@ -65,6 +65,7 @@ class Order:
     updated_at: datetime
     source: str = "web"
     state: str = "open"
+    is_paid: bool = True
     shipments: list[Shipment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
 

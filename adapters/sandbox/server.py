@@ -107,7 +107,10 @@ class Sandbox:
         self.announce_stock(item, place)
 
     def sell(self, wanted: dict[str, Any]) -> Order:
-        """Take an order; raise Refused when the channel shows too few."""
+        """Take an order; raise Refused when the channel shows too few.
+
+        `unpaid`: its units stay in the number until it is paid.
+        """
         rows = [(str(r["item"]), int(r["quantity"])) for r in wanted["lines"]]
         place = wanted.get("place") or self._place_for(rows)
         self._check_shown(rows, place)
@@ -120,14 +123,26 @@ class Sandbox:
         number = str(wanted.get("number") or 1000 + len(self.orders) + 1)
         source = str(wanted.get("source") or "web")
         order = Order(order_id, number, place, lines, now, now, source)
+        order.is_paid = not wanted.get("unpaid")
         self.orders[order_id] = order
-        for item, quantity in rows:
-            self.change(item, place, -quantity)
+        if order.is_paid:
+            self._let_go(order)
         if wanted.get("shipped"):
             self.announce_shipped_sale(order, self._hand_over(order, place))
         else:
             self.announce_sale(order)
         return order
+
+    def pay(self, order: Order) -> None:
+        """An order that was not paid is, in full."""
+        order.is_paid = True
+        order.touch()
+        self._let_go(order)
+        self.announce_sale(order)
+
+    def _let_go(self, order: Order) -> None:
+        for line in order.lines:
+            self.change(line.item, order.place, -line.quantity)
 
     def ship(self, order: Order, place: str | None) -> Shipment:
         """Ship everything still open."""

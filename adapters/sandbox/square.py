@@ -101,8 +101,9 @@ class SquareSandbox(Sandbox):
     def announce_sale(self, order: Order) -> None:
         self._touched(order)
         self.send("order.created", "order_created", square_orders.pointer(self, order))
-        paid = square_orders.payment(order, "COMPLETED")
-        self.send("payment.updated", "payment", paid)
+        if order.is_paid:
+            paid = square_orders.payment(order, "COMPLETED")
+            self.send("payment.updated", "payment", paid)
 
     def announce_shipment(self, order: Order, shipment: Shipment) -> None:
         self._touched(order)

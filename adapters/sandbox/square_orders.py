@@ -38,8 +38,8 @@ def document(order: Order, version: int, is_till: bool) -> dict[str, Any]:
         "updated_at": iso(order.updated_at),
         "line_items": lines,
         "total_money": _money(total),
-        "net_amount_due_money": _money(0),
-        "tenders": [{"id": f"T{order.id}", "type": "CARD"}],
+        "net_amount_due_money": _money(0 if order.is_paid else total),
+        "tenders": [{"id": f"T{order.id}", "type": "CARD"}] if order.is_paid else [],
     }
     if not is_till:
         found["reference_id"] = order.number

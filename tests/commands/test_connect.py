@@ -122,6 +122,10 @@ def test_a_till_tells_the_key_it_signs_with(
     places = [{"id": "L1", "name": "Main Street"}]
     sandbox = SquareSandbox({"token": "EAAA-secret", "locations": places, **given})
     with serving(sandbox) as url:
+        # Paid, its unit has left the number; not paid, its two are in it still.
+        for units, is_owed in ((1, False), (2, True)):
+            line = {"item": "1", "quantity": units}
+            control(url, "sell", lines=[line], place="L1", unpaid=is_owed)
         done = onecount(
             *("connect", "square", "--key", "till", "--base-url", url, "--opening"),
             *("--secret", "access_token=env:SQUARE_TOKEN", "--yes"),
@@ -131,7 +135,8 @@ def test_a_till_tells_the_key_it_signs_with(
         control(url, "edit", item="1", place="L1", quantity=3)
         heard = receiver.wait(lambda got: got)
 
-    assert hub.level("JACKET", "main-street")["available"] == 4
+    jacket = hub.level("JACKET", "main-street")
+    assert (jacket["available"], jacket["committed"]) == (1, 3), "four are there"
     with reading(hub.engine) as connection:
         channel = with_address(channels.find(connection, hub.vault, "till"), public)
     adapters.get("square")(channel, Http("Square", "till")).verify(heard[0])

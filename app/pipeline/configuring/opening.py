@@ -1,13 +1,14 @@
 """Opening: a channel's open orders and its numbers become our first counts.
 
-What a channel shows is what may be sold, so units of open orders are not in it. They
-are promises here as well: first the open orders are applied, then on_hand is counted as
-the channel's number plus what was promised there at that very time. A number that
-changes meanwhile is read again; one that never stands still is left out and named.
+What a channel shows is what may be sold, so units of open orders are not in it (but for
+those that its adapter says it still counts). They are promises here as well: first the
+open orders are applied, then on_hand is counted as the channel's number plus what left
+it for promises, at that very time. A number that changes meanwhile is read again; one
+that never stands still is left out and named.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -85,11 +86,12 @@ class Opening:
         for turn in range(ROUNDS):
             at = clock()
             before = self._numbers(wishes)
-            orders = self._take_orders()
+            orders, counted = self._take_orders()
             opened.orders = orders if turn == 0 else opened.orders
             after = self._numbers(wishes)
             still = {id_: n for id_, n in before.items() if after.get(id_) == n}
-            self._count({spots[id_][:2]: n for id_, n in still.items()}, at)
+            numbers = {spots[id_][:2]: n for id_, n in still.items()}
+            self._count(numbers, counted, at)
             opened.counted += len(still)
             wishes = [one for one in wishes if _moves(one, before, after)]
             if not wishes:
@@ -108,8 +110,10 @@ class Opening:
             }
         return found
 
-    def _take_orders(self) -> int:
+    def _take_orders(self) -> tuple[int, set[str]]:
+        """How many there are, and the ids of those that the numbers still count."""
         found = [(one.topic, one.document) for one in self._adapter.open_orders()]
+        ids = {self._adapter.still_counts(document) for _, document in found}
         for some in portions(found, PORTION):
             with writing(self._engine) as connection:
                 store_read(connection, self._adapter.channel.id, some, clock())
@@ -117,13 +121,16 @@ class Opening:
             pass
         while self._inbound.woken:
             self._wakes.wake(self._inbound.woken.pop())
-        return len(found)
+        return len(found), {one for one in ids if one is not None}
 
-    def _count(self, numbers: Mapping[Spot, int], at: Instant) -> None:
+    def _count(
+        self, numbers: Mapping[Spot, int], counted: Collection[str], at: Instant
+    ) -> None:
         if not numbers:
             return
         with reading(self._engine) as connection:
-            promised = promised_at(connection, self._adapter.channel.id, numbers, at)
+            channel_id = self._adapter.channel.id
+            promised = promised_at(connection, channel_id, numbers, at, counted)
             recipes = read_house(connection).recipes
             ids = sku_ids(connection, {sku for sku, _ in numbers})
         events = [
@@ -156,9 +163,14 @@ def _counted(spot: Spot, quantity: int, at: Instant) -> StockEvent:
 
 
 def promised_at(
-    connection: Connection, channel_id: int, spots: Iterable[Spot], at: Instant
+    connection: Connection,
+    channel_id: int,
+    spots: Iterable[Spot],
+    at: Instant,
+    counted: Collection[str],
 ) -> Mapping[Spot, int]:
-    """Units that a channel's own orders were promised at a time and had not got yet."""
+    """Units that a channel's own orders were promised at a time and had not got yet;
+    but for the orders, by id, whose units its numbers still count."""
     asked = list(spots)
     names = {
         id_: sku for sku, id_ in sku_ids(connection, {s for s, _ in asked}).items()
@@ -169,6 +181,8 @@ def promised_at(
     every = sorted(set(connection.execute(keys).scalars()))
     for some in portions(every, 500):
         for case in cases.load(connection, some):
+            if case.case_key.partition("/order/")[2] in counted:
+                continue
             for movement, quantity in case.posted.items():
                 sku = names.get(movement.sku_id)
                 if movement.from_state != AVAILABLE or sku is None:
