@@ -20,6 +20,8 @@ _FAILED: Final = (
     *("attempt:RetryLater", "attempt:GiveUp", "attempt:CredentialsRefused"),
     "wish:rejected",
 )
+DRIFT: Final = "drift:"
+"""Before the cause of a number that a channel showed and should not have."""
 MILLISECONDS: Final = "milliseconds"
 """How long calls took in all."""
 

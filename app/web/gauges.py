@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.budget import Budget
 from app.domain.instants import SECOND, Instant
-from app.store import channels, gauges as store, messages, overview, tallies
+from app.store import channels, clock, gauges as store, messages, overview, tallies
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
 
@@ -28,6 +28,12 @@ def measured(connection: Connection, now: Instant) -> Iterator[Metric]:
     yield from _behind(connection, [row["key"] for row in rows], now)
     yield from _channels(rows, now)
     yield from _calls(tallies.all_of(connection))
+    yield _gauge(
+        "onecount_clock_behind_seconds",
+        "How far this machine's clock is behind those of all channels; negative: ahead",
+        (),
+        [((), clock.astray(connection, now) / SECOND)],
+    )
     yield _gauge(
         "onecount_incidents_open",
         "What a person should look at, by kind",
@@ -151,15 +157,22 @@ def _calls(rows: Iterable[RowMapping]) -> Iterator[Metric]:
     seconds = CounterMetricFamily(
         "onecount_push_seconds", "Time spent in calls", labels=["channel"]
     )
+    drifts = CounterMetricFamily(
+        "onecount_drifts",
+        "Numbers that a channel showed and should not have, by what caused it",
+        labels=["channel", "cause"],
+    )
     for row in rows:
         what, channel, times = row["what"], row["channel"], row["times"]
         if what == tallies.MILLISECONDS:
             seconds.add_metric([channel], times / 1000)
         elif what.startswith(tallies.ATTEMPT):
             attempts.add_metric([channel, what.removeprefix(tallies.ATTEMPT)], times)
+        elif what.startswith(tallies.DRIFT):
+            drifts.add_metric([channel, what.removeprefix(tallies.DRIFT)], times)
         else:
             wishes.add_metric([channel, what.removeprefix(tallies.WISH)], times)
-    yield from (attempts, wishes, seconds)
+    yield from (attempts, wishes, seconds, drifts)
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], told: Labelled) -> Metric:

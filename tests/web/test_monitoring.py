@@ -99,7 +99,8 @@ def test_tallies_are_counters_by_channel(shop, engine, measured):
             tallies.add(
                 connection,
                 1,
-                {"attempt:timed_out": 1, tallies.SUPERSEDED: 4, "milliseconds": 1500},
+                {"attempt:timed_out": 1, tallies.SUPERSEDED: 4, "milliseconds": 1500}
+                | {"drift:lost event": 1},
                 now(),
             )
 
@@ -108,6 +109,7 @@ def test_tallies_are_counters_by_channel(shop, engine, measured):
     assert told["onecount_push_attempts_total web timed_out"] == 2
     assert told["onecount_wishes_total web superseded"] == 8
     assert told["onecount_push_seconds_total web"] == 3
+    assert told["onecount_drifts_total web lost event"] == 2
 
 
 def test_open_incidents_are_counted_by_kind(shop, engine, measured):

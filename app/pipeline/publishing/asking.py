@@ -18,7 +18,7 @@ from app.domain.instants import DAY, Instant, now as clock
 from app.domain.shown import Policy
 from app.pipeline.house import House
 from app.pipeline.publishing.ruling import ruling
-from app.store import drifts, incidents, policies, publications as store
+from app.store import drifts, incidents, policies, publications as store, tallies
 
 KIND: Final = "drift"
 
@@ -40,8 +40,10 @@ def write_down(
     """Append a difference, with its cause and what is done about it."""
     seen = one.difference
     numbers = (seen.theirs, seen.desired, seen.believed[1])
-    told = (channel["id"], one.row["id"], *numbers, one.cause or drift.UNKNOWN)
+    cause = one.cause or drift.UNKNOWN
+    told = (channel["id"], one.row["id"], *numbers, cause)
     drifts.add(connection, [(*told, done, one.read_at)])
+    tallies.add(connection, channel["id"], {tallies.DRIFT + cause: 1}, one.read_at)
 
 
 def is_worn(connection: Connection, row: RowMapping, heals_a_day: int) -> bool:
