@@ -16,7 +16,15 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.budget import Budget
 from app.domain.instants import SECOND, Instant
-from app.store import channels, clock, gauges as store, messages, overview, tallies
+from app.store import (
+    channels,
+    clock,
+    gauges as store,
+    messages,
+    overview,
+    tallies,
+    waits,
+)
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
 
@@ -28,6 +36,12 @@ def measured(connection: Connection, now: Instant) -> Iterator[Metric]:
     yield from _behind(connection, [row["key"] for row in rows], now)
     yield from _channels(rows, now)
     yield from _calls(tallies.all_of(connection))
+    yield _gauge(
+        "onecount_scheduler_silent_seconds",
+        "How long ago the scheduler last noted the time; it does so every ten seconds",
+        (),
+        [((), _age(now, waits.noted(connection)))],
+    )
     yield _gauge(
         "onecount_clock_behind_seconds",
         "How far this machine's clock is behind those of all channels; negative: ahead",
