@@ -16,7 +16,7 @@ from app.store.publications import (
     lock,
     told_of,
 )
-from app.store.tables import publications
+from app.store.tables import inbox, publications
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,16 @@ def stamp(connection: Connection, channel_id: int, at: Instant) -> None:
 
 
 def hasten(connection: Connection, channel_id: int) -> None:
-    """Let what waits for its next try on a channel be tried now."""
+    """Let what waits for its next try on a channel be tried now: numbers and reads."""
+    connection.execute(
+        inbox.update()
+        .where(
+            inbox.c.channel_id == channel_id,
+            inbox.c.state == "waiting",
+            inbox.c.next_attempt_at > 0,
+        )
+        .values(next_attempt_at=0)
+    )
     connection.execute(
         publications.update()
         .where(

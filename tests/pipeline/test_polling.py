@@ -280,6 +280,21 @@ def test_refused_credentials_are_told_and_stop_no_publishing(trade, poller):
     assert problems(trade) == []
 
 
+@pytest.mark.parametrize("trade", ["square"], indirect=True)
+def test_what_could_not_be_fetched_for_its_credentials_is_when_resumed(
+    trade, eventually
+):
+    control(trade.url, "weather", status=401)
+    sell(trade, 2)
+    eventually(lambda: trade.work() or told(trade)["paused_reason"])
+    control(trade.url, "weather")
+
+    with writing(trade.shop.engine) as connection:
+        channel_store.resume(connection, "web", now())
+
+    eventually(lambda: trade.work() or trade.shop.level(JACKET)["available"] == 3)
+
+
 def test_an_adapter_that_fails_is_told_and_ends_no_worker(trade, poller, monkeypatch):
     def broken(self, since):
         yield Change("x", {})
