@@ -1,11 +1,10 @@
 """Many rows in one statement: arrays on PostgreSQL, executemany on SQLite.
 
-The hot path speaks to the driver directly; SQLAlchemy's own VALUES lists are three to
-four times slower there (measured with 100 rows a statement).
+SQLAlchemy's own VALUES lists are three to four times slower there (measured with 100
+rows a statement).
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.store import driver
 from app.store.engine import is_sqlite
 
 Rows = Sequence[Sequence[Any]]
@@ -40,7 +40,7 @@ def insert(
         return 0
     columns, filled = _filled(columns, rows)
     statement = _insert_sql(table, columns, or_ignore, is_sqlite(connection))
-    return connection.exec_driver_sql(statement, _given(connection, filled)).rowcount
+    return _changed(connection, statement, filled)
 
 
 def _filled(columns: tuple[str, ...], rows: Rows) -> tuple[tuple[str, ...], Rows]:
@@ -64,8 +64,7 @@ def change(
     """Set columns (or `add` to them) by id; rows are `(*values, id)`."""
     if not rows:
         return
-    statement = _change_sql(table, columns, add, is_sqlite(connection))
-    connection.exec_driver_sql(statement, _given(connection, rows))
+    _changed(connection, _change_sql(table, columns, add, is_sqlite(connection)), rows)
 
 
 def select(
@@ -88,7 +87,7 @@ def select(
     else:
         among, mark, bound = f"= ANY(%s::{kind}[])", "%s", array(listed)
     text = statement.replace("{among}", among).replace("{given}", mark)
-    return _fetched(connection, text, (*given, bound))
+    return driver.fetched(connection, text, (*given, bound))
 
 
 def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[int]:
@@ -100,34 +99,22 @@ def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[in
         return ()
     if is_sqlite(connection):
         newest = f"SELECT coalesce(max(id), 0) FROM {table.name}"
-        ((last,),) = _fetched(connection, newest, ())
+        ((last,),) = driver.fetched(connection, newest, ())
         return range(last + 1, last + 1 + count)
     sequence = f"'{table.name}_id_seq'"
-    last = connection.exec_driver_sql(
-        f"SELECT setval({sequence}, nextval({sequence}) + %s)", (count - 1,)
-    ).scalar_one()
+    reserve = f"SELECT setval({sequence}, nextval({sequence}) + %s)"
+    ((last,),) = driver.fetched(connection, reserve, (count - 1,))
     return range(last + 1 - count, last + 1)
 
 
-def _fetched(
-    connection: Connection, statement: str, values: tuple[Any, ...]
-) -> Sequence[Any]:
-    """The driver's own tuples: a Row of each costs as much as the query.
-
-    On SQLite, where no server is asked, SQLAlchemy's result around them does too; so
-    once a transaction has begun, its driver is asked directly.
-    """
-    if not (is_sqlite(connection) and connection.in_transaction()):
-        with connection.exec_driver_sql(statement, values) as found:
-            return found.cursor.fetchall()
-    driver: Any = connection.connection.driver_connection
-    try:
-        rows: Sequence[Any] = driver.execute(statement, values).fetchall()
-    except sqlite3.Error as error:
-        raise sa.exc.DBAPIError.instance(
-            statement, None, error, sqlite3.Error, True, dialect=connection.dialect
-        ) from error
-    return rows
+def _changed(connection: Connection, statement: str, rows: Rows) -> int:
+    """How many rows a statement has written."""
+    if is_sqlite(connection):
+        return int(
+            driver.executed(connection, statement, list(rows), many=True).rowcount
+        )
+    columns = tuple(array(column) for column in zip(*rows, strict=True))
+    return int(driver.executed(connection, statement, columns).rowcount)
 
 
 def insert_one(connection: Connection, table: sa.Table, **values: Any) -> int:
@@ -136,12 +123,6 @@ def insert_one(connection: Connection, table: sa.Table, **values: Any) -> int:
     if made is None:
         raise LookupError(f"{table.name} gave no id")
     return int(made[0])
-
-
-def _given(connection: Connection, rows: Rows) -> Any:
-    if is_sqlite(connection):
-        return list(rows)
-    return tuple(array(column) for column in zip(*rows, strict=True))
 
 
 def array(values: Iterable[Any]) -> str:

@@ -11,7 +11,7 @@ from app.domain.channels import Channel
 from app.domain.errors import UnknownName
 from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
-from app.store import keyset, policies, retries
+from app.store import driver, keyset, policies, retries
 from app.store.keyset import Page, Position
 from app.store.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
@@ -88,12 +88,13 @@ def _channel(connection: Connection, vault: Vault, one: RowMapping) -> Channel:
 
 def changed_at(connection: Connection) -> Mark:
     """A mark that differs after any change of configuration."""
-    found = connection.exec_driver_sql(
+    ((changed, channels_, locations_, recipe),) = driver.fetched(
+        connection,
         "SELECT coalesce(max(changed_at), 0), count(*), "
         "(SELECT count(*) FROM locations), "
-        "(SELECT coalesce(max(id), 0) FROM recipes) FROM channels"
-    ).one()
-    return found[0], found[1], found[2], found[3]
+        "(SELECT coalesce(max(id), 0) FROM recipes) FROM channels",
+    )
+    return changed, channels_, locations_, recipe
 
 
 def touch(connection: Connection, now: Instant) -> None:

@@ -13,9 +13,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.store import driver
 
 _APPLY_LOCK = 7_204_631_905
 """The number of PostgreSQL's advisory lock for the one applier at a time."""
@@ -72,8 +73,7 @@ def _open_postgres(url: sa.URL, pool_size: int) -> Engine:
 
     @sa.event.listens_for(engine, "handle_error")
     def leave(context: sa.engine.ExceptionContext) -> None:
-        # After a failover the address leads to another server: connect to that one.
-        if isinstance(context.original_exception, ReadOnlySqlTransaction):
+        if driver.leads_elsewhere(context.original_exception):
             context.is_disconnect = True
 
     return engine
@@ -183,9 +183,9 @@ def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
 def _wait_for_disk(connection: Connection, durable: bool) -> None:
     """On SQLite this is the connection's own and set outside of transactions."""
     if connection.info.get("durable", True) != durable:
-        driver: Any = connection.connection.driver_connection
+        plain: Any = connection.connection.driver_connection
         word = "FULL" if durable else "NORMAL"
-        driver.execute(f"PRAGMA synchronous={word}").close()
+        plain.execute(f"PRAGMA synchronous={word}").close()
         connection.info["durable"] = durable
 
 
@@ -252,7 +252,6 @@ def applying(engine: Engine) -> Iterator[Connection]:
     """
     with writing(engine) as connection:
         if not is_sqlite(connection):
-            connection.execute(
-                sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _APPLY_LOCK}
-            )
+            lock = "SELECT pg_advisory_xact_lock(%s)"
+            driver.fetched(connection, lock, (_APPLY_LOCK,))
         yield connection

@@ -14,6 +14,7 @@ from app.pipeline.acts import holding
 from app.pipeline.inbound import Inbound
 from app.pipeline.proving.audit import differences
 from app.pipeline.publish import Publisher
+from app.store import driver
 from app.store.engine import open_engine, writing
 from app.store.tables import publications, push_attempts
 from tests.builders import JACKET, Shop, cancellation, order, returned, sale, shipment
@@ -43,10 +44,23 @@ def dying(engine, at, error=Killed):
     sa.event.listen(engine, "before_cursor_execute", count)
     sa.event.listen(engine, "commit", last)
     try:
-        yield seen
+        with pytest.MonkeyPatch.context() as patched:
+            hear_driver(patched, count)
+            yield seen
     finally:
         sa.event.remove(engine, "before_cursor_execute", count)
         sa.event.remove(engine, "commit", last)
+
+
+def hear_driver(patched, count):
+    """Count the statements that the driver is told directly, too."""
+    executed = driver.executed
+
+    def counted(*args, **kwargs):
+        count()
+        return executed(*args, **kwargs)
+
+    patched.setattr(driver, "executed", counted)
 
 
 def story(run):
@@ -234,6 +248,7 @@ def _apply_and_die(url, at):
 
     sa.event.listen(engine, "before_cursor_execute", count)
     sa.event.listen(engine, "commit", lambda _: count())
+    hear_driver(pytest.MonkeyPatch(), count)
     while inbound.run(now()):
         pass
 

@@ -1,12 +1,12 @@
 """Granting holds: whoever asks while one transaction is being written is served by the
-next, together with all others who wait.
+next, together with all others who have come by the time it begins.
 
 A hot SKU has one row that every claim must change, so claims on it can only follow one
 another; what they can share is everything around that: the look at what is free, the
 statements and the wait for the disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition
@@ -23,7 +23,7 @@ from app.domain.events import StockEvent
 from app.domain.instants import SECOND, Instant, iso
 from app.pipeline.acts.claims import Claims, Lines, Taken
 from app.pipeline.apply import apply
-from app.pipeline.applying.told import Told
+from app.pipeline.applying.told import Meant, Told
 from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
 from app.store import holds
@@ -76,29 +76,36 @@ class _Queue:
             if mine.done():
                 return mine.result()
             self._is_served = True
-            together, self._waiting = self._waiting, []
         try:
-            _serve(engine, together)
+            _serve(engine, self._come)
         finally:
             with self._change:
                 self._is_served = False
                 self._change.notify_all()
         return mine.result()
 
+    def _come(self) -> list[_Waiting]:
+        with self._change:
+            come, self._waiting = self._waiting, []
+        return come
+
 
 _queues: "WeakKeyDictionary[Engine, _Queue]" = WeakKeyDictionary()
 
 
-def _serve(engine: Engine, waiting: Sequence[_Waiting]) -> None:
-    """Answer all of them. What fails for an unknown reason is tried one by one, so that
-    nobody pays for what somebody else asked."""
+def _serve(engine: Engine, come: Callable[[], list[_Waiting]]) -> None:
+    """Answer all who have come once it is our turn to write. What fails for an unknown
+    reason is tried one by one, so that nobody pays for what somebody else asked."""
+    waiting: list[_Waiting] = []
     try:
         with applying(engine) as connection:
+            waiting = come()
             made, woken = grant(connection, [asked for asked, _ in waiting])
     except Exception as error:  # noqa: BLE001 - each hears of it from their own call
+        waiting = waiting or come()
         if len(waiting) > 1 and not isinstance(error, OperationalError):
             for one in waiting:
-                _serve(engine, [one])
+                _serve(engine, [one].copy)
             return
         for _, answer in waiting:
             answer.set_exception(error)
@@ -153,7 +160,7 @@ def _written(
     rows: list[tuple[int, holds.Line]] = []
     told = []
     for id_, (new, taken) in zip(made, granted, strict=True):
-        events = []
+        events, meant = [], []
         for one in taken:
             place, line = one.location_id, next(ids)
             rows.append((line, holds.Line(id_, one.sku_id, place, one.quantity)))
@@ -162,7 +169,17 @@ def _written(
                 units = each * one.quantity
                 rows.append((next(ids), holds.Line(id_, part, place, units, line)))
             events.append(_held(new, line, one, house.names[place]))
-        told.append(Told(None, events, new.created_at, actor=new.actor))
+            meant.append(Meant(one.sku_id, place))
+        told.append(
+            Told(
+                None,
+                events,
+                new.created_at,
+                actor=new.actor,
+                meant=meant,
+                is_first=True,
+            )
+        )
     holds.add_lines(connection, rows)
     return told
 

@@ -62,6 +62,8 @@ class Casebook:
         }
         numbers: set[str] = set()
         for said in heard:
+            if said.told.is_first:
+                continue
             keys.add(said.case_key)
             number = _number(said.event)
             if number is not None:

@@ -51,7 +51,7 @@ def missing_location(channel: Place | None, place: str | None) -> str:
 
 
 def look_up(connection: Connection, house: House, heard: Sequence[Said]) -> Names:
-    """Find every SKU that these events may mean, in at most three queries.
+    """Find every SKU that these events may mean and do not say, in at most three queries.
 
     A fourth asks for aliases, only when a text is neither listed nor a SKU's code.
     """
@@ -62,6 +62,8 @@ def look_up(connection: Connection, house: House, heard: Sequence[Said]) -> Name
     words: set[str] = set()
     for said in heard:
         event = said.event
+        if said.verdict.meant.sku_id is not None:
+            continue
         if said.channel is not None:
             senders.add(said.channel.id)
         if event.external_id is not None:

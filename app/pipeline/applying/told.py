@@ -44,7 +44,9 @@ class Told:
     rows: Sequence[int] = ()
     """Ids of the stock events' rows, when they were parked and are tried again."""
     meant: Sequence[Meant] = ()
-    """What the events meant when they were told first, when they are told again."""
+    """What the events mean, when they are told again or a claim has looked it up."""
+    is_first: bool = False
+    """Whether nothing can have been told of its cases before."""
 
 
 @dataclass(slots=True)
