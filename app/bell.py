@@ -25,7 +25,7 @@ class Bell:
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
-    def ring(self, lane: str) -> None:
+    def wake(self, lane: str) -> None:
         """Have this lane woken; returns at once."""
         self._rung.add(lane)
         self._ringing.set()

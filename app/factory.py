@@ -40,5 +40,6 @@ def make_hub(settings: Settings) -> Hub:
     engine = open_engine(settings.database_url, pool_size=settings.web_threads)
     vault = Vault(settings.secret_keys)
     wakes = Wakes(settings.redis_url, patience=1)
-    receiver = Receiver(engine, vault, Bell(wakes), settings)
-    return Hub(settings, engine, vault, wakes, receiver)
+    bell = Bell(wakes)
+    receiver = Receiver(engine, vault, bell, settings)
+    return Hub(settings, engine, vault, wakes, bell, receiver)

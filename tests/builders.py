@@ -40,9 +40,6 @@ class Bell:
         self.heard.append(lane)
         return True
 
-    def ring(self, lane: str) -> None:
-        self.wake(lane)
-
     def close(self) -> None:
         pass
 

@@ -34,32 +34,32 @@ def bell(wakes):
 
 
 def test_every_lane_that_was_rung_is_woken(bell, redis, eventually):
-    bell.ring("inbound")
-    bell.ring("fetch:web")
+    bell.wake("inbound")
+    bell.wake("fetch:web")
 
     eventually(lambda: redis.exists("wake:inbound", "wake:fetch:web") == 2)
 
 
 def test_many_rings_share_a_wake(bell, wakes, redis, eventually):
     for _ in range(1_000):
-        bell.ring("inbound")
+        bell.wake("inbound")
     eventually(lambda: redis.exists("wake:inbound"))
 
     assert wakes.asked < 100
 
 
 def test_a_ring_after_a_wake_is_heard_too(bell, wakes, redis, eventually):
-    bell.ring("inbound")
+    bell.wake("inbound")
     eventually(lambda: redis.exists("wake:inbound"))
     wakes.forget("inbound")
 
-    bell.ring("inbound")
+    bell.wake("inbound")
 
     eventually(lambda: redis.exists("wake:inbound"))
 
 
 def test_closing_tells_what_is_still_rung(bell, redis):
-    bell.ring("inbound")
+    bell.wake("inbound")
 
     bell.close()
 
@@ -73,7 +73,7 @@ def test_nobody_waits_for_a_redis_that_hangs():
         bell, began = Bell(wakes), time.monotonic()
 
         for _ in range(20):
-            bell.ring("inbound")
+            bell.wake("inbound")
 
         assert time.monotonic() - began < 0.5
         bell.close()

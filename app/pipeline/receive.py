@@ -61,7 +61,7 @@ class CannotStore(HubError):
 class Bell(Protocol):
     """Has lanes of work woken; nobody waits for that."""
 
-    def ring(self, lane: str) -> None:
+    def wake(self, lane: str) -> object:
         """Say that there is work."""
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Receiver:
                 f"{trouble(error) or AWAY} ({type(error).__name__}); send it again"
             ) from error
         if new:
-            self._bell.ring("inbound")
+            self._bell.wake("inbound")
         self._note_use(adapter.channel.id, secret, now)
         return Receipt("accepted" if new else "duplicate", inbox_id)
 

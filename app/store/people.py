@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -17,6 +17,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
+from app.store import bulk
 from app.store.tables import api_tokens, users
 
 VIEWER: Final = "viewer"
@@ -194,15 +195,24 @@ def create_token(connection: Connection, name: str, role: str) -> str:
     return plain
 
 
-def find_token(connection: Connection, plain: str) -> RowMapping | None:
-    """The token's row (id, name, role), or None when it is unknown or revoked."""
-    found = connection.execute(
-        sa.select(api_tokens.c.id, api_tokens.c.name, api_tokens.c.role).where(
-            api_tokens.c.token_hash == _digest(plain),
-            api_tokens.c.revoked_at.is_(None),
-        )
-    )
-    return found.mappings().first()
+class Token(NamedTuple):
+    """A program's credential, without its secret."""
+
+    id: int
+    name: str
+    role: str
+
+
+def find_token(connection: Connection, plain: str) -> Token | None:
+    """The token, or None when it is unknown or revoked."""
+    found = bulk.select(connection, _BY_HASH, [_digest(plain)])
+    return Token(*found[0]) if found else None
+
+
+_BY_HASH = (
+    "SELECT id, name, role FROM api_tokens "
+    "WHERE revoked_at IS NULL AND token_hash {among}"
+)
 
 
 def tokens(connection: Connection) -> Sequence[RowMapping]:

@@ -5,11 +5,10 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from flask import g, request
-from sqlalchemy.engine import RowMapping
 
 from app.store import people
 from app.store.engine import reading
-from app.store.people import ADMIN, OPERATOR, VIEWER
+from app.store.people import ADMIN, OPERATOR, VIEWER, Token
 from app.web.hub import hub
 from app.web.problems import Problem
 
@@ -50,26 +49,26 @@ def require(role: str) -> None:
     _check(caller(), role)
 
 
-def _check(token: RowMapping, role: str) -> None:
-    if not people.allows(token["role"], role):
+def _check(token: Token, role: str) -> None:
+    if not people.allows(token.role, role):
         raise Problem(
             403,
-            f"this token has the role {token['role']}; the role {role} is needed here",
+            f"this token has the role {token.role}; the role {role} is needed here",
         )
 
 
-def caller() -> RowMapping:
+def caller() -> Token:
     """The token of this request; only inside a view that `needs` one."""
-    token: RowMapping = g.token
+    token: Token = g.token
     return token
 
 
 def actor() -> str:
     """How the ledger names who did it."""
-    return f"token:{caller()['name']}"
+    return f"token:{caller().name}"
 
 
-def _token() -> RowMapping:
+def _token() -> Token:
     scheme, _, plain = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not plain.strip():
         raise _unknown(

@@ -6,6 +6,7 @@ from typing import cast
 from flask import current_app
 from sqlalchemy.engine import Engine
 
+from app.bell import Bell
 from app.pipeline.receive import Receiver
 from app.queues import Wakes
 from app.store.vault import Vault
@@ -22,6 +23,8 @@ class Hub:
     engine: Engine
     vault: Vault
     wakes: Wakes
+    bell: Bell
+    """Wakes, too, for those whose answer must not wait for Redis."""
     receiver: Receiver
 
 

@@ -19,7 +19,7 @@ def test_a_token_is_printed_alone_and_works(settings, engine):
     assert result.exit_code == 0
     printed = result.stdout.removesuffix("\n")
     with engine.connect() as connection:
-        assert people.find_token(connection, printed)["role"] == "operator"
+        assert people.find_token(connection, printed).role == "operator"
 
 
 def test_a_token_needs_a_role(settings):

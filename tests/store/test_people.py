@@ -79,7 +79,7 @@ def test_a_token_is_found_by_itself_until_it_is_revoked(engine):
     with writing(engine) as connection:
         token = people.create_token(connection, "till", "viewer")
         found = people.find_token(connection, token)
-        assert (found["name"], found["role"]) == ("till", "viewer")
+        assert (found.name, found.role) == ("till", "viewer")
         assert people.find_token(connection, token[:-1]) is None
         assert people.find_token(connection, "") is None
 

@@ -28,7 +28,7 @@ from app.store.tables import ledger
 class Waker(Protocol):
     """Wakes a lane of work."""
 
-    def wake(self, lane: str) -> bool:
+    def wake(self, lane: str) -> object:
         """Say that there is work."""
 
 

@@ -132,7 +132,7 @@ def grant(
     answers: list[dict[str, Any] | HubError] = []
     granted: list[tuple[holds.New, list[Taken]]] = []
     for asked in asks:
-        hold_id = asked.hold_id or str(uuid4())
+        hold_id = asked.hold_id or uuid4().hex
         if hold_id not in known:
             try:
                 taken = claims.claim(asked.lines)

@@ -113,6 +113,7 @@ refuses = blueprint.refuses(409, Refused, "Too few units, or the hold is over.")
 @refuses
 def hold(told: dict[str, Any]) -> dict[str, Any]:
     """Reserve units for a while: all of them, or none."""
+    this = this_try()
     return holding.hold(
         hub().engine,
         told["lines"],
@@ -120,8 +121,8 @@ def hold(told: dict[str, Any]) -> dict[str, Any]:
         told.get("reference"),
         actor=actor(),
         now=instants.now(),
-        wakes=hub().wakes,
-        hold_id=this_try().id,
+        wakes=hub().bell,
+        hold_id=this.id if this.may_repeat else None,
     )
 
 
@@ -143,7 +144,7 @@ def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
         lines,
         actor=actor(),
         now=instants.now(),
-        wakes=hub().wakes,
+        wakes=hub().bell,
     )
 
 
@@ -155,7 +156,7 @@ def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
 def release(hold_id: str) -> dict[str, Any]:
     """End a hold: its units may be sold again."""
     return holding.release(
-        hub().engine, hold_id, actor=actor(), now=instants.now(), wakes=hub().wakes
+        hub().engine, hold_id, actor=actor(), now=instants.now(), wakes=hub().bell
     )
 
 

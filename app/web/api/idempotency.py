@@ -46,6 +46,8 @@ class Try:
 
     id: str
     now: Instant
+    may_repeat: bool = True
+    """Whether it may have been tried before: it has a key."""
 
 
 def this_try() -> Try:
@@ -61,7 +63,7 @@ def once(view: Callable[P, Any]) -> Callable[P, Response]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
         use = _use()
         if use is None:
-            g.this_try = Try(uuid.uuid4().hex, instants.now())
+            g.this_try = Try(uuid.uuid4().hex, instants.now(), may_repeat=False)
             return make_response(view(*args, **kwargs))
         with answers.alone(hub().engine, use):
             kept = _reserve(use)
@@ -84,7 +86,7 @@ def _use() -> Use | None:
         return None
     if not 1 <= len(key) <= LONGEST or not key.isprintable():
         raise refused_field(HEADER, f"1 to {LONGEST} printable characters")
-    return Use(caller()["id"], request.path, key)
+    return Use(caller().id, request.path, key)
 
 
 def _reserve(use: Use) -> Kept:

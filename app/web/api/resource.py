@@ -68,12 +68,12 @@ class Resource(Blueprint):  # type: ignore[misc]
 
     def body(self, schema: type[Schema], *, required: bool = True) -> Wrap:
         """Read the JSON body by a schema; the view gets it first."""
-        wrap: Wrap = self.arguments(schema, required=required)
+        wrap: Wrap = self.arguments(schema(), required=required)
         return wrap
 
     def query(self, schema: type[Schema]) -> Wrap:
         """Read the address's parameters by a schema; the view gets them first."""
-        wrap: Wrap = self.arguments(schema, location="query")
+        wrap: Wrap = self.arguments(schema(), location="query")
         return wrap
 
     def answers(self, status: int, schema: type[Schema]) -> Wrap:
