@@ -5,11 +5,14 @@ keeps what it is best at: connections, transactions, and what an error means.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
+
+_CURSOR: Final = "cursor"
+"""Each connection has one: what it says next is asked when this answer was read."""
 
 
 def fetched(
@@ -29,8 +32,10 @@ def executed(
     """
     if not connection.in_transaction():
         connection.begin()
-    driver: Any = connection.connection.driver_connection
-    cursor = driver.cursor()
+    cursor = connection.info.get(_CURSOR)
+    if cursor is None:
+        driver: Any = connection.connection.driver_connection
+        cursor = connection.info[_CURSOR] = driver.cursor()
     try:
         (cursor.executemany if many else cursor.execute)(statement, values)
     except connection.dialect.loaded_dbapi.Error as error:
