@@ -13,6 +13,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import SECOND, Instant
 from app.store import clock
+from app.store.deliveries import WAITING
 from app.web.pages import cases, words
 from app.web.pages.rows import Delivery, excess
 
@@ -67,6 +68,12 @@ class Issue:
     def is_risk(self) -> bool:
         """Whether waiting may cost a sale that cannot be kept."""
         return self.units > 0
+
+
+def stays(one: Delivery, now: Instant) -> bool:
+    """Whether a number will not arrive by itself at once: it was tried, is held, or
+    has waited for long."""
+    return bool(one.state != WAITING or one.wanted_at < now - FRESH)
 
 
 def find(seen: Seen) -> list[Issue]:
@@ -157,12 +164,7 @@ def _channel(row: RowMapping, seen: Seen) -> Issue | None:
     key = row["key"]
     word = words.channel(row, seen.now)
     failed = [one for one in seen.failures if one["channel"] == key]
-    late = [
-        one
-        for one in seen.urgent
-        if one.channel == key
-        and (one.state == "failed" or one.wanted_at < seen.now - FRESH)
-    ]
+    late = [one for one in seen.urgent if one.channel == key and stays(one, seen.now)]
     if word.tone in ("ok", "quiet") and not failed and not excess(late):
         return None
     if word.tone == "warn" and not late and not row["paused_at"]:

@@ -8,8 +8,7 @@ from sqlalchemy.engine import Connection
 from app.domain import pace
 from app.domain.instants import Instant
 from app.store import sales
-from app.store.deliveries import WAITING
-from app.web.pages.issues import FRESH
+from app.web.pages.issues import stays
 from app.web.pages.rows import Delivery
 
 
@@ -35,11 +34,7 @@ class Risk:
 
 def exposed(urgent: Sequence[Delivery], now: Instant) -> list[Delivery]:
     """Numbers that are too high and will stay so: not those on their way just now."""
-    return [
-        one
-        for one in urgent
-        if one.excess and (one.state != WAITING or one.wanted_at < now - FRESH)
-    ]
+    return [one for one in urgent if one.excess and stays(one, now)]
 
 
 def find(

@@ -6,6 +6,8 @@ import pytest
 
 from app.domain.instants import DAY, MINUTE, now
 from app.pipeline.proving.explaining import explain
+from app.store.engine import writing
+from app.store.tables import publications
 from tests.builders import JACKET, order, sale
 from tests.web.pages.conftest import text_of
 
@@ -119,6 +121,22 @@ def test_the_strip_counts_what_does_not_add_up(anna, shop, deliveries):
     shop.tell("web", order("1001", WEB_SKU, 12, at=now()))
 
     assert "Open incidents 1" in anna.words("/")
+
+
+def test_what_was_just_tried_in_vain_is_a_risk_in_the_headline_too(
+    anna, engine, deliveries
+):
+    row_id = deliveries.id(JACKET, place="d")
+    deliveries.all_settled(shows=14)
+    deliveries.want(row_id)
+    with writing(engine) as connection:
+        tried = publications.update().where(publications.c.id == row_id)
+        connection.execute(tried.values(attempts=1, next_attempt_at=now() + MINUTE))
+
+    words = anna.words("/")
+
+    assert "Units may be sold twice" in words
+    assert "Units at risk 4" in words
 
 
 def shows(shop) -> int:
