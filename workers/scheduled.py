@@ -18,6 +18,7 @@ from app.pipeline.watching import histories, polling, subscribing
 from app.pipeline.watching.comparing import is_due
 from app.store import (
     channels as channel_store,
+    clock,
     conditions,
     connectings,
     inbox as inbox_store,
@@ -45,6 +46,7 @@ def sweep(mine: Hands) -> None:
     moment = now()
     if step := waits.follow_clock(mine.engine, moment):
         log.warning("the clock was set back", seconds=step // SECOND)
+    clock.heed(mine.engine, moment)
     for lane in mark_all(mine.engine, moment):
         mine.wakes.wake(lane)
     for lane in running.advance(mine.engine, moment):

@@ -5,9 +5,10 @@ is asked of somebody else's clock as well, so a wrong one is noticed, and said.
 """
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import MINUTE, Instant
+from app.store.engine import reading, writing
 from app.store.tables import channels
 from app.store.waits import behind, fall_behind
 
@@ -31,11 +32,14 @@ def astray(connection: Connection, now: Instant) -> Instant:
     return int(min(told, key=abs))
 
 
-def heed(connection: Connection, now: Instant) -> None:
+def heed(engine: Engine, now: Instant) -> None:
     """Where all channels say that it is later, take their times for true."""
-    later = now + astray(connection, now)
-    if later > behind(connection).latest(now):
-        fall_behind(connection, later, now)
+    with reading(engine) as connection:
+        later = now + astray(connection, now)
+        is_known = later <= behind(connection).latest(now)
+    if not is_known:
+        with writing(engine) as connection:
+            fall_behind(connection, later, now)
 
 
 def in_doubt(connection: Connection, now: Instant) -> tuple[Instant, ...]:

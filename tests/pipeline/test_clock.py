@@ -109,13 +109,14 @@ def astray(shop: Shop) -> int:
 
 
 def test_a_channel_is_told_the_right_numbers_by_its_own_clock(
-    trade, hour, eventually, time_machine
+    trade, hour, mine, eventually, time_machine
 ):
     trade.settle(eventually, 5)
     hour(trade.url)
 
     trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
     trade.settle(eventually, 4)
+    scheduled.sweep(mine)
     sell(trade)
     trade.settle(eventually, 3)
     control(trade.url, "edit", item=ITEM, place=PLACE, quantity=6)

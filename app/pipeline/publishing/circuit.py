@@ -16,7 +16,7 @@ from app.domain.budget import Budget
 from app.domain.errors import RetryLater
 from app.domain.instants import MINUTE, SECOND, Instant
 from app.domain.retry import Delay, Policy, hold
-from app.store import clock, incidents
+from app.store import incidents
 from app.store.engine import writing
 from app.store.tables import channels
 
@@ -167,8 +167,6 @@ def _write(connection: Connection, adapter: Adapter, values: dict[str, Any]) -> 
         .where(channels.c.id == adapter.channel.id)
         .values(**values, **told)
     )
-    if http.ahead and http.told_time_at is not None:
-        clock.heed(connection, http.told_time_at)
 
 
 def _tell(connection: Connection, adapter: Adapter, words: str, now: Instant) -> None:
