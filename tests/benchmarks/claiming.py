@@ -9,8 +9,10 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.client import HTTPConnection
 from itertools import count
+from operator import truediv
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -43,12 +45,14 @@ _fresh = count(2)
 PEER = "Medusa's adjustInventory"
 Claim = Callable[[str], bool]
 """Claim one unit of a SKU; whether it was granted."""
+Way = Callable[[], Claim]
+"""Makes one client's."""
 
 
 class Ours:
     """Claims by one of our two ways in, by so many clients."""
 
-    def __init__(self, engine: sa.Engine, way: Callable[[], Claim]) -> None:
+    def __init__(self, engine: sa.Engine, way: Way) -> None:
         self._engine = engine
         self._way = way
         self.granted = self.lost = 0
@@ -57,16 +61,7 @@ class Ours:
     def measure(self, clients: int) -> float:
         """Claims granted per second."""
         before = self._reserved(HOT)
-        with ThreadPoolExecutor(clients) as pool, stopwatch() as seconds:
-
-            def client(_: int) -> int:
-                claim, done = self._way(), 0
-                while seconds() < SECONDS:
-                    done += claim(HOT)
-                return done
-
-            done = sum(pool.map(client, range(clients)))
-            took = seconds()
+        done, took = _done(self._way, clients)
         self.granted += done
         self.lost += done - (self._reserved(HOT) - before)
         return done / took
@@ -88,6 +83,19 @@ class Ours:
             return int(connection.execute(query, {"sku": sku}).scalar_one())
 
 
+def _done(way: Way, clients: int) -> tuple[int, float]:
+    """How many claims that many clients were granted, and in how many seconds."""
+    with ThreadPoolExecutor(clients) as pool, stopwatch() as seconds:
+
+        def client(_: int) -> int:
+            claim, done = way(), 0
+            while seconds() < SECONDS:
+                done += claim(HOT)
+            return done
+
+        return sum(pool.map(client, range(clients))), seconds()
+
+
 def by_function(engine: sa.Engine) -> Claim:
     """The function that claims, called in this process."""
 
@@ -102,7 +110,7 @@ def by_function(engine: sa.Engine) -> Claim:
     return claim
 
 
-def by_http(port: int, token: str) -> Claim:
+def by_http(port: int, token: str, path: str = "/api/v1/holds") -> Claim:
     """One HTTP call per claim, on a connection that stays open."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -111,11 +119,11 @@ def by_http(port: int, token: str) -> Claim:
         body = json.dumps(
             {"lines": [{"sku": sku, "quantity": 1}], "expires_in": 90_000}
         )
-        connection.request("POST", "/api/v1/holds", body, headers)
+        connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         told = answer.read()
-        assert answer.status in (201, 409), told
-        return answer.status == 201
+        assert answer.status in (200, 201, 409), told
+        return answer.status != 409
 
     return claim
 
@@ -126,9 +134,9 @@ def run(kind: str, rounds: int) -> list[Target]:
         folder = stack.enter_context(servers.folder())
         engine = stack.enter_context(servers.database(kind))
         _stock(engine)
-        port, token = stack.enter_context(_served(engine, folder))
+        holds, hello = stack.enter_context(_served(engine, folder))
         function = Ours(engine, lambda: by_function(engine))
-        http = Ours(engine, lambda: by_http(port, token))
+        http = Ours(engine, holds)
         try:
             peer = stack.enter_context(medusa(stack.enter_context(servers.postgres())))
         except NotHere as missing:
@@ -136,7 +144,7 @@ def run(kind: str, rounds: int) -> list[Target]:
         return [
             target
             for clients in CLIENTS
-            for target in _compared(kind, clients, rounds, function, http, peer)
+            for target in _compared(kind, clients, rounds, function, http, hello, peer)
         ]
 
 
@@ -155,8 +163,9 @@ def _stock(engine: sa.Engine) -> None:
 
 
 @contextmanager
-def _served(engine: sa.Engine, folder: Path) -> Iterator[tuple[int, str]]:
-    """Our web server on this database; its port, and a token that may claim."""
+def _served(engine: sa.Engine, folder: Path) -> Iterator[tuple[Way, Way]]:
+    """Our web server on this database, and hello-world Flask on the same gunicorn: the
+    most that any Flask application could do."""
     with writing(engine) as connection:
         token = people.create_token(connection, "bench", people.OPERATOR)
     with servers.valkey() as redis_url:
@@ -168,25 +177,41 @@ def _served(engine: sa.Engine, folder: Path) -> Iterator[tuple[int, str]]:
             port=free_port(),
             log_level="WARNING",
         )
-        with ingest.gunicorn(settings, ingest.OURS):
+        hello = replace(settings, data_dir=folder / "hello", port=free_port())
+        with (
+            ingest.gunicorn(settings, ingest.OURS),
+            ingest.gunicorn(hello, ingest.HELLO),
+        ):
             servers.until_answers(settings.port, "/healthz")
-            yield settings.port, token
+            servers.until_answers(hello.port, "/")
+            yield (
+                lambda: by_http(settings.port, token),
+                lambda: by_http(hello.port, token, "/webhooks/hello"),
+            )
 
 
 def _compared(
-    kind: str, clients: int, rounds: int, function: Ours, http: Ours, peer: Medusa
+    kind: str,
+    clients: int,
+    rounds: int,
+    function: Ours,
+    http: Ours,
+    hello: Way,
+    peer: Medusa,
 ) -> list[Target]:
     sides = (
         lambda: function.measure(clients),
         lambda: http.measure(clients),
+        lambda: truediv(*_done(hello, clients)),
         lambda: peer.adjust(clients, SECONDS),
     )
     for side in sides:
         side()
     peer.done = peer.lost = function.granted = function.lost = 0
     http.granted = http.lost = 0
-    called, asked, theirs = interleaved(rounds, *sides)
+    called, asked, greeted, theirs = interleaved(rounds, *sides)
     beside = (
+        f"Flask's hello: {median_ratio(greeted, theirs):.1f}. "
         f"{PEER}: {median(theirs):,.0f}/s, {peer.lost} of {peer.done} lost; "
         f"of {BUYERS} buyers for {UNITS} units it accepts "
         f"{peer.accepts(BUYERS, UNITS)}"
