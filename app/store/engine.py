@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -73,7 +74,8 @@ def _open_postgres(url: sa.URL, pool_size: int) -> Engine:
 
     @sa.event.listens_for(engine, "handle_error")
     def leave(context: sa.engine.ExceptionContext) -> None:
-        if driver.leads_elsewhere(context.original_exception):
+        # After a failover the address leads to another server: connect to that one.
+        if isinstance(context.original_exception, ReadOnlySqlTransaction):
             context.is_disconnect = True
 
     return engine
