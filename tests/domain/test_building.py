@@ -166,6 +166,36 @@ def test_a_promise_is_served_where_no_kit_can_be_put_together():
     assert build(Kit([jackets, scarves]), {1, 2}) == {1: 1}
 
 
+@pytest.mark.parametrize(
+    ("jackets", "kits_promised", "found"),
+    [
+        (Part(1, {1: 2, 2: 4}, [Promise(1, {1, 2})]), 2, {1: 1, 2: 4}),
+        (Part(2, {1: 2, 2: 2}, [Promise(2, {1, 2})]), 2, {2: 1}),
+        (Part(2, {1: 2, 2: 4}, [Promise(3, {1, 2})]), 3, {2: 1}),
+    ],
+)
+def test_the_first_place_leaves_its_units_where_that_leaves_more_kits(
+    jackets, kits_promised, found
+):
+    kit = Kit([jackets], [Promise(kits_promised, {1})])
+    assert build(kit, {1, 2}) == found
+
+
+def test_promised_units_and_promised_kits_are_both_kept():
+    jackets = Part(1, {1: 1, 2: 3}, [Promise(2, {1, 2})])
+    assert most(Kit([jackets], [Promise(1, {1, 2})]), {1, 2}) == 1
+
+
+def test_units_are_kept_at_the_place_whose_kits_are_all_promised():
+    jackets = Part(1, {1: 1, 2: 1, 3: 5}, [Promise(1, {1, 2, 3})])
+    assert most(Kit([jackets], [Promise(3, {2})]), {1, 2, 3}) == 6
+
+
+def test_a_place_where_all_is_promised_is_left_out():
+    jackets = Part(1, {1: 1, 2: 1}, [Promise(1, {1})])
+    assert build(Kit([jackets]), {1, 2}) == {2: 1}
+
+
 def test_a_promised_kit_is_served_at_one_place_like_any_other():
     jackets = Part(1, {1: 10, 2: 0})
     scarves = Part(2, {1: 9, 2: 3})

@@ -10,6 +10,7 @@ from app.domain.ignoring import Ignore, without_copies
 SAID = Normalised(
     events=(StockEvent("placed", 1, 5, 5, sku="A", order="77", line="1"),),
     orders=(WholeOrder("77", ("1",), 5, 5),),
+    bad=("lines[1].sku is missing",),
     read=Read("order", "77"),
     origin=Origin("77", "AMZ-1001", "580111", ("Amazon", "Gift")),
 )

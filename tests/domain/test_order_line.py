@@ -75,7 +75,7 @@ def test_units_taken_off_a_line_wait_where_it_sits_if_no_place_is_named():
 
 
 def test_an_id_with_colons_in_it_is_still_told_by_its_source():
-    twice = shipped(1, fact="a:b"), shipped(1, fact="a:c")
+    twice = shipped(1, fact="a:b"), shipped(1, fact="c:d")
     less = shipped(1, place=SOUTH, by=PARCELS)
     assert after(placed(3), *twice, less)["customer", NORTH] == 2
 
@@ -103,6 +103,7 @@ def test_what_was_handed_over_is_told_oldest_first():
         ((placed(3, place=WEST), shipped(2, place=None)), {}),
         ((placed(3, place=WEB), routed(1, WEST), shipped(2, place=None)), {}),
         ((shipped(0, place=None),), {}),
+        ((placed(3, place=WEB),), {}),
         ((IGNORED, shipped(2, place=None)), {}),
     ],
     ids=[
@@ -114,6 +115,7 @@ def test_what_was_handed_over_is_told_oldest_first():
         "the promise sits at one",
         "it was routed to one",
         "nothing left",
+        "nothing was shipped",
         "another system's copy",
     ],
 )

@@ -52,10 +52,10 @@ def test_a_refund_advises_units_that_are_still_away():
 
 
 def test_notices_of_one_kind_add_up_and_those_of_several_speak_of_the_same_units():
-    refunds = advised(1, 31, fact="a"), advised(1, 30, fact="b")
-    label = advised(1, 29, fact="a:c", by_word="label")
-    rma = advised(2, 33, fact="a:d", by_word="rma")
-    scan = advised(1, 32, by=PARCELS, fact="a:e")
+    refunds = advised(1, 31, fact="a:1"), advised(1, 30, fact="b:2")
+    label = advised(1, 29, fact="c:3", by_word="label")
+    rma = advised(1, 33, fact="d:4", by_word="rma")
+    scan = advised(1, 32, by=PARCELS, fact="e:5")
 
     assert after(shipped(3), *refunds, label, rma, scan) == none_but(
         advised=2, began_at=29
@@ -96,11 +96,11 @@ def test_units_without_an_order_are_told_apart():
 
 def test_where_a_custodian_receives_the_words_of_others_are_notices():
     rules = Rules(custodians={NORTH: DESK})
-    refund = returned(2, 30, fact="a:b")
-    assert after(shipped(3), refund, rules=rules) == none_but(advised=2)
+    refunds = returned(1, 30, fact="a:1") | returned(1, 31, fact="b:2")
+    assert after(shipped(3), refunds, rules=rules) == none_but(advised=2)
 
     at_the_desk = returned(1, 50, by=DESK)
-    assert after(shipped(3), refund, at_the_desk, rules=rules) == none_but(
+    assert after(shipped(3), refunds, at_the_desk, rules=rules) == none_but(
         advised=2, received=1, sellable=1
     )
 

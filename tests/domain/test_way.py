@@ -65,6 +65,13 @@ def test_what_arrives_and_what_is_lost_is_taken_off_the_way():
     }
 
 
+def test_what_two_say_of_one_way_is_added_up():
+    lines = [sent(1), sent(4), lost(1), lost(2, at=31), received(2)]
+
+    assert ("incoming", NORTH) not in after(*lines)
+    assert balance(lines) == Balance(5, 2, 3, 0)
+
+
 def test_beyond_a_transfer_units_come_from_variance_else_from_the_supplier():
     assert after(sent(1), received(3))["variance", NORTH] == -2
     assert after(expected(1), received(3))["supplier", NORTH] == -3
