@@ -125,9 +125,10 @@ def key_of(event: StockEvent) -> str:
     """Name the business fact within its source, by the provider's own ids."""
     parts = (event.kind, event.order_channel, event.order, event.fact, event.line)
     names = [part for part in parts if part is not None]
-    if event.kind in (COUNTED, OBSERVED) or event.line is None:
+    is_absolute = event.kind in (COUNTED, OBSERVED)
+    if is_absolute or event.line is None:
         names += [event.external_id or event.external_parent_id or event.sku or ""]
-    if event.kind in (COUNTED, OBSERVED):
+    if is_absolute:
         names += [event.place or ""]
     key = ":".join(names)
     if "%" not in key and key.count(":") == len(names) - 1:

@@ -58,7 +58,8 @@ def calls(sku: int, facts: Facts, rules: Rules) -> Iterator[tuple[Movement, int]
     for report in shipments:
         yield _move(sku, states.AVAILABLE, states.CUSTOMER, report), report.quantity
     never_left: list[Report] = []
-    for report, counted in _came_back(facts, shipments, rules):
+    returns = _came_back(facts, shipments, rules) if events.RETURNED in facts else ()
+    for report, counted in returns:
         yield _move(sku, states.CUSTOMER, report.state, report), counted
         never_left.append(report._replace(quantity=report.quantity - counted))
     for _, target in facts.get(events.WITHDRAWN, ()):

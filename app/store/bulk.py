@@ -6,11 +6,11 @@ SQLAlchemy's own VALUES lists are three to four times slower there (measured wit
 rows a statement).
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -22,7 +22,7 @@ Rows = Sequence[Sequence[Any]]
 _PLAIN = {int, bool, type(None)}
 """Values that are written the same in JSON and in an array."""
 _TEXT = {str}
-_encode = json.JSONEncoder().encode
+_json = msgspec.json.Encoder().encode
 _AMONG_SQLITE = "IN (SELECT value FROM json_each(?))"
 
 
@@ -48,7 +48,11 @@ def insert(
 def _filled(columns: tuple[str, ...], rows: Rows) -> tuple[tuple[str, ...], Rows]:
     """Leave out the columns that are NULL in every row: binding NULLs is not free."""
     listed = list(zip(*rows, strict=True))
-    kept = [n for n, column in enumerate(listed) if column.count(None) < len(rows)]
+    kept = [
+        n
+        for n, column in enumerate(listed)
+        if column[0] is not None or column.count(None) < len(rows)
+    ]
     if len(kept) == len(columns):
         return columns, rows
     told = list(zip(*(listed[n] for n in kept), strict=True))
@@ -86,7 +90,7 @@ def select(
     if not listed:
         return []
     if is_sqlite(connection):
-        among, mark, bound = _AMONG_SQLITE, "?", json.dumps(listed)
+        among, mark, bound = _AMONG_SQLITE, "?", _json(listed).decode()
     else:
         among, mark, bound = f"= ANY(%s::{kind}[])", "%s", array(listed)
     text = statement.replace("{among}", among).replace("{given}", mark)
@@ -149,7 +153,7 @@ def array(values: Iterable[Any]) -> str:
     column = list(values)
     types = set(map(type, column))
     if types <= _PLAIN:
-        return "{" + _encode(column)[1:-1] + "}"
+        return "{" + _json(column).decode()[1:-1] + "}"
     if types == _TEXT:
         # No text in PostgreSQL holds a NUL: escape all of them in one go.
         joined = "\0".join(column).replace("\\", "\\\\").replace('"', '\\"')

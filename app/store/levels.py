@@ -1,8 +1,8 @@
 """Stock levels: rows made, locked in id order, and changed by increments only."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import repeat
-from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -15,7 +15,8 @@ Spot = tuple[int, int]
 """SKU id and location id."""
 
 
-class Level(NamedTuple):
+@dataclass(slots=True)
+class Level:
     """A locked stock level."""
 
     id: int
@@ -24,7 +25,7 @@ class Level(NamedTuple):
 
 
 _SELECT = (
-    "SELECT id, sku_id, location_id, counted_at, available FROM stock_levels "
+    "SELECT sku_id, location_id, id, counted_at, available FROM stock_levels "
     "WHERE sku_id {among}"
 )
 
@@ -51,7 +52,7 @@ def lock(connection: Connection, spots: Iterable[Spot]) -> dict[Spot, Level]:
 def _locked(connection: Connection, skus: set[int]) -> dict[Spot, Level]:
     ending = "" if is_sqlite(connection) else " ORDER BY id FOR UPDATE"
     rows = bulk.select(connection, _SELECT + ending, sorted(skus), "bigint")
-    return {(sku, place): Level(id_, *rest) for id_, sku, place, *rest in rows}
+    return {row[:2]: Level(*row[2:]) for row in rows}
 
 
 def all_quantities(

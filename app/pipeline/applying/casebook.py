@@ -76,9 +76,7 @@ class Casebook:
             numbers |= {case.order_number for case in found if case.order_number}
         found += store.load_numbers(self._connection, sorted(numbers))
         for case in found:
-            known = self._cases.get(case.case_key, {}).get(case.line)
-            if known is None:
-                self._add(case)
+            self._open(case)
 
     def _add(self, case: Case) -> None:
         self._cases.setdefault(case.case_key, {})[case.line] = case
@@ -86,6 +84,12 @@ class Casebook:
             self._numbers.setdefault(case.order_number, []).append(case)
         if case.case_key.split("/", 2)[1] in way.KINDS:
             self.ways[id(case)] = case
+
+    def _open(self, case: Case) -> None:
+        """Add a case as it was written down, unless it is here already."""
+        if case.line in self._cases.get(case.case_key, {}):
+            return
+        self._add(case)
         if may_be_doubtful(case):
             self._doubted.add(id(case))
         if tells_of_return(case):
@@ -221,8 +225,7 @@ class Casebook:
     def open_numbers(self, numbers: Iterable[str]) -> None:
         """Load every case under these numbers that is not here yet."""
         for case in store.load_numbers(self._connection, sorted(numbers)):
-            if case.line not in self._cases.get(case.case_key, {}):
-                self._add(case)
+            self._open(case)
 
     def touch(self, case: Case) -> None:
         """Remember that a case changed and must be posted and written."""

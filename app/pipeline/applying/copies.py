@@ -69,10 +69,9 @@ def follow(book: Casebook, said: Said, line: Case) -> None:
 
 def note(said: Said, found: list[Case]) -> None:
     """Say of an event that it moves nothing for now."""
-    if said.verdict.verdict == POSTED and any(
-        kinds.IGNORED in case.targets for case in found
-    ):
-        said.verdict.note = A_COPY
+    for case in found:
+        if kinds.IGNORED in case.targets and said.verdict.verdict == POSTED:
+            said.verdict.note = A_COPY
 
 
 def _weight(target: Target) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 What every later step asks about an event is answered here once.
 """
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, key_of
@@ -28,7 +29,8 @@ WAYS: Final = "way\n"
 """Before the id of a transfer or expected receipt, where an order has its number."""
 
 
-class Said(NamedTuple):
+@dataclass(slots=True)
+class Said:
     """One event while it is being decided."""
 
     told: Told
@@ -58,9 +60,10 @@ def hear(house: House, told: Told) -> list[Said]:
     """Every event of one message, call or file."""
     channel = house.channels.get(told.channel_id or 0)
     who = channel.key if channel is not None else API
+    latest = house.behind.latest(told.received_at)
     heard = []
     for number, event in enumerate(told.events):
-        event = clamped(event, house.behind.latest(told.received_at))
+        event = clamped(event, latest)
         owner, owner_key = channel, who
         if event.order_channel is not None:
             owner = house.named(event.order_channel)
