@@ -13,7 +13,7 @@ from tests.pipeline.test_channels_that_sell import (
     sell,
     trade,
 )
-from tests.pipeline.test_polling import change, poller, told
+from tests.pipeline.watching.test_polling import change, poller, told
 
 __all__ = ["poller", "trade"]
 
