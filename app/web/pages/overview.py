@@ -1,5 +1,6 @@
 """`/`: what is wrong, what it means for which products, and what to press."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,9 +102,7 @@ def _state(
         channels=listed,
         failures=store.failures(connection, now),
         inbox=messages.counts(connection),
-        incidents=oversells.up_to_date(
-            connection, watchlist.listed(connection, "open", now, limit=LISTED), now
-        ),
+        incidents=_incidents(connection, now),
         astray=clock.astray(connection, now),
         now=now,
     )
@@ -115,6 +114,16 @@ def _state(
         "issues": found,
         "verdict": issues.verdict(found, seen, behind=strip.waiting),
     }
+
+
+def _incidents(connection: Connection, now: Instant) -> list[Mapping[str, Any]]:
+    """Those that are open. Only one that is alone of its kind is told word by word, so
+    only that is worked out anew."""
+    found = watchlist.listed(connection, "open", now, limit=LISTED)
+    often = Counter(row["kind"] for row in found)
+    alone = [row for row in found if often[row["kind"]] == 1]
+    alike = [dict(row) for row in found if often[row["kind"]] > 1]
+    return [*oversells.up_to_date(connection, alone, now), *alike]
 
 
 def _strip(
