@@ -56,9 +56,9 @@ class Shopify(Adapter):
     required_settings = ("shop",)
     secrets = {
         "webhook": "the app's client secret, or the shop's own signing secret",
-        "access_token": "an Admin API access token that does not end",
-        "client_id": "the app's client id, instead of an access token",
-        "client_secret": "the app's client secret, instead of an access token",
+        "access_token": "an Admin API access token that does not end; or else the next two",
+        "client_id": "the app's client id",
+        "client_secret": "the app's client secret",
     }
     signature = HmacBody(tuple(f"{family}hmac-sha256" for family in _FAMILIES))
     headers = (

@@ -76,8 +76,8 @@ class Square(Adapter):
         "returns": "what becomes of returned goods: sellable, inspect or damaged",
     }
     secrets = {
-        "webhook": "the subscription's signature key",
-        "access_token": "the access token of the account",
+        "webhook": "the subscription's signature key; left out, we subscribe ourselves",
+        "access_token": "the application's access token for the account",
     }
     signature = HmacBody(("x-square-hmacsha256-signature",))
     keeps = {
@@ -109,7 +109,7 @@ class Square(Adapter):
             )
         # The signature key is told to us when we register the webhooks ourselves.
         if not channel.secret("access_token"):
-            words = f"Square needs secrets.access_token: {cls.secrets['access_token']}"
+            words = f"Square needs an access_token: {cls.secrets['access_token']}"
             raise BadConfiguration(words, "secrets.access_token")
 
     def check_access(self) -> list[str]:

@@ -19,7 +19,7 @@ def counted(onecount, write, shop):
     """Import counts given as lines; return the answer."""
 
     def load(*lines: str, yes: bool = False):
-        text = "\n".join(["sku,location,quantity,counted_at", *lines])
+        text = "\n".join(["sku,location,quantity,counted_at,was", *lines])
         more = ["--yes"] if yes else []
         return onecount("import", "counts", write("counts.csv", text), *more)
 
@@ -212,9 +212,11 @@ def test_a_file_that_would_empty_the_shop_asks_first(counted, shop) -> None:
     counted(*(f"{sku},downtown,5," for sku in skus))
 
     few = counted(*(f"{sku},downtown,4," for sku in skus[:3]))
+    untouched = counted(*(f"{sku},downtown,7,,7" for sku in skus))
     many = counted(*(f"{sku},downtown,0," for sku in skus[:4]))
 
     assert few.exit_code == 0, few.output
+    assert untouched.exit_code == 0, untouched.output
     assert many.exit_code == 1
     assert "would change 4 of the 10 SKUs counted so far (40 %), 4 of them to 0" in (
         many.output

@@ -130,7 +130,8 @@ def _time(given: str, now: Instant) -> Instant:
 
 
 def change_of(connection: Connection, counts: Sequence[Count]) -> Change:
-    """Say how much a file would change. First counts of a place are free."""
+    """Say how much a file would change. First counts of a place are free, and lines
+    that came back as they went out."""
     counted_skus = connection.execute(
         sa.select(sa.func.count(stock_levels.c.sku_id.distinct())).where(
             stock_levels.c.counted_at.is_not(None)
@@ -146,7 +147,8 @@ def change_of(connection: Connection, counts: Sequence[Count]) -> Change:
         before = on_hand_at(connection, list(ids.values()), at, counted=True)
         for count in counted:
             spot = (ids.get(count.sku, 0), codes.get(count.location, 0))
-            if before.get(spot, count.quantity) != count.quantity:
+            there = before.get(spot, count.quantity)
+            if there != count.quantity and not is_untouched(count, there):
                 changed.add(count.sku)
                 if not count.quantity:
                     zeroed.add(count.sku)
