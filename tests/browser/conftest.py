@@ -3,6 +3,7 @@ Chromium in front of it. Set CHROMIUM where the browser is not on the PATH."""
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,8 @@ from config.settings import Settings
 from tests.builders import Shop
 
 ROOT = Path(__file__).parent.parent.parent
+PICTURES = ROOT / "var" / "screenshots"
+"""What every test saw at its end, and all pages: to be looked at after a run."""
 EMAIL = "anna@blue-jacket.example"
 PASSWORD = "correct horse battery"
 QUIET = (
@@ -210,6 +213,11 @@ class Desk:
         self.page.goto(f"{self.hub}{path}")
         return self.page
 
+    def keep(self, name: str) -> None:
+        """Keep a picture of what is seen now."""
+        word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "first"
+        self.page.screenshot(path=PICTURES / f"{word}.png", full_page=True)
+
     def log_in(self) -> Page:
         page = self.open("/login")
         page.get_by_label("E-mail").fill(EMAIL)
@@ -220,7 +228,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(browser: Browser, hub: str) -> Iterator[Callable[..., Desk]]:
+def desk(
+    browser: Browser, hub: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Desk]]:
     """Open a window: `desk(width=390)`, `desk(java_script_enabled=False)`."""
     contexts = []
     desks: list[Desk] = []
@@ -235,6 +245,9 @@ def desk(browser: Browser, hub: str) -> Iterator[Callable[..., Desk]]:
         return desks[-1]
 
     yield make
+    for number, one in enumerate(desks):
+        if not one.page.is_closed():
+            one.keep(f"{request.node.name} {number or ''}")
     for context in contexts:
         context.close()
     assert [trouble for one in desks for trouble in one.troubles] == []

@@ -129,7 +129,9 @@ def bring_sheets(shop, at):
     ],
     ids=["large-light", "small-dark"],
 )
-def test_no_page_is_hard_to_use_for_some(hub, shop, troubled, desk, look, rules):
+def test_no_page_is_hard_to_use_for_some(
+    hub, shop, troubled, desk, look, rules, request
+):
     window = desk(**look)
     wrong = {}
     for path in ("/login", invited(shop), "/invitation/of-nobody"):
@@ -140,6 +142,7 @@ def test_no_page_is_hard_to_use_for_some(hub, shop, troubled, desk, look, rules)
     for path in PATHS:
         page = window.open(path)
         page.evaluate(OPEN_ALL)
+        window.keep(f"{request.node.callspec.id} {path}")
         if found := violations(page, rules):
             wrong[path] = found
         too_wide = page.evaluate(

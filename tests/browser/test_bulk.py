@@ -44,7 +44,7 @@ def test_what_failed_is_chosen_planned_sent_watched_and_written_down(
         page.get_by_role("row").filter(has_text="our shelf fell over")
     ).to_have_count(3, timeout=20_000)
     page.get_by_label("State").select_option("Failed")
-    page.get_by_text("By order, error text").click()
+    page.get_by_text("By status, attempts, order or time").click()
     page.get_by_label("Wanted from").fill("2026-01-02T09:00")
     page.get_by_role("button", name="Filter").click()
     expect(page).to_have_url(re.compile("since=2026-01-02T00%3A00"))
