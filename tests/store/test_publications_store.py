@@ -29,7 +29,7 @@ def do(engine, what, *arguments, **named):
 
 def accept(engine, id_, version, number, at):
     wish = Wish(id_, "A", "ext-A", None, None, number, version)
-    do(engine, store.accept, [wish], at)
+    do(engine, store.accept, [(wish, at)])
 
 
 def refuse(engine, id_):
