@@ -1,6 +1,7 @@
 """create_app: the web application, wired. It decides nothing."""
 
 import os
+from functools import partial
 
 from flask import Flask
 
@@ -20,18 +21,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings is None:
         settings = Settings.from_env(os.environ)
     app = Flask("app.web")
-    hub = make_hub(settings)
-    app.extensions[EXTENSION] = hub
     security.protect(app, settings)
     problems.register(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     api.register(app)
     pages.register(app)
-    app.wsgi_app = Webhooks(  # type: ignore[method-assign]
-        hub.receiver, hub.engine, settings.max_body_bytes, app.wsgi_app
-    )
+    serve(app, settings)
     return app
+
+
+def serve(app: Flask, settings: Settings) -> None:
+    """Let an application work on the database and Redis that the settings name."""
+    app.extensions[EXTENSION] = hub = make_hub(settings)
+    others = partial(Flask.wsgi_app, app)
+    app.wsgi_app = Webhooks(  # type: ignore[method-assign]
+        hub.receiver, hub.engine, settings.max_body_bytes, others
+    )
 
 
 def make_hub(settings: Settings) -> Hub:

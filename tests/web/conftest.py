@@ -1,28 +1,46 @@
 """The web application on a real database and a real Redis, with a small shop in it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.factory import create_app
+from app.factory import create_app, serve
 from app.store import people
 from app.store.engine import writing
 from app.store.vault import Vault
 from app.web.hub import EXTENSION, Hub
+from config.settings import Settings
 from tests.builders import JACKET, Shop
 from tests.web.calls import Api
 
 
-@pytest.fixture
-def app(settings) -> Iterator[Flask]:
+@cache
+def made(settings: Settings) -> Flask:
+    """One application for all tests on like settings: to make it takes longer than most
+    of them do."""
     app = create_app(settings)
-    yield app
+    close(app)
+    return app
+
+
+def close(app: Flask) -> None:
     hub: Hub = app.extensions[EXTENSION]
     hub.receiver.close()
     hub.wakes.redis.close()
     hub.engine.dispose()
+
+
+@pytest.fixture
+def app(settings) -> Iterator[Flask]:
+    app = made(replace(settings, database_url="sqlite://", data_dir=Path()))
+    serve(app, settings)
+    yield app
+    close(app)
 
 
 @pytest.fixture

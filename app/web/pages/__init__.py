@@ -63,7 +63,7 @@ PAGES = (
 
 
 def register(app: Flask) -> None:
-    """Add the dashboard to an application that has its hub already."""
+    """Add the dashboard."""
     frame.prepare(app)
     login.prepare(app)
     app.register_blueprint(frame.pages)
