@@ -30,6 +30,7 @@ from workers.watching import Watch
 log = structlog.get_logger()
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+STOPS = (signal.SIGTERM, signal.SIGINT)
 RETRY_SECONDS = 1.0
 PRUNE_SECONDS = 3600.0
 
@@ -73,7 +74,6 @@ def work(queue: str) -> None:
 
 def pool(queues: list[str]) -> None:
     """One worker process per entry; one that dies is replaced."""
-    context = multiprocessing.get_context("fork")
     running: dict[BaseProcess, str] = {}
     stopping: list[int] = []
 
@@ -87,10 +87,7 @@ def pool(queues: list[str]) -> None:
     waiting = list(queues)
     while waiting or running:
         while waiting and not stopping:
-            queue = waiting.pop(0)
-            process: BaseProcess = context.Process(target=_child, args=(queue,))
-            process.start()
-            running[process] = queue
+            _start(waiting.pop(0), running)
         wait([p.sentinel for p in running], timeout=1)
         for process in [p for p in running if not p.is_alive()]:
             queue = running.pop(process)
@@ -102,11 +99,23 @@ def pool(queues: list[str]) -> None:
             waiting.clear()
 
 
+def _start(queue: str, running: dict[BaseProcess, str]) -> None:
+    """Start a worker. A signal in between is kept: it would be told to nobody who is not
+    known yet, and be lost on a process that has no handlers of its own yet."""
+    context = multiprocessing.get_context("fork")
+    process: BaseProcess = context.Process(target=_child, args=(queue,))
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    process.start()
+    running[process] = queue
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
 def _child(queue: str) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for one in STOPS:
+        signal.signal(one, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     work(queue)
 
 
