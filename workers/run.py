@@ -105,9 +105,11 @@ def _start(queue: str, running: dict[BaseProcess, str]) -> None:
     context = multiprocessing.get_context("fork")
     process: BaseProcess = context.Process(target=_child, args=(queue,))
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-    process.start()
-    running[process] = queue
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    try:
+        process.start()
+        running[process] = queue
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def _child(queue: str) -> None:

@@ -126,9 +126,11 @@ class Storm:
 
     def _doom(self, began: float, seconds: float) -> None:
         """Decide who is struck when."""
-        strikes = [("kill", partial(self._kill, one)) for one in VICTIMS]
+        strikes: list[tuple[str, Callable[[], None]]] = [
+            ("kill", partial(self._kill, one)) for one in VICTIMS
+        ]
         if self._database is not None:
-            strikes.append(("crash", partial(self.crash)))
+            strikes.append(("crash", self.crash))
         self._doomed = [
             (began + self._random.uniform(0, seconds), *strike) for strike in strikes
         ]

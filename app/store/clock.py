@@ -7,7 +7,7 @@ is asked of somebody else's clock as well, so a wrong one is noticed, and said.
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.domain.instants import MINUTE, Instant
+from app.domain.instants import DAY, MINUTE, Instant
 from app.store.engine import reading, writing
 from app.store.tables import channels
 from app.store.waits import behind, fall_behind
@@ -15,6 +15,11 @@ from app.store.waits import behind, fall_behind
 FRESH: Instant = 15 * MINUTE
 """Older than this, what a channel told is of another time: the clock may be right by
 now. Whoever is polled tells it again every few minutes."""
+
+
+FAR: Instant = DAY
+"""Who tells of more is not gone by, only shown to people: times a year ahead would be
+newer than everything that is told later."""
 
 
 def astray(connection: Connection, now: Instant) -> Instant:
@@ -35,7 +40,7 @@ def astray(connection: Connection, now: Instant) -> Instant:
 def heed(engine: Engine, now: Instant) -> None:
     """Where all channels say that it is later, take their times for true."""
     with reading(engine) as connection:
-        later = now + astray(connection, now)
+        later = now + _credible(connection, now)
         is_known = later <= behind(connection).latest(now)
     if not is_known:
         with writing(engine) as connection:
@@ -45,7 +50,12 @@ def heed(engine: Engine, now: Instant) -> None:
 def in_doubt(connection: Connection, now: Instant) -> tuple[Instant, ...]:
     """How far the right time may be ahead of ours, where it is not known which it is."""
     step = behind(connection).latest(now) - now
-    return tuple(one for one in {step, astray(connection, now)} if one)
+    return tuple(one for one in {step, _credible(connection, now)} if one)
+
+
+def _credible(connection: Connection, now: Instant) -> Instant:
+    ahead = astray(connection, now)
+    return ahead if abs(ahead) <= FAR else 0
 
 
 def words(astray: Instant) -> str:

@@ -11,9 +11,12 @@ from adapters.sandbox.orders import set_clock
 from adapters.sandbox.standard import StandardSandbox
 from adapters.signatures import StandardWebhooks
 from app.domain.errors import StaleWebhook
-from app.domain.instants import HOUR, MINUTE, SECOND, now, to_datetime
+from app.domain.instants import DAY, HOUR, MINUTE, SECOND, now, to_datetime
 from app.pipeline.publish import Publisher
 from app.store import channels as channel_store, clock
+from app.store.engine import writing
+from app.store.tables import channels
+from app.store.waits import behind
 from tests.adapters.sandboxes import control, serving
 from tests.builders import JACKET, SECRET, Shop, sale
 from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, sell, trade
@@ -176,3 +179,17 @@ def test_what_is_signed_is_signed_by_the_receivers_clock(shop, hour, settings):
     signed = StandardWebhooks().sign(raw, SECRET, now() + 2 * HOUR)
     with pytest.raises(StaleWebhook):
         shop.receiver.receive("till", signed, raw, None, now())
+
+
+def test_a_channel_that_is_a_year_ahead_is_told_of_and_not_gone_by(shop):
+    at = now()
+    with writing(shop.engine) as connection:
+        told = {"clock_ahead": 365 * DAY, "clock_told_at": at}
+        connection.execute(channels.update().values(**told))
+
+    clock.heed(shop.engine, at)
+
+    with shop.engine.connect() as connection:
+        assert clock.astray(connection, at) == 365 * DAY
+        assert clock.in_doubt(connection, at) == ()
+        assert behind(connection).latest(at) == at

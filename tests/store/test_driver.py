@@ -16,9 +16,8 @@ def test_an_error_is_raised_as_everywhere_and_the_connection_goes_on(engine):
         assert list(driver.fetched(connection, "SELECT 1")) == [(1,)]
 
 
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
 def test_after_a_lost_connection_every_one_is_made_anew(engine):
-    if engine.name == "sqlite":
-        pytest.skip("its connections cannot be lost")
     ours, cut = "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(%s)"
     with engine.connect() as one, engine.connect() as other:
         lost = [driver.fetched(each, ours)[0] for each in (one, other)]
