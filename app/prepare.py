@@ -3,9 +3,9 @@
 import secrets
 from dataclasses import dataclass, field
 
-from app.store import people
 from app.store.engine import open_engine, writing
 from app.store.migrations import upgrade
+from app.store.people import people
 from config.settings import Settings
 
 DEFAULT_EMAIL = "admin@localhost"

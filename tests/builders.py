@@ -21,7 +21,7 @@ from app.pipeline.configuring.listings import (
 from app.pipeline.house import read_house
 from app.pipeline.inbound import Inbound
 from app.pipeline.receive import Receipt, Receiver
-from app.store import layout
+from app.store.configuration import layout
 from app.store.engine import applying, writing
 from app.store.tables import inbox, stock_levels
 from app.store.vault import Vault

@@ -11,7 +11,7 @@ import rq
 
 from app.domain.instants import now
 from app.queues import OUTBOUND
-from app.store import channels as channel_store
+from app.store.configuration import channels as channel_store
 from workers.hands import Hands, hands
 from workers.inbound import LANE as INBOUND
 

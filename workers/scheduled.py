@@ -16,19 +16,14 @@ from app.pipeline.repairing import running
 from app.pipeline.spreadsheets import letting
 from app.pipeline.watching import histories, polling, subscribing
 from app.pipeline.watching.comparing import is_due
-from app.store import (
-    channels as channel_store,
-    clock,
-    conditions,
-    connectings,
-    inbox as inbox_store,
-    sheets,
-    tallies,
-    waits,
-)
+from app.store.configuration import channels as channel_store, conditions, connectings
 from app.store.engine import writing
+from app.store.people import sheets
+from app.store.publishing import tallies, waits
+from app.store.receiving import inbox as inbox_store
 from app.store.tables import channels, inbox, publications
 from app.store.vault import Vault
+from app.store.watching import clock
 from workers.hands import Hands
 
 log = structlog.get_logger()

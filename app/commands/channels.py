@@ -15,8 +15,9 @@ from app.pipeline.configuring.switching import Would
 from app.pipeline.watching import checking
 from app.pipeline.watching.checking import Checked
 from app.queues import Wakes
-from app.store import channels, deeds
+from app.store.configuration import channels
 from app.store.engine import applying, reading, writing
+from app.store.people import deeds
 from app.store.vault import Vault
 from config.settings import Settings
 

@@ -10,8 +10,8 @@ from app.cli import database
 from app.domain import instants
 from app.pipeline.spreadsheets.exporting import EXPORTS, write_file
 from app.pipeline.spreadsheets.sheet import write_sheet
-from app.store.balances import When
 from app.store.engine import snapshot
+from app.store.stock.balances import When
 from config.settings import Settings
 
 

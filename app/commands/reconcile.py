@@ -19,9 +19,10 @@ from app.pipeline.publishing import disputes
 from app.pipeline.watching.comparing import Comparer, Page
 from app.pipeline.watching.healing import Found
 from app.queues import Wakes
-from app.store import channels, drifts
+from app.store.configuration import channels
 from app.store.engine import writing
 from app.store.vault import Vault
+from app.store.watching import drifts
 from config.settings import Settings
 
 TAKE = {"ours": drift.OVERRIDE, "theirs": drift.ADOPT}

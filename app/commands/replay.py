@@ -11,8 +11,9 @@ from app.domain.instants import now
 from app.moments import Moment
 from app.pipeline.repairing.replaying import replay
 from app.queues import Wakes
-from app.store import channels, deeds
+from app.store.configuration import channels
 from app.store.engine import writing
+from app.store.people import deeds
 from config.settings import Settings
 
 ACTOR = "command line"

@@ -3,8 +3,8 @@
 import click
 
 from app.cli import database
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from config.settings import Settings
 
 

@@ -27,8 +27,9 @@ from app.demo.sandboxes import Sandbox
 from app.domain.drift import is_plausible
 from app.domain.instants import HOUR, iso, now
 from app.procfile import ROOT
-from app.store import drifts, people
 from app.store.engine import open_engine, writing
+from app.store.people import people
+from app.store.watching import drifts
 from config.settings import Settings
 
 World = TypeVar("World", bound="Field")

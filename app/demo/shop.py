@@ -24,8 +24,8 @@ from app.pipeline.spreadsheets import counting, importing
 from app.pipeline.spreadsheets.importing import Work
 from app.pipeline.spreadsheets.sheet import COUNTS, SKUS, read_sheet
 from app.queues import Wakes
-from app.store import deliveries
 from app.store.engine import open_engine
+from app.store.publishing import deliveries
 from app.store.tables import channels, stock_levels
 from app.store.vault import Vault
 from config.settings import Settings

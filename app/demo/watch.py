@@ -12,7 +12,7 @@ from app.domain.instants import now
 from app.domain.states import ON_HAND
 from app.pipeline.proving import audit
 from app.pipeline.publishing import desired
-from app.store import deliveries
+from app.store.publishing import deliveries
 from app.store.tables import inbox, skus, stock_levels
 
 PATIENCE = 60.0

@@ -33,7 +33,7 @@ from app.pipeline.applying.posting import Entry, OfKit, of_kit, post
 from app.pipeline.applying.told import Applied, Told, event_of, released
 from app.pipeline.house import House
 from app.pipeline.watching import observing
-from app.store import cases, history, holds
+from app.store.stock import cases, history, holds
 
 
 def apply(

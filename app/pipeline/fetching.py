@@ -21,10 +21,12 @@ from app.domain.retry import delay
 from app.pipeline.publishing import circuit
 from app.pipeline.publishing.reaching import reach
 from app.pipeline.publishing.tuning import Tuning, policy_of
-from app.store import channels as channel_store, incidents, leases
+from app.store import leases
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import inbox
 from app.store.vault import Vault
+from app.store.watching import incidents
 
 log = structlog.get_logger()
 

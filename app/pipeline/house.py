@@ -13,9 +13,10 @@ import adapters
 from app.domain.instants import Instant
 from app.domain.kits import NO_PARTS, Parts, Recipes, ordered_at
 from app.domain.targets import Rules, Targets
-from app.store import channels as store, policies, recipes
+from app.store.configuration import channels as store, policies
+from app.store.publishing.waits import Behind, behind
+from app.store.stock import recipes
 from app.store.tables import channel_locations, channels, locations
-from app.store.waits import Behind, behind
 
 API = "api"
 """The source name of facts that people and tokens write."""

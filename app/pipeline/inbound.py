@@ -26,11 +26,13 @@ from app.pipeline.applying.paying import with_payment
 from app.pipeline.applying.told import PARKED, QUARANTINED, Told, Verdict
 from app.pipeline.configuring import listings
 from app.pipeline.house import House, HouseKeeper
-from app.store import channels as channel_store, inbox as store, incidents
+from app.store.configuration import channels as channel_store
 from app.store.engine import applying, is_sqlite, reading, writing
+from app.store.receiving import inbox as store
 from app.store.tables import channels, inbox
 from app.store.trouble import trouble
 from app.store.vault import Vault
+from app.store.watching import incidents
 
 log = structlog.get_logger()
 

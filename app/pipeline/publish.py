@@ -39,14 +39,10 @@ from app.pipeline.publishing.wishes import (
     wish_of,
 )
 from app.pipeline.receive import with_address
-from app.store import (
-    attempts,
-    channels as channel_store,
-    leases,
-    publications as store,
-    tallies,
-)
+from app.store import leases
+from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
+from app.store.publishing import attempts, publications as store, tallies
 from app.store.vault import Vault
 
 PATIENCE_SECONDS = 1.0

@@ -21,9 +21,9 @@ from adapters.signatures import SignedRequest
 from app.domain.channels import Channel
 from app.domain.errors import ChannelError, HubError, WebhookRefused
 from app.domain.instants import MINUTE, Instant, now as time_now
-from app.store import channels as store, clock, secret_facts
+from app.store.configuration import channels as store, secret_facts
 from app.store.engine import writing
-from app.store.inbox import (
+from app.store.receiving.inbox import (
     AWAY_SECONDS,
     UNWRITABLE,
     InboxWriter,
@@ -33,6 +33,7 @@ from app.store.inbox import (
 )
 from app.store.trouble import AWAY, trouble
 from app.store.vault import Vault
+from app.store.watching import clock
 
 CONFIGURATION_SECONDS = 2.0
 """How old a channel's configuration may be in the request."""

@@ -6,9 +6,9 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from flask import g, request
 
-from app.store import people
 from app.store.engine import reading
-from app.store.people import ADMIN, OPERATOR, VIEWER, Token
+from app.store.people import people
+from app.store.people.people import ADMIN, OPERATOR, VIEWER, Token
 from app.web.hub import hub
 from app.web.problems import Problem
 

@@ -16,15 +16,10 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.budget import Budget
 from app.domain.instants import SECOND, Instant
-from app.store import (
-    channels,
-    clock,
-    gauges as store,
-    messages,
-    overview,
-    tallies,
-    waits,
-)
+from app.store.configuration import channels
+from app.store.publishing import tallies, waits
+from app.store.receiving import messages
+from app.store.watching import clock, gauges as store, overview
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
 

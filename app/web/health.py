@@ -5,9 +5,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.instants import now
-from app.store import clock, leases
+from app.store import leases
 from app.store.engine import reading, writing
 from app.store.trouble import AWAY, need_room, trouble
+from app.store.watching import clock
 from app.web.hub import hub
 
 blueprint = Blueprint("health", __name__)

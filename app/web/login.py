@@ -21,8 +21,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain import instants
 from app.domain.instants import MINUTE
-from app.store import deeds, factors, people, sessions
 from app.store.engine import writing
+from app.store.people import deeds, factors, people, sessions
 from app.web.hub import hub
 from app.web.security import limiter
 

@@ -21,8 +21,8 @@ from app.demo.hub import free_port
 from app.domain.errors import ShortOfUnits
 from app.domain.instants import now
 from app.pipeline.acts import holding
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from app.store.vault import Vault
 from config.settings import Settings
 from tests.benchmarks import house as homes, ingest, servers

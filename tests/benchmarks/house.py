@@ -14,7 +14,8 @@ from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
 from app.pipeline.configuring.listings import publish_listings
 from app.pipeline.house import read_house
-from app.store import bulk, layout
+from app.store import bulk
+from app.store.configuration import layout
 from app.store.engine import applying, writing
 from app.store.tables import inbox, listings, skus
 from app.store.vault import Vault

@@ -15,9 +15,10 @@ from flask.testing import FlaskClient
 from app.domain.instants import now
 from app.factory import create_app
 from app.pipeline.repairing import redelivery
-from app.store import deliveries, people
-from app.store.deliveries import Filter
 from app.store.engine import writing
+from app.store.people import people
+from app.store.publishing import deliveries
+from app.store.publishing.deliveries import Filter
 from app.store.tables import bulk_rows, publications
 from app.store.vault import Vault
 from app.web.hub import EXTENSION, Hub

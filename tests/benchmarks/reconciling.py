@@ -12,7 +12,7 @@ from app.demo.sandboxes import Sandbox
 from app.domain.instants import now
 from app.pipeline.publish import Publisher
 from app.pipeline.watching.comparing import Comparer
-from app.store import layout
+from app.store.configuration import layout
 from app.store.engine import writing
 from app.store.vault import Vault
 from config.settings import Settings

@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy.engine import Engine
 
 from app.demo.hub import free_port
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from app.store.vault import Vault
 from config.settings import Settings
 from tests.builders import Shop

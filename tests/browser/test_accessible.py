@@ -9,16 +9,9 @@ from app.domain.errors import GiveUp
 from app.domain.instants import now
 from app.pipeline.repairing import running
 from app.pipeline.spreadsheets import letting, sheets
-from app.store import (
-    deliveries,
-    invitations,
-    people,
-    publications,
-    runs,
-    tallies,
-    views,
-)
 from app.store.engine import writing
+from app.store.people import invitations, people, views
+from app.store.publishing import deliveries, publications, runs, tallies
 from app.store.tables import publications as table, users
 from tests.browser.axe import ALL, LOOK, violations
 from tests.builders import JACKET, order, returned

@@ -10,7 +10,7 @@ from adapters.http import Http
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.square import SquareSandbox
 from app.pipeline.receive import with_address
-from app.store import channels
+from app.store.configuration import channels
 from app.store.engine import reading
 from tests.adapters.sandboxes import Receiver, control, receiving, serving
 

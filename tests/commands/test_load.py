@@ -5,7 +5,7 @@ import pytest
 from app.domain.instants import now
 from app.pipeline.configuring.revising import relist
 from app.pipeline.house import HouseKeeper
-from app.store import channels
+from app.store.configuration import channels
 from tests.builders import JACKET, SECRET, sale
 
 SHOP = """

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.commands import token, user
-from app.store import people
+from app.store.people import people
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import people
+from app.store.people import people
 from config import first_login
 from config.keys import local_secret_key
 from config.settings import ConfigurationError, Settings, socket_path, variables

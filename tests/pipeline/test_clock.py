@@ -13,10 +13,11 @@ from adapters.signatures import StandardWebhooks
 from app.domain.errors import StaleWebhook
 from app.domain.instants import DAY, HOUR, MINUTE, SECOND, now, to_datetime
 from app.pipeline.publish import Publisher
-from app.store import channels as channel_store, clock
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
+from app.store.publishing.waits import behind
 from app.store.tables import channels
-from app.store.waits import behind
+from app.store.watching import clock
 from tests.adapters.sandboxes import control, serving
 from tests.builders import JACKET, SECRET, Shop, sale
 from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, sell, trade

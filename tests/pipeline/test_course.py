@@ -4,8 +4,8 @@ from app.domain.instants import DAY, MINUTE, now
 from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.proving import assembling
 from app.pipeline.proving.course import course
-from app.store import aliases
-from app.store.balances import When
+from app.store.stock import aliases
+from app.store.stock.balances import When
 from tests.builders import JACKET, order, sale
 
 SCARF, GIFT = "RED-SCARF", "GIFT-BOX"

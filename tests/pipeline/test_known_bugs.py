@@ -16,7 +16,7 @@ from app.domain.instants import DAY, HOUR, MINUTE, SECOND, iso, now
 from app.pipeline.acts import holding, transferring
 from app.pipeline.proving.audit import differences
 from app.pipeline.publish import Publisher
-from app.store import balances
+from app.store.stock import balances
 from app.store.tables import incidents, ledger, publications
 from tests.builders import JACKET, Shop, cancellation, order, returned, sale, shipment
 

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.publish import Publisher
 from app.pipeline.repairing.redelivery import discard, retry
-from app.store import channels, deliveries
-from app.store.deliveries import Filter
+from app.store.configuration import channels
 from app.store.engine import writing
+from app.store.publishing import deliveries
+from app.store.publishing.deliveries import Filter
 from app.store.tables import incidents, publications, push_attempts
 from tests.builders import JACKET, SECRET, Shop, sale
 

@@ -22,8 +22,8 @@ from app.factory import create_app
 from app.pipeline.inbound import Inbound
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from app.store.vault import Vault
 from app.web.hub import EXTENSION, Hub
 from tests.builders import SECRET, Shop

@@ -17,8 +17,8 @@ from werkzeug.test import TestResponse
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.acts import claims
-from app.store import people
 from app.store.engine import is_sqlite, writing
+from app.store.people import people
 from app.store.tables import inbox, metadata
 from app.web.hub import EXTENSION, Hub
 from tests.builders import SECRET, Shop

@@ -3,8 +3,8 @@
 import pytest
 
 from app.domain.channels import Wish
-from app.store import attempts
 from app.store.engine import writing
+from app.store.publishing import attempts
 
 
 def begin(engine, listed: int, numbers: str, at: int) -> tuple[int, str]:

@@ -5,9 +5,9 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from app.store import inbox as store
 from app.store.engine import writing
-from app.store.inbox import InboxWriter, body_hash
+from app.store.receiving import inbox as store
+from app.store.receiving.inbox import InboxWriter, body_hash
 from app.store.tables import inbox, refused, refused_samples
 
 

@@ -5,8 +5,8 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from app.store import levels
 from app.store.engine import writing
+from app.store.stock import levels
 from app.store.tables import stock_levels
 
 

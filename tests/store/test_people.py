@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.errors import BadConfiguration
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from app.store.tables import api_tokens, users
 
 PASSWORD = "correct horse"

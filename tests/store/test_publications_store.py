@@ -5,9 +5,9 @@ import sqlalchemy as sa
 
 from app.domain.channels import Wish
 from app.domain.errors import GiveUp, RetryLater
-from app.store import publications as store, retries
 from app.store.engine import writing
-from app.store.retries import Again
+from app.store.publishing import publications as store, retries
+from app.store.publishing.retries import Again
 from app.store.tables import publications
 
 

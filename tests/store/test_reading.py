@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from app.domain.instants import HOUR, MINUTE, now
 from app.domain.states import ON_HAND, STATES
-from app.store import aliases, balances, deliveries, history
-from app.store.balances import When
 from app.store.engine import writing
 from app.store.keyset import every
+from app.store.publishing import deliveries
+from app.store.stock import aliases, balances, history
+from app.store.stock.balances import When
 from app.store.tables import (
     ledger,
     locations,

@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.factory import create_app, serve
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from app.store.vault import Vault
 from app.web.hub import EXTENSION, Hub
 from config.settings import Settings

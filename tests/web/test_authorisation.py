@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from app.store.tables import api_tokens
 from app.web.hub import hub
 

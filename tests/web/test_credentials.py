@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import HOUR, iso, now
-from app.store import channels
+from app.store.configuration import channels
+from app.store.configuration.secret_facts import fingerprint
 from app.store.engine import reading
-from app.store.secret_facts import fingerprint
 from app.store.tables import audit_log, idempotency_keys
 from tests.builders import SECRET
 

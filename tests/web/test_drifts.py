@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from app.domain.instants import iso, now
 from app.pipeline.publish import Publisher
-from app.store import channels as channel_store
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import audit_log, channels, publications
 from app.web.hub import EXTENSION

@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.instants import now
 from app.factory import create_app
-from app.store import balances
 from app.store.engine import writing
+from app.store.stock import balances
 from app.store.tables import publications
 from app.web.hub import EXTENSION
 from tests.builders import JACKET, sale

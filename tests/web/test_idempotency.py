@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.pipeline.acts import facts
-from app.store import answers, people
 from app.store.engine import writing
+from app.store.people import answers, people
 from app.store.tables import idempotency_keys
 from tests.builders import JACKET
 from tests.web.calls import Api

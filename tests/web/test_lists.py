@@ -3,8 +3,8 @@
 import pytest
 
 from app.domain.instants import now
-from app.store import deeds
 from app.store.engine import writing
+from app.store.people import deeds
 from tests.builders import JACKET
 
 BY_NUMBERS, BY_WORDS = "WzEsMiwzLDRd", "WyJhIiwiYiJd"

@@ -11,9 +11,10 @@ from app.domain.instants import MINUTE, SECOND, now
 from app.pipeline.publishing.exposing import expose
 from app.pipeline.publishing.marking import mark_all
 from app.procfile import ROOT
-from app.store import incidents, tallies
 from app.store.engine import writing
+from app.store.publishing import tallies
 from app.store.tables import channels, publications
+from app.store.watching import incidents
 from app.web.metrics import StoredNumbers
 from tests.builders import JACKET, sale
 

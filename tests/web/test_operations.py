@@ -9,9 +9,10 @@ from app.domain.budget import Budget
 from app.domain.channels import Wish
 from app.domain.instants import MINUTE, now
 from app.pipeline.publishing.marking import mark_all
-from app.store import attempts, incidents
 from app.store.engine import writing
+from app.store.publishing import attempts
 from app.store.tables import audit_log, channels, inbox, lines, publications
+from app.store.watching import incidents
 from tests.builders import JACKET, order, sale
 from tests.web.calls import Api
 

@@ -21,9 +21,9 @@ from app.pipeline.applying.told import Told, released
 from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
 from app.pipeline.publishing import desired
-from app.store import holds
-from app.store.aliases import sku_ids
 from app.store.engine import applying
+from app.store.stock import holds
+from app.store.stock.aliases import sku_ids
 
 Lines = Sequence[Mapping[str, Any]]
 """{"sku", "quantity", "location"?} each."""

@@ -20,8 +20,8 @@ from app.pipeline.applying.told import PARKED, Applied, Told, Verdict
 from app.pipeline.applying.whose import with_channels
 from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
-from app.store.aliases import sku_ids
 from app.store.engine import applying
+from app.store.stock.aliases import sku_ids
 from app.store.tables import ledger
 
 

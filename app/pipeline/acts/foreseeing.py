@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.instants import Instant
 from app.pipeline.publishing import desired
-from app.store import balances, deliveries
-from app.store.balances import When
 from app.store.engine import applying
+from app.store.publishing import deliveries
+from app.store.stock import balances
+from app.store.stock.balances import When
 
 Act = Callable[[Connection], Any]
 """A change inside the transaction it is given."""

@@ -26,8 +26,8 @@ from app.pipeline.apply import apply
 from app.pipeline.applying.told import Meant, Told
 from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
-from app.store import holds
 from app.store.engine import applying
+from app.store.stock import holds
 
 
 @dataclass(frozen=True, slots=True)

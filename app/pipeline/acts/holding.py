@@ -18,8 +18,8 @@ from app.pipeline.acts.granting import Ask, answer_of, ask, grant
 from app.pipeline.applying.promising import Promise
 from app.pipeline.applying.told import released
 from app.pipeline.house import current
-from app.store import holds
 from app.store.engine import applying
+from app.store.stock import holds
 
 
 def hold(

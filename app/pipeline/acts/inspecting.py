@@ -23,9 +23,9 @@ from app.pipeline.acts.facts import (
     wake_all,
 )
 from app.pipeline.house import API, House, current
-from app.store import cases
-from app.store.aliases import sku_ids
 from app.store.engine import applying
+from app.store.stock import cases
+from app.store.stock.aliases import sku_ids
 from app.store.tables import stock_levels
 
 Lines = Sequence[Mapping[str, Any]]

@@ -17,10 +17,10 @@ from app.pipeline.acts.facts import Waker, check_names, record
 from app.pipeline.applying.told import Verdict
 from app.pipeline.house import current
 from app.pipeline.spreadsheets.importing import LINES_A_TRANSACTION, portions
-from app.store import incidents
-from app.store.aliases import sku_ids
 from app.store.engine import applying
+from app.store.stock.aliases import sku_ids
 from app.store.tables import skus, stock_levels
+from app.store.watching import incidents
 
 UNCOUNTED: Final = "uncounted"
 _MOST_NAMED: Final = 100

@@ -15,9 +15,10 @@ from app.pipeline.acts.facts import Waker, record_in, wake_all
 from app.pipeline.applying.hearing import WAYS
 from app.pipeline.applying.travelling import Arrival, Way, losses
 from app.pipeline.house import current
-from app.store import cases, keyset
+from app.store import keyset
 from app.store.engine import applying
 from app.store.keyset import Page, Position
+from app.store.stock import cases
 
 _AT_ONCE: Final = 50
 

@@ -26,8 +26,8 @@ from app.pipeline.applying.waiting import (
     waits_under,
 )
 from app.pipeline.house import House, Place
-from app.store import cases as store
-from app.store.cases import Case
+from app.store.stock import cases as store
+from app.store.stock.cases import Case
 
 
 class Casebook:

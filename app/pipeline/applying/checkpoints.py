@@ -25,7 +25,8 @@ from app.pipeline.applying.told import (
     Verdict,
 )
 from app.pipeline.house import House
-from app.store import bulk, levels
+from app.store import bulk
+from app.store.stock import levels
 from app.store.tables import checkpoints, stock_events, stock_levels
 
 

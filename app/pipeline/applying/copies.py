@@ -12,7 +12,7 @@ from app.domain.targets import Target, Targets
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.hearing import Said
 from app.pipeline.applying.told import DUPLICATE, POSTED, SUPERSEDED
-from app.store.cases import Case
+from app.store.stock.cases import Case
 
 A_COPY: Final = "the order is another system's copy"
 

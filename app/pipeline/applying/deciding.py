@@ -27,7 +27,7 @@ from app.pipeline.applying.traits import FROM_HOLDS
 from app.pipeline.applying.ways import deal_ways
 from app.pipeline.house import House, Place
 from app.pipeline.watching import observing
-from app.store.cases import Case
+from app.store.stock.cases import Case
 
 _COMMITTED_LATE = "the order was known when its hold was committed"
 

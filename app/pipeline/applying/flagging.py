@@ -17,8 +17,9 @@ from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.folding import Folded, reported
 from app.pipeline.applying.told import QUARANTINED, Verdict
 from app.pipeline.house import API, House
-from app.store import bulk, incidents
-from app.store.cases import Case
+from app.store import bulk
+from app.store.stock.cases import Case
+from app.store.watching import incidents
 
 CONTRADICTION: Final = "contradiction"
 COUNTED_KIT: Final = "counted_kit"

@@ -19,7 +19,7 @@ from app.pipeline.applying.hearing import BY_SKU, Said
 from app.pipeline.applying.sharing import share
 from app.pipeline.applying.traits import is_provisional, is_told, reports_only
 from app.pipeline.house import House
-from app.store.cases import Case
+from app.store.stock.cases import Case
 
 Facts: TypeAlias = dict[str, Target]
 

@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 from app.domain.events import StockEvent
 from app.pipeline.applying.hearing import Said
 from app.pipeline.house import House, Place
-from app.store import aliases, bulk
+from app.store import bulk
+from app.store.stock import aliases
 
 
 @dataclass(slots=True)

@@ -20,9 +20,9 @@ from app.pipeline.applying.hearing import ORDER_KINDS, case_key
 from app.pipeline.applying.told import event_of
 from app.pipeline.house import API, House, current as current_house
 from app.pipeline.publishing import desired
-from app.store import cases, incidents
 from app.store.engine import applying
-from app.store.levels import Level, Spot
+from app.store.stock import cases
+from app.store.stock.levels import Level, Spot
 from app.store.tables import (
     incidents as incidents_table,
     ledger,
@@ -30,6 +30,7 @@ from app.store.tables import (
     stock_events,
     stock_levels,
 )
+from app.store.watching import incidents
 
 KIND: Final = "oversell"
 _LOOKED_AT = 100

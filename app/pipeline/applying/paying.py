@@ -22,9 +22,9 @@ from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.hearing import Said
 from app.pipeline.applying.told import DUPLICATE, SUPERSEDED, Told
 from app.pipeline.house import House
-from app.store import cases as case_store, holds, line_holds
-from app.store.cases import Case
-from app.store.line_holds import LineHold
+from app.store.stock import cases as case_store, holds, line_holds
+from app.store.stock.cases import Case
+from app.store.stock.line_holds import LineHold
 
 
 def with_payment(house: House, told: Told) -> Told:

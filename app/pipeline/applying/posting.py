@@ -22,8 +22,9 @@ from app.domain.states import (
 from app.pipeline.applying import oversells
 from app.pipeline.house import House
 from app.pipeline.watching import observing
-from app.store import bulk, levels
-from app.store.levels import Spot
+from app.store import bulk
+from app.store.stock import levels
+from app.store.stock.levels import Spot
 from app.store.tables import ledger
 
 SELLABLE = "sellable"

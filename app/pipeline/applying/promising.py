@@ -18,9 +18,9 @@ from app.domain.instants import Instant
 from app.pipeline.acts.claims import Lines
 from app.pipeline.applying.hearing import order_key
 from app.pipeline.house import API, House
-from app.store import cases
-from app.store.aliases import sku_ids
-from app.store.cases import Case
+from app.store.stock import cases
+from app.store.stock.aliases import sku_ids
+from app.store.stock.cases import Case
 
 _AT = "hold-"
 """Before the place in the id of a routing that a hold made."""

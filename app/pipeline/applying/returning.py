@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 from app.domain.instants import Instant
 from app.domain.returning import Return, progress
 from app.pipeline.house import House
-from app.store import bulk, returns
-from app.store.cases import Case
+from app.store import bulk
+from app.store.stock import returns
+from app.store.stock.cases import Case
 from app.store.tables import return_cases
 
 _KNOWN_BY: Final = ("case_key", "line")

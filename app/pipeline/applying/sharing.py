@@ -12,7 +12,7 @@ from typing import TypeAlias
 from app.domain import events as kinds
 from app.domain.targets import Target
 from app.pipeline.applying.hearing import BY_SKU
-from app.store.cases import Case
+from app.store.stock.cases import Case
 
 Line: TypeAlias = dict[str, Target]
 

@@ -2,7 +2,7 @@
 
 from app.domain import events as kinds
 from app.pipeline.applying.hearing import REPORTED
-from app.store.cases import Case
+from app.store.stock.cases import Case
 
 FROM_HOLDS = (kinds.PLACED, kinds.ROUTED)
 """What a hold says of the order it is committed to."""

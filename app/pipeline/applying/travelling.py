@@ -21,8 +21,9 @@ from app.pipeline.acts.claims import Lines
 from app.pipeline.applying.hearing import way_number
 from app.pipeline.applying.ways import lines_of
 from app.pipeline.house import API, current
-from app.store import bulk, cases
-from app.store.aliases import sku_ids
+from app.store import bulk
+from app.store.stock import cases
+from app.store.stock.aliases import sku_ids
 
 SENT: Final = "sent"
 PARTLY: Final = "partly received"

@@ -19,12 +19,13 @@ from app.domain.states import Movement
 from app.pipeline.applying.hearing import case_key
 from app.pipeline.applying.told import event_of
 from app.pipeline.house import API, House, current
-from app.store import cases, history, incidents, sales
-from app.store.cases import Case
 from app.store.engine import reading, writing
-from app.store.marks import last_entry
-from app.store.sales import Probe
+from app.store.publishing.marks import last_entry
+from app.store.stock import cases, history, sales
+from app.store.stock.cases import Case
+from app.store.stock.sales import Probe
 from app.store.tables import channels, ledger, skus, stock_events
+from app.store.watching import incidents
 
 KIND: Final = "twin"
 WITHIN: Final[Instant] = 10 * MINUTE

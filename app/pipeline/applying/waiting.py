@@ -15,8 +15,8 @@ from app.domain.events import StockEvent, key_of
 from app.pipeline.applying.hearing import BY_SKU, order_key
 from app.pipeline.applying.told import POSTED, SUPERSEDED
 from app.pipeline.house import API
-from app.store import aliases
-from app.store.cases import Case
+from app.store.stock import aliases
+from app.store.stock.cases import Case
 from app.store.tables import stock_events
 
 OF_RETURNS: Final = (kinds.ADVISED, kinds.RETURNED)

@@ -11,7 +11,7 @@ from app.domain.way import deal, way_of
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.hearing import Said, way_number
 from app.pipeline.house import House
-from app.store.cases import Case
+from app.store.stock.cases import Case
 
 
 def deal_ways(house: House, book: Casebook, causes: dict[int, Said]) -> None:

@@ -14,8 +14,8 @@ from app.domain.events import StockEvent
 from app.pipeline.applying.hearing import order_key
 from app.pipeline.applying.waiting import OF_RETURNS, tells_of_order
 from app.pipeline.house import House
-from app.store import cases
-from app.store.cases import Case
+from app.store.stock import cases
+from app.store.stock.cases import Case
 
 
 def with_channels(

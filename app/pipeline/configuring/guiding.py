@@ -30,7 +30,8 @@ from app.pipeline.configuring.takeover import Count, Takeover, as_file
 from app.pipeline.configuring.wanted import Surroundings
 from app.pipeline.publishing.tuning import Tuning
 from app.pipeline.watching import subscribing
-from app.store import connectings as store, leases
+from app.store import leases
+from app.store.configuration import connectings as store
 from app.store.engine import reading, writing
 from app.store.vault import Vault
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.store import catalogue
+from app.store.stock import catalogue
 
 MOST: Final = 4
 _LOOKED_AT: Final = 200

@@ -18,8 +18,10 @@ from app.pipeline.apply import apply
 from app.pipeline.applying.told import PARKED, QUARANTINED, Told, event_of
 from app.pipeline.house import House, read_house
 from app.pipeline.publishing.ruling import ruling
-from app.store import aliases, bulk, channels as channel_store
+from app.store import bulk
+from app.store.configuration import channels as channel_store
 from app.store.engine import applying
+from app.store.stock import aliases
 from app.store.tables import inbox, listings, publications, skus, stock_events
 
 

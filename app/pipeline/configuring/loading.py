@@ -16,7 +16,7 @@ from app.pipeline.configuring.listings import lanes, publish_listings, unpark
 from app.pipeline.configuring.revising import ruled_anew, wish_again
 from app.pipeline.configuring.wanted import Configuration, Known, Surroundings
 from app.pipeline.house import House, read_house
-from app.store import channels, layout
+from app.store.configuration import channels, layout
 from app.store.engine import applying
 from app.store.tables import locations, publications
 from app.store.vault import Vault

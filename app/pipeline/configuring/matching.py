@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from app.domain.connecting import TheirItem
 from app.pipeline.spreadsheets.importing import LISTINGS
 from app.pipeline.spreadsheets.sheet import SKUS, Row, Sheet
-from app.store import aliases
+from app.store.stock import aliases
 from app.store.tables import skus
 
 NAMED: Final = 10

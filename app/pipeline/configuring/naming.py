@@ -11,9 +11,10 @@ from app.domain.instants import Instant
 from app.pipeline.applying import oversells
 from app.pipeline.configuring.listings import lanes, unpark
 from app.pipeline.house import read_house
-from app.store import aliases, incidents
 from app.store.engine import applying
+from app.store.stock import aliases
 from app.store.tables import skus
+from app.store.watching import incidents
 
 
 def add_alias(

@@ -25,10 +25,10 @@ from app.pipeline.acts.facts import Waker, record
 from app.pipeline.house import read_house
 from app.pipeline.inbound import Inbound
 from app.pipeline.spreadsheets.importing import portions
-from app.store import cases
-from app.store.aliases import sku_ids
 from app.store.engine import reading, writing
-from app.store.inbox import store_read
+from app.store.receiving.inbox import store_read
+from app.store.stock import cases
+from app.store.stock.aliases import sku_ids
 from app.store.tables import lines
 from app.store.vault import Vault
 

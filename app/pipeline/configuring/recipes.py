@@ -18,8 +18,8 @@ from app.pipeline.applying.told import POSTED, SUPERSEDED
 from app.pipeline.configuring.listings import add_sku, lanes, unpark
 from app.pipeline.configuring.revising import wish_again
 from app.pipeline.house import read_house
-from app.store import aliases, recipes as store
 from app.store.engine import applying
+from app.store.stock import aliases, recipes as store
 from app.store.tables import publications, stock_events, stock_levels
 
 ALWAYS: Instant = 0

@@ -20,14 +20,10 @@ from app.pipeline.configuring.listings import (
 )
 from app.pipeline.house import House, read_house
 from app.pipeline.publishing.ruling import changed, check_own, ruling
-from app.store import (
-    aliases,
-    channels as channel_store,
-    policies,
-    publications as store,
-    retries,
-)
+from app.store.configuration import channels as channel_store, policies
 from app.store.engine import applying
+from app.store.publishing import publications as store, retries
+from app.store.stock import aliases
 from app.store.tables import channels, listings, publications, skus, stock_levels
 
 Told = Mapping[str, Any]

@@ -17,8 +17,9 @@ from app.domain.instants import Instant
 from app.pipeline.configuring.connecting import refusals
 from app.pipeline.publishing.reaching import reach
 from app.pipeline.publishing.tuning import Tuning
-from app.store import channels, deeds, secret_facts as store
+from app.store.configuration import channels, secret_facts as store
 from app.store.engine import reading, writing
+from app.store.people import deeds
 from app.store.vault import Vault
 
 WEBHOOK: Final = "webhook"

@@ -26,9 +26,10 @@ from app.pipeline.publishing.reading import question
 from app.pipeline.publishing.ruling import check_own
 from app.pipeline.publishing.tuning import Tuning
 from app.pipeline.spreadsheets.importing import portions
-from app.store import channels, deliveries, publications
+from app.store.configuration import channels
 from app.store.engine import reading
 from app.store.keyset import every
+from app.store.publishing import deliveries, publications
 from app.store.vault import Vault
 
 PAGE: Final = 500

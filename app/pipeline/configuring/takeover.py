@@ -25,7 +25,7 @@ from app.pipeline.publishing.tuning import Tuning
 from app.pipeline.spreadsheets import importing
 from app.pipeline.spreadsheets.importing import Imported, Work
 from app.pipeline.watching import subscribing
-from app.store import channels
+from app.store.configuration import channels
 from app.store.engine import reading
 from app.store.vault import Vault
 

@@ -15,8 +15,8 @@ from app.domain.kits import Parts
 from app.domain.states import AVAILABLE
 from app.pipeline.house import House, current
 from app.pipeline.publishing.desired import kits_among, supply
-from app.store import balances, recipes
-from app.store.balances import Quantities, When
+from app.store.stock import balances, recipes
+from app.store.stock.balances import Quantities, When
 
 Spots = Mapping[int, Mapping[int, Quantities]]
 """SKU id → location id → quantities."""

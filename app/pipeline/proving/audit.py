@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.states import RESERVED, STATES
 from app.pipeline.proving.sealing import broken
-from app.store.holds import ACTIVE
+from app.store.stock.holds import ACTIVE
 from app.store.tables import (
     hold_lines,
     holds,

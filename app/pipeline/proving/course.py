@@ -15,8 +15,8 @@ from app.domain.kits import Parts
 from app.domain.states import AVAILABLE
 from app.pipeline.house import House, current
 from app.pipeline.publishing.desired import supply
-from app.store import balances, history
-from app.store.balances import When
+from app.store.stock import balances, history
+from app.store.stock.balances import When
 
 Level = tuple[int, int]
 """Available and on hand."""

@@ -17,8 +17,10 @@ from app.domain.states import AVAILABLE
 from app.pipeline.proving.scene import Scene, seen
 from app.pipeline.publishing import desired, disputes
 from app.pipeline.publishing.ruling import At, Ruling, ruling
-from app.store import aliases, attempts, history, holds, policies, recipes
-from app.store.policies import Version
+from app.store.configuration import policies
+from app.store.configuration.policies import Version
+from app.store.publishing import attempts
+from app.store.stock import aliases, history, holds, recipes
 from app.store.tables import listings, publications
 
 MOST_ENTRIES = 10

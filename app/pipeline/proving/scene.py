@@ -17,8 +17,8 @@ from app.pipeline.house import House, Place, read_house
 from app.pipeline.proving import assembling
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.ruling import Ruling
-from app.store import balances, recipes
-from app.store.balances import Quantities, When
+from app.store.stock import balances, recipes
+from app.store.stock.balances import Quantities, When
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from app.pipeline.acts.facts import record
 from app.pipeline.house import House, HouseKeeper
 from app.pipeline.publishing import asking, desired
 from app.pipeline.publishing.asking import Seen
-from app.store import attempts, policies, publications as store
+from app.store.configuration import policies
 from app.store.engine import reading, writing
+from app.store.publishing import attempts, publications as store
 
 
 class Unexplained(NamedTuple):

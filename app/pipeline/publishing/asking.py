@@ -18,7 +18,9 @@ from app.domain.instants import DAY, Instant, now as clock
 from app.domain.shown import Policy
 from app.pipeline.house import House
 from app.pipeline.publishing.ruling import ruling
-from app.store import drifts, incidents, policies, publications as store, tallies
+from app.store.configuration import policies
+from app.store.publishing import publications as store, tallies
+from app.store.watching import drifts, incidents
 
 KIND: Final = "drift"
 

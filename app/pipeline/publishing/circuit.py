@@ -16,9 +16,9 @@ from app.domain.budget import Budget
 from app.domain.errors import RetryLater
 from app.domain.instants import MINUTE, SECOND, Instant
 from app.domain.retry import Delay, Policy, hold
-from app.store import incidents
 from app.store.engine import writing
 from app.store.tables import channels
+from app.store.watching import incidents
 
 SLOW: Final = 5 * MINUTE
 """How long a channel that timed out is served by the slow lane."""

@@ -16,7 +16,8 @@ from app.domain.kits import Parts
 from app.domain.shown import Policy, Promise, Reckoning, reckon
 from app.pipeline.house import House, Place, read_house
 from app.pipeline.publishing.ruling import At, Ruling, ruling
-from app.store import bulk, policies
+from app.store import bulk
+from app.store.configuration import policies
 
 Levels = Mapping[int, Mapping[int, int]]
 """SKU id → location id → available."""

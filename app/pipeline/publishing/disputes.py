@@ -15,8 +15,10 @@ from app.domain.instants import Instant
 from app.pipeline.acts.facts import Waker, record_in, wake_all
 from app.pipeline.house import House, current
 from app.pipeline.publishing import asking, desired
-from app.store import deeds, drifts, publications as store
 from app.store.engine import applying
+from app.store.people import deeds
+from app.store.publishing import publications as store
+from app.store.watching import drifts
 
 OURS: Final = "ours"
 THEIRS: Final = "theirs"

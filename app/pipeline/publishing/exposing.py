@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from app.domain.instants import Instant
 from app.pipeline.house import House
 from app.pipeline.publishing import desired
-from app.store import due as store
 from app.store.engine import reading, writing
+from app.store.publishing import due as store
 
 PORTION = 1000
 """Rows ranked at a time: of a hundred thousand, the first go out at once."""

@@ -9,8 +9,9 @@ and ten sales that come while a channel is busy are one mark.
 from sqlalchemy.engine import Engine, RowMapping
 
 from app.domain.instants import Instant
-from app.store import channels, marks
+from app.store.configuration import channels
 from app.store.engine import reading, writing
+from app.store.publishing import marks
 
 PORTION = 500
 """Entries per transaction: others write in between."""

@@ -20,9 +20,9 @@ from app.domain.instants import Instant, now as clock
 from app.domain.misses import next_look
 from app.domain.retry import Policy, class_of, delay
 from app.pipeline.publishing import circuit
-from app.store import attempts, publications as store, retries, tallies
 from app.store.engine import writing
-from app.store.retries import Again
+from app.store.publishing import attempts, publications as store, retries, tallies
+from app.store.publishing.retries import Again
 
 log = structlog.get_logger()
 

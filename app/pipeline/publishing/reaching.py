@@ -7,7 +7,7 @@ from adapters.base import Adapter
 from adapters.http import Http
 from app.pipeline.publishing.tuning import Tuning
 from app.pipeline.receive import with_address
-from app.store import channels
+from app.store.configuration import channels
 from app.store.vault import Vault
 
 

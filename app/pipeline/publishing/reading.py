@@ -18,9 +18,10 @@ from app.domain.instants import HOUR, MINUTE, Instant, now as clock
 from app.domain.misses import EXPLAINED, OPEN, ROUNDS, judge
 from app.pipeline.inbound import Inbound
 from app.pipeline.publishing.answering import Unexplained
-from app.store import attempts, policies, publications as store
+from app.store.configuration import policies
 from app.store.engine import writing
-from app.store.inbox import store_read
+from app.store.publishing import attempts, publications as store
+from app.store.receiving.inbox import store_read
 from app.store.tables import channels, publications
 from app.store.vault import Vault
 

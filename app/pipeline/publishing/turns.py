@@ -15,8 +15,8 @@ from app.domain.budget import BULK, FIRST, LANES, RETRY, Budget
 from app.domain.instants import Instant
 from app.pipeline.house import HouseKeeper
 from app.pipeline.publishing.exposing import expose_lane
-from app.store import due as store
 from app.store.engine import reading
+from app.store.publishing import due as store
 
 _TURNS = (FIRST, FIRST, RETRY, FIRST, FIRST, BULK)
 """Whose turn it is when all of them wait; a lane that is empty gives its turn away."""

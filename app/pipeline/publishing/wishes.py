@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 from adapters.base import Adapter
 from app.domain.channels import Wish
 from app.domain.instants import HOUR, Instant
-from app.store import publications as store
+from app.store.publishing import publications as store
 
 _TICK: Instant = 1_000
 """A millisecond: by how much one time stamp comes after another."""

@@ -14,7 +14,8 @@ from app.domain.instants import Instant
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.exposing import exposure
 from app.pipeline.publishing.wishes import is_held, shows_already
-from app.store import channels as channel_store, tallies
+from app.store.configuration import channels as channel_store
+from app.store.publishing import tallies
 from app.store.tables import publications
 
 WEIGHED: Final = 5_000

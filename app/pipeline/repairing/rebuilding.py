@@ -25,8 +25,9 @@ from app.pipeline.house import read_house
 from app.pipeline.proving.audit import broken_sums, differences
 from app.pipeline.proving.rehearsal import compared, levels_of
 from app.pipeline.proving.retelling import Progress, tellable, told_again
-from app.store import bulk, levels
+from app.store import bulk
 from app.store.engine import applying_at_once
+from app.store.stock import levels
 from app.store.tables import (
     checkpoints,
     ledger,

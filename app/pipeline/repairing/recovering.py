@@ -11,8 +11,10 @@ from sqlalchemy.engine import Connection, Engine
 
 import adapters
 from app.domain.instants import Instant
-from app.store import channels, deeds, retries
+from app.store.configuration import channels
 from app.store.engine import reading, writing
+from app.store.people import deeds
+from app.store.publishing import retries
 from app.store.tables import channels as table
 
 PORTION = 500

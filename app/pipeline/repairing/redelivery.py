@@ -11,10 +11,10 @@ from sqlalchemy.engine import Engine
 from app.domain.instants import now as clock
 from app.pipeline.publishing.marking import mark_all
 from app.pipeline.repairing import running
-from app.store import deliveries, retries as store, runs
-from app.store.deliveries import Filter
 from app.store.engine import reading, writing
-from app.store.publications import MANY
+from app.store.publishing import deliveries, retries as store, runs
+from app.store.publishing.deliveries import Filter
+from app.store.publishing.publications import MANY
 
 
 class Retried(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.store import cases
 from app.store.engine import reading, writing
+from app.store.stock import cases
 from app.store.tables import channels, inbox, skus, stock_events
 
 PORTION = 500

@@ -14,8 +14,9 @@ from sqlalchemy.engine import Engine, RowMapping
 
 from app.domain.instants import Instant
 from app.pipeline.publishing.marking import mark_all
-from app.store import deeds, publications as rows, retries, runs as store
 from app.store.engine import reading, writing
+from app.store.people import deeds
+from app.store.publishing import publications as rows, retries, runs as store
 
 IN_THE_AIR: Final = 2000
 """Rows of one run that a channel has before it at once."""

@@ -27,7 +27,7 @@ from app.pipeline.spreadsheets.importing import (
     portions,
 )
 from app.pipeline.spreadsheets.sheet import Problem, Row, Sheet
-from app.store.aliases import sku_ids
+from app.store.stock.aliases import sku_ids
 from app.store.tables import stock_events
 
 ADJUSTMENTS: Final = ("sku", "location", "change", "reason", "to", "was")

@@ -16,7 +16,7 @@ from app.pipeline.configuring.recipes import publish, refuse_own_stock, save_rec
 from app.pipeline.spreadsheets.importing import Imported, Work, Written, in_transactions
 from app.pipeline.spreadsheets.previewing import Change, Plan
 from app.pipeline.spreadsheets.sheet import Problem, Row, Sheet
-from app.store import aliases, recipes as store
+from app.store.stock import aliases, recipes as store
 
 RECIPES: Final = ("kit", "component", "quantity")
 

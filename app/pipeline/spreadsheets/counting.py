@@ -28,7 +28,7 @@ from app.pipeline.spreadsheets.importing import (
     portions,
 )
 from app.pipeline.spreadsheets.sheet import COUNTS, Problem, Row, Sheet
-from app.store.aliases import sku_ids
+from app.store.stock.aliases import sku_ids
 from app.store.tables import checkpoints, ledger, stock_levels
 
 MOST_CHANGED_PERCENT = 30

@@ -18,9 +18,10 @@ from app.pipeline.spreadsheets.bundling import RECIPES
 from app.pipeline.spreadsheets.importing import LISTINGS
 from app.pipeline.spreadsheets.sheet import COUNTS, SKUS, write_sheet
 from app.pipeline.spreadsheets.workbook import write_workbook
-from app.store import balances, deeds, history, recipes
-from app.store.balances import When
 from app.store.keyset import every
+from app.store.people import deeds
+from app.store.stock import balances, history, recipes
+from app.store.stock.balances import When
 from app.store.tables import channels, listings, skus
 
 PAGE = 500

@@ -20,8 +20,8 @@ from app.pipeline.spreadsheets import undoing
 from app.pipeline.spreadsheets.importing import Imported, Work
 from app.pipeline.spreadsheets.sheet import Sheet
 from app.pipeline.spreadsheets.sheets import KINDS, sheet_of
-from app.store import deeds, sheets as store
 from app.store.engine import applying, reading, writing
+from app.store.people import deeds, sheets as store
 
 PORTION: Final = 100
 """Rows that are undone in one transaction."""

@@ -18,7 +18,7 @@ from app.pipeline.spreadsheets import adjusting, counting
 from app.pipeline.spreadsheets.counting import Change as Extent, Count, Spot
 from app.pipeline.spreadsheets.importing import check_listing, portions
 from app.pipeline.spreadsheets.sheet import Problem, Row, Sheet
-from app.store import aliases
+from app.store.stock import aliases
 from app.store.tables import channels, listings, locations, skus
 
 

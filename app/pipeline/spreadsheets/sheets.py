@@ -33,10 +33,10 @@ from app.pipeline.spreadsheets.sheet import (
     Sheet,
     read_sheet,
 )
-from app.store import sheets as store
 from app.store.engine import writing
-from app.store.people import ADMIN, OPERATOR
-from app.store.sheets import Brought
+from app.store.people import sheets as store
+from app.store.people.people import ADMIN, OPERATOR
+from app.store.people.sheets import Brought
 
 MOST_ROWS: Final = 10_000
 """On a page; the command line takes as many as there are."""

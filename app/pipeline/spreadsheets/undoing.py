@@ -30,7 +30,7 @@ from app.pipeline.spreadsheets import adjusting, bundling, counting
 from app.pipeline.spreadsheets.importing import portions
 from app.pipeline.spreadsheets.previewing import listed_as
 from app.pipeline.spreadsheets.sheet import Sheet
-from app.store import aliases
+from app.store.stock import aliases
 from app.store.tables import ledger, listings, skus, stock_events
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy.engine import Engine, RowMapping
 
 from app.domain.instants import SECOND, Instant
-from app.store import alerts
 from app.store.engine import reading, writing
+from app.store.watching import alerts
 
 SETTLED: Instant = 15 * SECOND
 """How long something must be wrong, or right again, before people are told."""

@@ -25,13 +25,11 @@ from app.pipeline.publishing.marking import mark
 from app.pipeline.publishing.reading import question
 from app.pipeline.publishing.tuning import Tuning, policy_of
 from app.pipeline.watching.healing import Found, Healer
-from app.store import (
-    channels as channel_store,
-    drifts,
-    publications as store,
-)
+from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
+from app.store.publishing import publications as store
 from app.store.tables import publications
+from app.store.watching import drifts
 
 
 class Timed(Tuning, Protocol):

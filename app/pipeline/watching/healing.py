@@ -17,8 +17,10 @@ from app.pipeline.acts.facts import record
 from app.pipeline.house import HouseKeeper
 from app.pipeline.publishing import asking, desired
 from app.pipeline.publishing.asking import KIND, Seen
-from app.store import incidents, policies, publications as store
+from app.store.configuration import policies
 from app.store.engine import reading, writing
+from app.store.publishing import publications as store
+from app.store.watching import incidents
 
 MANY: Final = 10
 """So many edited numbers, and half of a page: somebody should look first."""

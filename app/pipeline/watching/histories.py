@@ -7,7 +7,7 @@ from sqlalchemy.engine import Engine, RowMapping
 
 from app.domain.condition import ASKED, FAILING, condition, reason
 from app.domain.instants import MINUTE, Instant
-from app.store import channels, conditions
+from app.store.configuration import channels, conditions
 from app.store.engine import reading, writing
 
 LONG: Final = MINUTE

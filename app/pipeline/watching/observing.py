@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 
 from app.domain.instants import SECOND, Instant
 from app.pipeline.house import House, Place
-from app.store import bulk, publications as store
+from app.store import bulk
+from app.store.publishing import publications as store
 from app.store.tables import publications
 
 

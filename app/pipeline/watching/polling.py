@@ -25,11 +25,13 @@ from app.pipeline.inbound import Inbound
 from app.pipeline.publishing import circuit
 from app.pipeline.publishing.reaching import reach
 from app.pipeline.publishing.tuning import Tuning, policy_of
-from app.store import channels as channel_store, incidents, retries
+from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
-from app.store.inbox import store_read
+from app.store.publishing import retries
+from app.store.receiving.inbox import store_read
 from app.store.tables import channels
 from app.store.vault import Vault
+from app.store.watching import incidents
 
 log = structlog.get_logger()
 
@@ -144,8 +146,7 @@ class Poller:
         return Polled(mine.stored - before, more)
 
     def _begin(self, connection: Connection, row: RowMapping) -> Round:
-        now = clock()
-        since = row["poll_position"]
+        now, since = clock(), row["poll_position"]
         if since is None:
             since = (row["orders_read_at"] or now - FIRST) - OVERLAP
             since = min(since, row["poll_from"] or since)
@@ -239,8 +240,7 @@ class Poller:
             chosen = delay(row["reads_failed"], error, self._policy, random.random)
             _write(connection, mine, poll_due_at=chosen.after(now))
             if held is not None:
-                advice = "It is tried again by itself"
-                _tell(connection, mine, f"{advice}. {error}", now)
+                _tell(connection, mine, f"It is tried again by itself. {error}", now)
 
     def _give_up(self, mine: Round, error: Exception) -> None:
         """Say what is wrong; publishing goes on, and the next poll comes in its time."""

@@ -18,9 +18,10 @@ from app.domain.errors import CredentialsRefused, HubError, RetryLater
 from app.domain.instants import HOUR, MINUTE, Instant, now as clock
 from app.pipeline.publishing.reaching import reach
 from app.pipeline.publishing.tuning import Tuning
-from app.store import channels as channel_store, incidents
+from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
 from app.store.vault import Vault
+from app.store.watching import incidents
 
 log = structlog.get_logger()
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from app.domain import instants
-from app.store import deeds
 from app.store.engine import writing
+from app.store.people import deeds
 from app.web.auth import actor
 from app.web.hub import hub
 

@@ -12,8 +12,9 @@ from app.domain.errors import UnknownName
 from app.domain.instants import Instant
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.configuring import switching
-from app.store import channels, deeds
+from app.store.configuration import channels
 from app.store.engine import applying, writing
+from app.store.people import deeds
 from app.web.api.fields import Moment, Word, number, one_of
 from app.web.api.idempotency import once, this_try
 from app.web.api.listings import ChannelPolicy

@@ -9,8 +9,8 @@ from marshmallow import Schema, fields, validate
 
 from app.domain import instants
 from app.pipeline.acts import holding
-from app.store import holds
-from app.store.aliases import sku_ids
+from app.store.stock import holds
+from app.store.stock.aliases import sku_ids
 from app.web.api.facts import MOST_LINES
 from app.web.api.fields import Word, number, units
 from app.web.api.idempotency import once, this_try

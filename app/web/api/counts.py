@@ -7,8 +7,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app.domain import events
 from app.pipeline.acts import stocktaking, telling
-from app.store import aliases
 from app.store.engine import reading
+from app.store.stock import aliases
 from app.web.api.facts import Fact, Posted, check_lines, posted
 from app.web.api.fields import Moment, Word, count, number, one_of
 from app.web.api.idempotency import once, this_try

@@ -10,7 +10,7 @@ from app.domain.errors import UnknownName
 from app.domain.instants import DAY, SECOND
 from app.pipeline.configuring import rotating, trying
 from app.pipeline.configuring.rotating import Successor
-from app.store import channels
+from app.store.configuration import channels
 from app.store.keyset import Page
 from app.web.api import audit
 from app.web.api.fields import Moment, Word, number

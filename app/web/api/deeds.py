@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.store import deeds
+from app.store.people import deeds
 from app.web.api.fields import Moment, Word, number
 from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource

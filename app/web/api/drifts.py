@@ -8,7 +8,7 @@ from app.domain import instants
 from app.domain.drift import CAUSES, NOTHING, PUBLISH, TAKE, WAIT
 from app.domain.errors import NotOpen, UnknownName
 from app.pipeline.publishing import disputes
-from app.store import drifts
+from app.store.watching import drifts
 from app.web.api.fields import LARGEST_ID, Moment, Word, number, one_of
 from app.web.api.idempotency import once, this_try
 from app.web.api.paging import PageQuery, answer, paged

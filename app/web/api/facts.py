@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain import events
 from app.domain.events import StockEvent
 from app.pipeline.acts import facts, telling, transferring
-from app.store import history
+from app.store.stock import history
 from app.web.api import names
 from app.web.api.fields import Moment, Word, change, one_of, units
 from app.web.api.idempotency import once, this_try

@@ -20,9 +20,9 @@ from werkzeug.exceptions import HTTPException
 from app.domain import instants
 from app.domain.errors import HubError
 from app.domain.instants import Instant
-from app.store import answers
-from app.store.answers import Kept, Use
 from app.store.engine import writing
+from app.store.people import answers
+from app.store.people.answers import Kept, Use
 from app.web.auth import caller
 from app.web.hub import hub
 from app.web.problems import MEDIA_TYPE, from_hub_error, refused_field

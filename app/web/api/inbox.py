@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.pipeline.repairing import replaying
-from app.store import messages
+from app.store.receiving import messages
 from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
 from app.web.api.fields import Moment, Word, number, one_of

@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from app.domain import instants
 from app.pipeline.applying import oversells
-from app.store import deeds, incidents, watchlist
 from app.store.engine import writing
+from app.store.people import deeds
+from app.store.watching import incidents, watchlist
 from app.web.api.fields import LARGEST_ID, Moment, Word, number
 from app.web.api.idempotency import once, this_try
 from app.web.api.paging import PageQuery, answer, paged

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 from app.domain import events
 from app.domain.errors import ShortOfUnits
 from app.pipeline.acts import inspecting
-from app.store import balances
+from app.store.stock import balances
 from app.web.api import names
 from app.web.api.claims import Shortage
 from app.web.api.facts import MOST_LINES, Fact, Posted, posted

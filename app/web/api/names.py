@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app.store import catalogue
 from app.store.engine import reading
+from app.store.stock import catalogue
 from app.web.hub import hub
 from app.web.problems import Problem
 

@@ -11,9 +11,10 @@ from app.pipeline.acts.facts import wake_all
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.exposing import exposure
 from app.pipeline.repairing import redelivery
-from app.store import deliveries, overview
-from app.store.deliveries import Filter
-from app.store.publications import BULK_LANE
+from app.store.publishing import deliveries
+from app.store.publishing.deliveries import Filter
+from app.store.publishing.publications import BULK_LANE
+from app.store.watching import overview
 from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
 from app.web.api.fields import (

@@ -6,8 +6,8 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from app.domain import events
 from app.pipeline.acts import telling
-from app.store import returns
-from app.store.returns import STATES
+from app.store.stock import returns
+from app.store.stock.returns import STATES
 from app.web.api.facts import (
     Fact,
     Posted,

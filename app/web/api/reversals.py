@@ -6,7 +6,7 @@ from marshmallow import Schema
 from sqlalchemy.exc import IntegrityError
 
 from app.pipeline.acts import reversing
-from app.store import history
+from app.store.stock import history
 from app.web.api.facts import Posted
 from app.web.api.fields import LARGEST_ID, Word
 from app.web.api.idempotency import once, this_try

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.pipeline.repairing import running
-from app.store import runs as store
+from app.store.publishing import runs as store
 from app.web.api.fields import LARGEST_ID, Moment, number, one_of
 from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource

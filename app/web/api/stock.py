@@ -7,9 +7,9 @@ from marshmallow import Schema, fields
 
 from app.domain import instants
 from app.pipeline.proving import assembling
-from app.store import aliases, balances, history
-from app.store.balances import When
-from app.store.history import Period
+from app.store.stock import aliases, balances, history
+from app.store.stock.balances import When
+from app.store.stock.history import Period
 from app.web.api.fields import Moment, Word, number, storable
 from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource

@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from app.domain import events
 from app.pipeline.acts import transferring
 from app.pipeline.applying.travelling import STATES, Arrival
-from app.store import history
+from app.store.stock import history
 from app.web.api import names
 from app.web.api.claims import Line, Refused, some_lines
 from app.web.api.facts import MOST_LINES

@@ -9,8 +9,8 @@ from flask_login import current_user
 from app.domain import instants
 from app.domain.errors import BadConfiguration
 from app.domain.instants import SECOND
-from app.store import people, sessions
 from app.store.engine import writing
+from app.store.people import people, sessions
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, note, pages

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from app.domain import instants
 from app.pipeline.spreadsheets import exporting
-from app.store import deeds
-from app.store.balances import When
 from app.store.engine import snapshot
-from app.store.people import OPERATOR
+from app.store.people import deeds
+from app.store.people.people import OPERATOR
+from app.store.stock.balances import When
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.files import attachment

@@ -16,10 +16,11 @@ from app.domain.instants import DAY
 from app.pipeline.acts import reversing
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.acts.foreseeing import foresee
-from app.store import balances, catalogue, overview
-from app.store.balances import When
 from app.store.engine import applying
-from app.store.people import OPERATOR
+from app.store.people.people import OPERATOR
+from app.store.stock import balances, catalogue
+from app.store.stock.balances import When
+from app.store.watching import overview
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import acts

@@ -16,8 +16,8 @@ from app.domain.instants import DAY, HOUR, Instant
 from app.pipeline.configuring import rotating, trying
 from app.pipeline.configuring.rotating import Successor
 from app.pipeline.watching.subscribing import address
-from app.store import channels as store, conditions, listed
-from app.store.people import ADMIN, OPERATOR
+from app.store.configuration import channels as store, conditions, listed
+from app.store.people.people import ADMIN, OPERATOR
 from app.web import login
 from app.web.api.fields import storable
 from app.web.hub import hub

@@ -14,9 +14,12 @@ import adapters
 from app.domain import instants
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
-from app.store import channels as store, deeds, deliveries, overview, tallies
+from app.store.configuration import channels as store
 from app.store.engine import writing
-from app.store.people import OPERATOR
+from app.store.people import deeds
+from app.store.people.people import OPERATOR
+from app.store.publishing import deliveries, tallies
+from app.store.watching import overview
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import words

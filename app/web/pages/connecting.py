@@ -16,9 +16,10 @@ from app.domain import instants
 from app.domain.errors import BadConfiguration
 from app.pipeline.configuring.connecting import Asked
 from app.pipeline.configuring.guiding import Fields, Guide, Unfit
-from app.store import catalogue, connectings as store
+from app.store.configuration import connectings as store
 from app.store.engine import writing
-from app.store.people import ADMIN
+from app.store.people.people import ADMIN
+from app.store.stock import catalogue
 from app.web import login
 from app.web.api.fields import storable
 from app.web.hub import hub

@@ -18,8 +18,8 @@ from app.domain import events, instants
 from app.domain.errors import HubError
 from app.domain.instants import DAY, Instant
 from app.pipeline.acts import facts, telling
-from app.store import catalogue
-from app.store.people import OPERATOR
+from app.store.people.people import OPERATOR
+from app.store.stock import catalogue
 from app.web import login
 from app.web.api.counts import Count
 from app.web.api.facts import MOST_LINES

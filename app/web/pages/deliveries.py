@@ -14,11 +14,14 @@ from app.domain.instants import Instant
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.configuring import revising
 from app.pipeline.repairing import redelivery
-from app.store import channels, overview as store, spread, views
-from app.store.deliveries import Filter
+from app.store.configuration import channels
 from app.store.keyset import Position
-from app.store.people import OPERATOR
-from app.store.tail import newest as newest_sent
+from app.store.people import views
+from app.store.people.people import OPERATOR
+from app.store.publishing import spread
+from app.store.publishing.deliveries import Filter
+from app.store.publishing.tail import newest as newest_sent
+from app.store.watching import overview as store
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import charts, rows, runs, story, words

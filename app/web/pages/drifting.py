@@ -7,7 +7,7 @@ from flask_login import current_user
 from app.domain import instants
 from app.domain.errors import NotOpen, UnknownName
 from app.pipeline.publishing import disputes
-from app.store.people import OPERATOR
+from app.store.people.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, pages

@@ -6,8 +6,8 @@ from flask_login import current_user
 from sqlalchemy.engine import RowMapping
 
 from app.domain import instants
-from app.store import factors, people
 from app.store.engine import writing
+from app.store.people import factors, people
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, note, pages

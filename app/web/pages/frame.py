@@ -25,9 +25,9 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain import instants
-from app.store import deeds
 from app.store.engine import writing
 from app.store.keyset import Position
+from app.store.people import deeds
 from app.web import login
 from app.web.api.paging import read_cursor, write_cursor
 from app.web.hub import hub

@@ -13,8 +13,8 @@ from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
 from app.pipeline.configuring import listings
 from app.pipeline.repairing import replaying
-from app.store import messages
-from app.store.people import OPERATOR
+from app.store.people.people import OPERATOR
+from app.store.receiving import messages
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import words

@@ -16,9 +16,11 @@ from app.domain import instants
 from app.domain.instants import DAY, HOUR, Instant
 from app.pipeline.applying import oversells
 from app.pipeline.publishing import disputes
-from app.store import deeds, drifts, incidents as store, overview, traces, watchlist
 from app.store.engine import writing
-from app.store.people import OPERATOR
+from app.store.people import deeds
+from app.store.people.people import OPERATOR
+from app.store.receiving import traces
+from app.store.watching import drifts, incidents as store, overview, watchlist
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import cases, naming

@@ -14,9 +14,9 @@ from sqlalchemy.engine import RowMapping
 from app.domain import instants
 from app.domain.errors import HubError
 from app.pipeline.acts import inspecting
-from app.store import balances, catalogue
 from app.store.keyset import Page
-from app.store.people import OPERATOR
+from app.store.people.people import OPERATOR
+from app.store.stock import balances, catalogue
 from app.web import login
 from app.web.hub import hub
 from app.web.pages import acts, words

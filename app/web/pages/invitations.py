@@ -5,9 +5,9 @@ from flask.typing import ResponseReturnValue
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
-from app.store import deeds, invitations as store
 from app.store.engine import writing
-from app.store.people import SHORTEST_PASSWORD
+from app.store.people import deeds, invitations as store
+from app.store.people.people import SHORTEST_PASSWORD
 from app.web.hub import hub
 from app.web.pages.account import NOT_THE_SAME
 from app.web.pages.frame import pages

@@ -12,8 +12,8 @@ from flask import url_for
 from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import SECOND, Instant
-from app.store import clock
-from app.store.deliveries import WAITING
+from app.store.publishing.deliveries import WAITING
+from app.store.watching import clock
 from app.web.pages import cases, words
 from app.web.pages.rows import Delivery, excess
 

@@ -7,7 +7,7 @@ from flask import request
 
 from app.domain import instants
 from app.domain.instants import Instant
-from app.store.deliveries import ERRORS, STATES, UNDELIVERED, Filter
+from app.store.publishing.deliveries import ERRORS, STATES, UNDELIVERED, Filter
 from app.web.api.fields import statuses, written_statuses
 from app.web.pages.frame import whole
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.pipeline.configuring import likeness
-from app.store import traces
+from app.store.receiving import traces
 
 MOST: Final = 30
 

@@ -13,16 +13,11 @@ from app.domain import instants
 from app.domain.budget import Budget
 from app.domain.instants import Instant
 from app.pipeline.applying import oversells
-from app.store import (
-    channels as channel_store,
-    clock,
-    deliveries,
-    messages,
-    overview as store,
-    tallies,
-    watchlist,
-)
-from app.store.deliveries import UNDELIVERED, Filter
+from app.store.configuration import channels as channel_store
+from app.store.publishing import deliveries, tallies
+from app.store.publishing.deliveries import UNDELIVERED, Filter
+from app.store.receiving import messages
+from app.store.watching import clock, overview as store, watchlist
 from app.web.hub import hub
 from app.web.pages import charts, issues, risks, rows, words
 from app.web.pages.frame import pages

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
-from app.store import factors, invitations, people as store, sessions
 from app.store.engine import writing
-from app.store.people import ADMIN
+from app.store.people import factors, invitations, people as store, sessions
+from app.store.people.people import ADMIN
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.account import LIFETIME

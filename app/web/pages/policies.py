@@ -19,9 +19,11 @@ from app.domain.instants import Instant
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.acts.foreseeing import Shown, foresee
 from app.pipeline.configuring import revising, switching
-from app.store import channels, deliveries, listed, overview
+from app.store.configuration import channels, listed
 from app.store.engine import applying
-from app.store.people import ADMIN, OPERATOR
+from app.store.people.people import ADMIN, OPERATOR
+from app.store.publishing import deliveries
+from app.store.watching import overview
 from app.web import login
 from app.web.api.listings import ChannelPolicy, ListingPolicy
 from app.web.hub import hub

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain import pace
 from app.domain.instants import Instant
-from app.store import sales
+from app.store.stock import sales
 from app.web.pages.issues import stays
 from app.web.pages.rows import Delivery
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain.instants import Instant
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.exposing import shows
-from app.store import deliveries
+from app.store.publishing import deliveries
 from app.web.pages import words
 from app.web.pages.words import Word
 

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.pipeline.repairing import planning, running
-from app.store import deliveries, runs as store
-from app.store.people import OPERATOR
+from app.store.people.people import OPERATOR
+from app.store.publishing import deliveries, runs as store
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, pages

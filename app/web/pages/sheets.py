@@ -14,10 +14,11 @@ from app.domain.errors import BadConfiguration, HubError
 from app.pipeline.spreadsheets import letting, sheets
 from app.pipeline.spreadsheets.exporting import EXPORTS, write_file
 from app.pipeline.spreadsheets.sheets import KINDS, File
-from app.store import catalogue, sheets as store
-from app.store.balances import When
 from app.store.engine import snapshot
-from app.store.people import OPERATOR
+from app.store.people import sheets as store
+from app.store.people.people import OPERATOR
+from app.store.stock import catalogue
+from app.store.stock.balances import When
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.changing import MOVED

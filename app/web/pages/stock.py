@@ -14,9 +14,10 @@ from app.pipeline.acts.reversing import REVERSIBLE
 from app.pipeline.proving import assembling
 from app.pipeline.proving.course import course
 from app.pipeline.proving.explaining import explain
-from app.store import aliases, balances, history, overview as store
-from app.store.balances import When
-from app.store.history import Period
+from app.store.stock import aliases, balances, history
+from app.store.stock.balances import When
+from app.store.stock.history import Period
+from app.store.watching import overview as store
 from app.web.hub import hub
 from app.web.pages import charts, rows, words
 from app.web.pages.frame import pages, position

@@ -11,8 +11,10 @@ from urllib.parse import quote, urlencode
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import history, overview, traces
 from app.store.keyset import Page, Position
+from app.store.receiving import traces
+from app.store.stock import history
+from app.store.watching import overview
 from app.web.pages import words
 from app.web.pages.rows import Delivery
 

@@ -6,8 +6,8 @@ from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from app.store import views as store
 from app.store.engine import writing
+from app.store.people import views as store
 from app.web.hub import hub
 from app.web.pages.frame import back, pages
 from app.web.pages.look import filters, wanted

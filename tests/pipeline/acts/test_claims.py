@@ -9,7 +9,7 @@ from app.pipeline.acts import claims, holding, transferring
 from app.pipeline.applying.travelling import Arrival
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
-from app.store import balances
+from app.store.stock import balances
 from app.store.tables import ledger
 from tests.builders import JACKET, Shop, order
 

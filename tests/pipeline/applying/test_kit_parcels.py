@@ -15,7 +15,7 @@ from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
-from app.store import channels
+from app.store.configuration import channels
 from app.store.engine import applying
 from app.store.tables import incidents
 from tests.builders import JACKET, cancellation, order, shipment

@@ -20,9 +20,9 @@ from app.pipeline.proving.explaining import explain
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.publishing import desired, marking
 from app.pipeline.repairing.rebuilding import rebuild
-from app.store import channels
-from app.store.balances import When
+from app.store.configuration import channels
 from app.store.engine import applying, writing
+from app.store.stock.balances import When
 from app.store.tables import (
     holds,
     ledger,

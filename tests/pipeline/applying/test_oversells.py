@@ -11,9 +11,9 @@ from app.domain.instants import HOUR, MINUTE, SECOND, now
 from app.pipeline.acts import facts, holding
 from app.pipeline.acts.claims import expire_holds
 from app.pipeline.applying import oversells
-from app.store import incidents as store
 from app.store.engine import writing
 from app.store.tables import incidents
+from app.store.watching import incidents as store
 from tests.builders import JACKET, cancellation, order, sale
 
 

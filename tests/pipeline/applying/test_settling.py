@@ -11,9 +11,9 @@ from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
 from app.pipeline.acts import facts
 from app.pipeline.applying import oversells
 from app.pipeline.proving.audit import differences
-from app.store import incidents as store
 from app.store.engine import writing
 from app.store.tables import incidents
+from app.store.watching import incidents as store
 from tests.builders import JACKET, order, returned, sale, shipment
 
 AT = now() - HOUR // 2

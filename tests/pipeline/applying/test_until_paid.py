@@ -16,8 +16,8 @@ from app.pipeline.proving.audit import differences
 from app.pipeline.proving.explaining import explain
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.repairing.rebuilding import rebuild
-from app.store.balances import When, stock_of
 from app.store.engine import applying
+from app.store.stock.balances import When, stock_of
 from app.store.tables import hold_lines, holds, incidents, ledger, lines
 from tests.builders import JACKET, cancellation, order, sale, shipment
 from tests.pipeline.test_properties import bounded, furnish, hasty, picture, tell_anew

@@ -13,9 +13,9 @@ from app.pipeline.configuring.listings import add_sku, map_listing
 from app.pipeline.configuring.naming import add_alias, rename
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
-from app.store import aliases, balances
-from app.store.balances import When
 from app.store.engine import writing
+from app.store.stock import aliases, balances
+from app.store.stock.balances import When
 from app.store.tables import incidents, skus, stock_events
 from tests.builders import JACKET, order, sale, shipment
 

@@ -5,7 +5,7 @@ import time
 
 from app.domain.instants import now
 from app.pipeline.configuring import rotating
-from app.store import channels
+from app.store.configuration import channels
 from app.store.engine import reading, writing
 from tests.builders import SECRET
 

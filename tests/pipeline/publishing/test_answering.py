@@ -12,9 +12,10 @@ from app.domain.instants import SECOND, iso, now
 from app.pipeline.configuring.revising import relist
 from app.pipeline.publish import Publisher
 from app.pipeline.publishing import disputes
-from app.store import channels as channel_store, drifts
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import channels, incidents, ledger, publications
+from app.store.watching import drifts
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET, sale
 from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, trade

@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from app.domain.instants import SECOND, now
 from app.pipeline.fetching import Fetcher
 from app.pipeline.publish import Publisher
-from app.store import channels as channel_store, deliveries, watchlist
-from app.store.deliveries import Filter
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
+from app.store.publishing import deliveries
+from app.store.publishing.deliveries import Filter
 from app.store.tables import channels, inbox, publications, push_attempts
+from app.store.watching import watchlist
 from tests.builders import JACKET, Shop, sale
 
 SCARF = "RED-SCARF"

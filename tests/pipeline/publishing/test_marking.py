@@ -4,8 +4,9 @@ import sqlalchemy as sa
 
 from app.domain.instants import now
 from app.pipeline.publishing import marking
-from app.store import channels, deliveries
-from app.store.marks import last_entry
+from app.store.configuration import channels
+from app.store.publishing import deliveries
+from app.store.publishing.marks import last_entry
 from app.store.tables import channels as table, publications
 from tests.builders import JACKET, sale
 

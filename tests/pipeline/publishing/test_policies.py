@@ -12,7 +12,7 @@ from app.pipeline.configuring.revising import relist, ruled_anew
 from app.pipeline.house import read_house
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.ruling import ruling
-from app.store import deliveries
+from app.store.publishing import deliveries
 from app.store.tables import channels, policies, publications
 from tests.builders import JACKET, order, sale
 

@@ -10,8 +10,8 @@ from app.domain.instants import MINUTE, SECOND, now
 from app.pipeline.house import HouseKeeper
 from app.pipeline.publishing.marking import mark_all
 from app.pipeline.publishing.turns import Turns
-from app.store import due, retries
 from app.store.engine import writing
+from app.store.publishing import due, retries
 from app.store.tables import publications
 from tests.builders import Shop, sale
 

@@ -12,11 +12,11 @@ from app.domain.instants import MINUTE, now
 from app.pipeline.publish import Publisher
 from app.pipeline.publishing.marking import mark_all
 from app.pipeline.repairing import planning, running
-from app.store import deliveries, publications as store, runs
-from app.store.deliveries import Filter
-from app.store.due import due
 from app.store.engine import writing
-from app.store.publications import BULK_LANE
+from app.store.publishing import deliveries, publications as store, runs
+from app.store.publishing.deliveries import Filter
+from app.store.publishing.due import due
+from app.store.publishing.publications import BULK_LANE
 from app.store.tables import audit_log, bulk_rows, channels, publications
 from tests.builders import sale
 

@@ -9,7 +9,7 @@ from app.messenger import by_apprise
 from app.pipeline.configuring.listings import map_listing
 from app.pipeline.watching import alerting
 from app.pipeline.watching.alerting import SETTLED, watch
-from app.store import channels
+from app.store.configuration import channels
 from app.store.engine import writing
 from tests.builders import JACKET, order, sale
 from tests.hearing import hearing

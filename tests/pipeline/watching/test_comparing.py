@@ -11,9 +11,9 @@ from app.domain import drift
 from app.domain.instants import now
 from app.pipeline.publishing import disputes
 from app.pipeline.watching.comparing import Comparer
-from app.store import drifts
 from app.store.engine import writing
 from app.store.tables import channels, incidents
+from app.store.watching import drifts
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET, sale
 from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, sell, trade

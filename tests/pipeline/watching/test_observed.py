@@ -11,8 +11,8 @@ from app.domain.instants import HOUR, SECOND, Instant, iso, now
 from app.pipeline.house import read_house
 from app.pipeline.publish import Publisher
 from app.pipeline.watching.observing import CLOSE, Observation, observe
-from app.store import publications as store
 from app.store.engine import writing
+from app.store.publishing import publications as store
 from app.store.tables import ledger, publications
 from tests.builders import JACKET, Shop, sale
 

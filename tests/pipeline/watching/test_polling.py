@@ -13,9 +13,10 @@ from app.domain.instants import HOUR, MINUTE, SECOND, now
 from app.pipeline.repairing.recovering import poll_from
 from app.pipeline.watching import polling
 from app.pipeline.watching.polling import OVERLAP, Poller
-from app.store import channels as channel_store, watchlist
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import channels, inbox, ledger
+from app.store.watching import watchlist
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET
 from tests.pipeline.test_channels_that_sell import (

@@ -13,7 +13,7 @@ from adapters.sandbox.square import SquareSandbox
 from app.domain.instants import HOUR, now
 from app.pipeline.watching import subscribing
 from app.pipeline.watching.subscribing import Watchdog
-from app.store import channels
+from app.store.configuration import channels
 from app.store.tables import incidents
 from config.settings import Settings
 from tests.adapters.sandboxes import serving

@@ -15,8 +15,8 @@ from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.marking import mark_all
-from app.store import publications as store
 from app.store.engine import writing
+from app.store.publishing import publications as store
 from app.store.tables import channels, publications, skus, users
 from tests.builders import Shop
 

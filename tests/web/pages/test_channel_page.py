@@ -12,7 +12,7 @@ from app.domain.instants import DAY, HOUR, MINUTE, SECOND, now
 from app.pipeline.configuring import rotating
 from app.pipeline.receive import Receiver
 from app.pipeline.watching import histories
-from app.store import channels as store, secret_facts
+from app.store.configuration import channels as store, secret_facts
 from app.store.engine import reading, writing
 from app.store.tables import channels
 from tests.adapters.sandboxes import serving

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from adapters.sandbox.shopify import ShopifySandbox
 from app.pipeline.configuring.guiding import Guide
-from app.store import channels as store
+from app.store.configuration import channels as store
 from app.store.tables import channels, connectings
 from app.store.vault import Vault
 from tests.adapters.sandboxes import control, serving

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from app.domain.errors import GiveUp
 from app.domain.instants import DAY, HOUR, now
-from app.store import watchlist
 from app.store.engine import writing
 from app.store.tables import audit_log, incidents
+from app.store.watching import watchlist
 from tests.builders import JACKET, order, returned
 from tests.web.pages.conftest import text_of
 

@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
 
-from app.store import people
 from app.store.engine import writing
+from app.store.people import people
 from app.store.tables import users
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -5,9 +5,10 @@ import sqlalchemy as sa
 from app.domain.errors import GiveUp
 from app.domain.instants import HOUR, MINUTE, now
 from app.pipeline.publishing.marking import mark_all
-from app.store import alerts, channels as channel_store
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import audit_log, channels
+from app.store.watching import alerts
 from tests.builders import JACKET, order, returned, sale
 
 WEB_SKU = "jacket-on-the-web"

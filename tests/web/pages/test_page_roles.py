@@ -6,7 +6,7 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from app.store import people
+from app.store.people import people
 from app.store.tables import metadata
 from tests.builders import JACKET
 

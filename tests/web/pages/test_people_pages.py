@@ -10,8 +10,8 @@ import sqlalchemy as sa
 import time_machine
 
 from app.domain.instants import now, parse
-from app.store import deeds, people
 from app.store.engine import writing
+from app.store.people import deeds, people
 from app.store.tables import api_tokens, users
 from tests.web.pages.conftest import PASSWORD, Person, text_of
 
@@ -304,7 +304,7 @@ def test_passwords_and_tokens_are_not_in_it(ada, anna, engine):
 
 def test_the_log_is_read_page_by_page(ada, engine):
     from app.domain.instants import now
-    from app.store import deeds
+    from app.store.people import deeds
 
     with writing(engine) as connection:
         for number in range(150):

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.sandbox.shopify import ShopifySandbox
-from app.store import channels as store
+from app.store.configuration import channels as store
 from app.store.tables import channels, listings, policies
 from tests.adapters.sandboxes import serving
 from tests.builders import JACKET

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.instants import now
 from app.pipeline.repairing import redelivery, running
-from app.store import runs as store
+from app.store.publishing import runs as store
 from tests.builders import JACKET, sale
 from tests.web.pages.conftest import text_of
 

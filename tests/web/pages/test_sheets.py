@@ -13,8 +13,8 @@ from app.domain.instants import DAY, SECOND, now
 from app.pipeline.configuring.listings import add_sku
 from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.spreadsheets import letting
-from app.store import sheets as store
 from app.store.engine import writing
+from app.store.people import sheets as store
 from app.store.tables import listings, skus
 from tests.builders import JACKET, sale
 from tests.web.pages.conftest import text_of

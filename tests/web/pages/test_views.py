@@ -7,8 +7,8 @@ import pytest
 from app.domain.budget import Budget
 from app.domain.channels import Wish
 from app.domain.instants import DAY, HOUR, MINUTE, now
-from app.store import attempts, tallies
 from app.store.engine import writing
+from app.store.publishing import attempts, tallies
 from app.store.tables import channels, publications
 from app.web.pages import charts
 from tests.builders import JACKET, sale

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import aliases, bulk, keyset
+from app.store import bulk, keyset
 from app.store.keyset import Page, Position
+from app.store.stock import aliases
 from app.store.tables import channels, drifts, listings, publications, skus
 
 COLUMNS = (

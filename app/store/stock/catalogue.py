@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.store.aliases import sku_ids
+from app.store.stock.aliases import sku_ids
 from app.store.tables import locations, skus
 
 

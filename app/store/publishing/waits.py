@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import MINUTE, SECOND, Instant
-from app.store import channels as channel_store
+from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
 from app.store.tables import channels, inbox, leases, publications
 

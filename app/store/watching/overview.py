@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import deliveries, keyset
-from app.store.deliveries import Filter
+from app.store import keyset
 from app.store.keyset import Page, Position
+from app.store.publishing import deliveries
+from app.store.publishing.deliveries import Filter
 from app.store.tables import (
     channels,
     listings,

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import HOUR, MINUTE, Instant
-from app.store import deliveries
-from app.store.deliveries import SETTLED, Filter
+from app.store.publishing import deliveries
+from app.store.publishing.deliveries import SETTLED, Filter
 from app.store.tables import publications
 
 _SHORT: Final = 12 * HOUR

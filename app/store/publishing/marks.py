@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from app.domain.instants import Instant
 from app.domain.states import AVAILABLE
 from app.store.engine import is_sqlite
-from app.store.publications import MARK_SOLD
+from app.store.publishing.publications import MARK_SOLD
 from app.store.tables import channels, kit_parts, ledger, publications
 
 _MOVED = f"""

@@ -11,9 +11,11 @@ from app.domain.channels import Channel
 from app.domain.errors import UnknownName
 from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
-from app.store import driver, keyset, policies, retries
+from app.store import driver, keyset
+from app.store.configuration import policies
 from app.store.keyset import Page, Position
-from app.store.marks import last_entry
+from app.store.publishing import retries
+from app.store.publishing.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
 

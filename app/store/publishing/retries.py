@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from app.domain.errors import RetryLater
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.publications import BULK_LANE, FIRST_LANE, MANY, lock, told_of
+from app.store.publishing.publications import BULK_LANE, FIRST_LANE, MANY, lock, told_of
 from app.store.tables import inbox, publications
 
 

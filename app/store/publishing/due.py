@@ -13,7 +13,7 @@ from app.domain.budget import BULK, FIRST, RETRY
 from app.domain.instants import Instant
 from app.store import bulk
 from app.store.engine import is_sqlite
-from app.store.publications import BULK_LANE, FIRST_LANE
+from app.store.publishing.publications import BULK_LANE, FIRST_LANE
 from app.store.tables import publications
 
 LOOK: Final = 10

@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import DAY, MINUTE, Instant
 from app.store.engine import reading, writing
+from app.store.publishing.waits import behind, fall_behind
 from app.store.tables import channels
-from app.store.waits import behind, fall_behind
 
 FRESH: Instant = 15 * MINUTE
 """Older than this, what a channel told is of another time: the clock may be right by

@@ -22,8 +22,9 @@ from app.domain.states import (
     ON_HAND,
     RESERVED,
 )
-from app.store import aliases, keyset
+from app.store import keyset
 from app.store.keyset import Page, Position
+from app.store.stock import aliases
 from app.store.tables import (
     hold_lines,
     holds,

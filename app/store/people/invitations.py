@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.errors import UnknownName
 from app.domain.instants import DAY, Instant
-from app.store import people, sessions
+from app.store.people import people, sessions
 from app.store.tables import invitations, users
 
 LIFETIME: Final = 3 * DAY

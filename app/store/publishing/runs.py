@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.publications import BULK_LANE, lock
+from app.store.publishing.publications import BULK_LANE, lock
 from app.store.tables import bulk_rows, bulk_runs, channels, publications
 
 RETRY: Final = "retry"

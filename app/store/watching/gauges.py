@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
-from app.store import deliveries, messages
+from app.store.publishing import deliveries
+from app.store.receiving import messages
 from app.store.tables import channels, inbox, incidents, publications
 
 

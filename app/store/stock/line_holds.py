@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.holds import ACTIVE
+from app.store.stock.holds import ACTIVE
 from app.store.tables import hold_lines, holds
 
 

@@ -9,9 +9,10 @@ from sqlalchemy.engine import Connection
 
 from app.domain.errors import UnknownName
 from app.domain.instants import Instant
-from app.store import bulk, policies
-from app.store.channels import touch
-from app.store.marks import last_entry
+from app.store import bulk
+from app.store.configuration import policies
+from app.store.configuration.channels import touch
+from app.store.publishing.marks import last_entry
 from app.store.tables import channel_locations, channels, locations
 from app.store.vault import Vault
 

@@ -6,8 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import SECOND, Instant
-from app.store import clock, deliveries, messages
+from app.store.publishing import deliveries
+from app.store.receiving import messages
 from app.store.tables import alerts, channels, inbox, incidents, stock_events
+from app.store.watching import clock
 
 _TOLD_OF = ("oversell", "drift", "contradiction", "twin")
 """Kinds of incidents that somebody should hear of at once."""

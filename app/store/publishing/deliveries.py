@@ -9,9 +9,10 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import retry
 from app.domain.instants import Instant
-from app.store import aliases, cases, keyset
+from app.store import keyset
 from app.store.keyset import Page, Position
-from app.store.marks import behind, is_behind
+from app.store.publishing.marks import behind, is_behind
+from app.store.stock import aliases, cases
 from app.store.tables import (
     IS_DUE,
     IS_STOPPED,

@@ -6,8 +6,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.store import aliases, bulk, keyset
+from app.store import bulk, keyset
 from app.store.keyset import Page, Position
+from app.store.stock import aliases
 from app.store.tables import (
     channels,
     incidents,

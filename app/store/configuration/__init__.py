@@ -1,0 +1,1 @@
+"""Channels, locations, listings and policies: what a business told us of itself."""

@@ -1,0 +1,1 @@
+"""What each channel should show, and every attempt to tell it."""
