@@ -77,6 +77,9 @@ def sandboxes(
                 "locations": [{"id": PLACE[key], "name": "downtown"}],
                 "retry_seconds": [0.5, 1, 2, 4, 8, 16, 32],
                 "retry_scale": 0.01,
+                # Dozens of orders a second are sold by shops on the largest plan.
+                "bucket": 20_000,
+                "restore_rate": 1_000,
             },
             folder,
         )

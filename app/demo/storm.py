@@ -28,6 +28,9 @@ CALM_WITHIN = 120.0
 """Seconds: what was being sent when a worker died waits for its lease to end."""
 CALLS_PER_HAPPENING = 5
 """More calls to the channels than this for each thing that happened would be a flood."""
+ROUND_SECONDS = 60.0
+"""In each round everybody who may die dies once. Starting again takes a process seconds:
+more often, and the hub would be down for most of the storm, and learn nothing from it."""
 
 VICTIMS = {
     "the web server": r"app\.factory|onecount-web",
@@ -90,9 +93,6 @@ class Storm:
             (5, self.return_),
             (5, self.weather),
             (2, self.edit),
-            (1, self.kill),
-            (1, self.flush),
-            (int(database is not None), self.crash),
         ]
 
     def is_furnished(self) -> bool:
@@ -104,8 +104,8 @@ class Storm:
     def blow(self, seconds: float) -> None:
         """Let things happen, about twenty a second, and then fair weather again.
 
-        However short or slow it is, each of the hub's processes is killed once, and
-        so is the database that may be.
+        However short it is, each of the hub's processes is killed once, and so is the
+        database that may be.
         """
         self._calls = self._called()
         began = time.monotonic()
@@ -127,12 +127,16 @@ class Storm:
     def _doom(self, began: float, seconds: float) -> None:
         """Decide who is struck when."""
         strikes: list[tuple[str, Callable[[], None]]] = [
-            ("kill", partial(self._kill, one)) for one in VICTIMS
+            *(("kill", partial(self._kill, one)) for one in VICTIMS),
+            ("flush", self.flush),
         ]
         if self._database is not None:
             strikes.append(("crash", self.crash))
+        rounds = max(1, round(seconds / ROUND_SECONDS))
         self._doomed = [
-            (began + self._random.uniform(0, seconds), *strike) for strike in strikes
+            (began + (turn + self._random.random()) * seconds / rounds, *strike)
+            for turn in range(rounds)
+            for strike in strikes
         ]
 
     def _strike(self, until: float) -> None:
@@ -203,11 +207,8 @@ class Storm:
         self._field.channels[key].do("edit", **where, quantity=number)
         self._tell(f"somebody sets {sku} to {number} in {key}, by hand")
 
-    def kill(self) -> None:
-        """A process dies on the spot."""
-        self._kill(self._random.choice(sorted(VICTIMS)))
-
     def _kill(self, name: str) -> None:
+        """A process dies on the spot."""
         killed = self._field.kill(VICTIMS[name])
         self._tell(f"kill -9: {name} ({killed} processes)")
 
