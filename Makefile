@@ -10,6 +10,8 @@ COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-emit-options --strip-extras --allow-unsafe --no-header
 
+TEXTS := app/web/translations
+
 # Twice as many as cores: every other one waits for a browser, a process or a clock.
 RUNNERS := $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
 
@@ -19,7 +21,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench lock clean
+.PHONY: help run test lint audit bench texts lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -41,6 +43,14 @@ audit: $(VENV)/for-testing ## Ask for known vulnerabilities in what we run on
 
 bench: $(VENV)/for-testing ## Measure speed against the targets
 	$(BIN)/python -m tests.benchmarks
+
+texts: $(VENV)/for-running ## Gather the dashboard's texts; bring every language up to date
+	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy -c "For translators:" \
+		--omit-header --add-location=file --sort-by-file \
+		-o $(TEXTS)/messages.pot app/web
+	@for language in $(wildcard $(TEXTS)/*.po); do \
+		$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete \
+		-i $(TEXTS)/messages.pot -o $$language -l $$(basename $$language .po); done
 
 lock: $(VENV)/for-testing ## Look for newer versions and lock them
 	$(PIP) pip-tools

@@ -10,7 +10,7 @@ from app.pipeline.receive import Receiver
 from app.queues import Wakes
 from app.store.engine import open_engine
 from app.store.vault import Vault
-from app.web import api, health, metrics, pages, problems, security
+from app.web import api, health, metrics, pages, problems, security, texts
 from app.web.hub import EXTENSION, Hub
 from app.web.webhooks import Webhooks
 from config.settings import Settings
@@ -21,6 +21,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings is None:
         settings = Settings.from_env(os.environ)
     app = Flask("app.web")
+    texts.prepare(app)
     security.protect(app, settings)
     problems.register(app)
     app.register_blueprint(health.blueprint)

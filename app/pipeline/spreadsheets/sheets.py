@@ -48,7 +48,6 @@ MOST_WHOLE: Final = 1_000
 class Kind:
     """What a spreadsheet may hold."""
 
-    title: str
     columns: tuple[str, ...]
     needed: int
     """How many of the columns, from the first, have to be there."""
@@ -70,7 +69,6 @@ class Kind:
 
 KINDS: Final = {
     "counts": Kind(
-        "Counts",
         COUNTS,
         3,
         OPERATOR,
@@ -80,7 +78,6 @@ KINDS: Final = {
         has_places=True,
     ),
     "adjustments": Kind(
-        "Adjustments",
         ADJUSTMENTS,
         4,
         OPERATOR,
@@ -92,7 +89,6 @@ KINDS: Final = {
         has_places=True,
     ),
     "skus": Kind(
-        "SKUs",
         SKUS,
         1,
         ADMIN,
@@ -100,7 +96,6 @@ KINDS: Final = {
         lambda work, sheet, *_: importing.import_skus(work, sheet),
     ),
     "recipes": Kind(
-        "Recipes of kits",
         RECIPES,
         3,
         ADMIN,
@@ -109,7 +104,6 @@ KINDS: Final = {
         is_whole=True,
     ),
     "listings": Kind(
-        "Listings",
         LISTINGS,
         3,
         ADMIN,

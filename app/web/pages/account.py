@@ -14,8 +14,9 @@ from app.store.people import people, sessions
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, note, pages
+from app.web.texts import gettext, lazy
 
-NOT_THE_SAME: Final = "The new password was not typed the same twice."
+NOT_THE_SAME: Final = lazy("The new password was not typed the same twice.")
 LIFETIME: Final = int(login.LIFETIME.total_seconds()) * SECOND
 
 
@@ -39,7 +40,7 @@ def change_password() -> ResponseReturnValue:
         old = request.form.get("old", "")
         known = people.check_password(connection, current_user.email, old)
     if known is None:
-        return _refused("That is not your present password.")
+        return _refused(gettext("That is not your present password."))
     if request.form.get("new", "") != request.form.get("again", ""):
         return _refused(NOT_THE_SAME)
     user_id = current_user.id
@@ -54,7 +55,9 @@ def change_password() -> ResponseReturnValue:
         row = people.user_by_id(connection, user_id)
     if row is not None:
         login.begin(row)
-    return back(here, "Your password is changed; every other session has ended.")
+    return back(
+        here, gettext("Your password is changed; every other session has ended.")
+    )
 
 
 def _refused(words: str) -> ResponseReturnValue:
@@ -78,7 +81,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
         if not sessions.end(connection, current_user.id, now, only=session_id):
             abort(404)
     note("end session", current_user.email)
-    return back(url_for("pages.account"), "That session has ended.")
+    return back(url_for("pages.account"), gettext("That session has ended."))
 
 
 @pages.post("/account/sessions/end")
@@ -88,4 +91,4 @@ def end_sessions() -> ResponseReturnValue:
         here, now = current_user.session_id, instants.now()
         gone = sessions.end(connection, current_user.id, now, but=here)
     note("end sessions", current_user.email, {"sessions": gone})
-    return back(url_for("pages.account"), "Every other session has ended.")
+    return back(url_for("pages.account"), gettext("Every other session has ended."))

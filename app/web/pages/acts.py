@@ -19,6 +19,7 @@ from app.pipeline.acts.inspecting import inspect_in
 from app.pipeline.acts.transferring import transfer_in
 from app.web.api import claims, counts, facts as bodies, inspections, transfers
 from app.web.pages.complaints import sentences
+from app.web.texts import lazy
 
 Form = Mapping[str, str]
 Lanes = set[str]
@@ -157,57 +158,61 @@ def _holds(
 
 
 DISPOSITIONS: Final[Mapping[str, str]] = {
-    SELLABLE: "sellable",
-    INSPECT: "to be inspected",
-    DAMAGED: "damaged",
-    SCRAP: "thrown away",
+    SELLABLE: lazy("sellable"),
+    INSPECT: lazy("to be inspected"),
+    DAMAGED: lazy("damaged"),
+    SCRAP: lazy("thrown away"),
 }
 
 DEEDS: Final[Mapping[str, Deed]] = {
     "adjust": Deed(
-        "Adjust",
-        "Adjust",
-        "Add units or take them off, and say why.",
+        lazy("Adjust"),
+        lazy("Adjust"),
+        lazy("Add units or take them off, and say why."),
         bodies.Adjustment,
         _adjustment,
         _tells(telling.adjusted),
     ),
     "count": Deed(
-        "Count",
-        "Keep this count",
-        "Say how many are there now, all of them; the difference is posted.",
+        lazy("Count"),
+        lazy("Keep this count"),
+        lazy("Say how many are there now, all of them; the difference is posted."),
         counts.Count,
         _count,
         _tells(telling.counted),
     ),
     "transfer": Deed(
-        "Transfer",
-        "Send them",
-        "Send units to another location. They are on the way until they are received.",
+        lazy("Transfer"),
+        lazy("Send them"),
+        lazy(
+            "Send units to another location. They are on the way until they are received."
+        ),
         transfers.Transfer,
         _transfer,
         _transfers,
     ),
     "receive": Deed(
-        "Receive",
-        "Receive",
-        "Put units into stock that a supplier delivered.",
+        lazy("Receive"),
+        lazy("Receive"),
+        lazy("Put units into stock that a supplier delivered."),
         bodies.Receipt,
         _receipt,
         _tells(telling.received),
     ),
     "inspect": Deed(
-        "Inspect",
-        "Keep this verdict",
-        "Say what became of units that wait for inspection.",
+        lazy("Inspect"),
+        lazy("Keep this verdict"),
+        lazy("Say what became of units that wait for inspection."),
         inspections.Inspection,
         _inspection,
         _inspects,
     ),
     "hold": Deed(
-        "Hold",
-        "Hold them",
-        "Keep units for somebody; they are given back by themselves when time is up.",
+        lazy("Hold"),
+        lazy("Hold them"),
+        lazy(
+            "Keep units for somebody; they are given back by themselves when time is up."
+        ),
         claims.Hold,
         _hold,
         _holds,

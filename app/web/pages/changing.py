@@ -26,9 +26,12 @@ from app.web.hub import hub
 from app.web.pages import acts
 from app.web.pages.acts import DEEDS, Deed, Once
 from app.web.pages.frame import back, pages
+from app.web.texts import gettext, lazy
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-MOVED: Final = "Some of these units are not there (any more). Look again, then retry."
+MOVED: Final = lazy(
+    "Some of these units are not there (any more). Look again, then retry."
+)
 
 
 @pages.get("/change/<kind>")
@@ -93,7 +96,10 @@ def make_change(kind: str) -> ResponseReturnValue:
         return _ask(kind, deed, form, [MOVED])
     wake_all(hub().wakes, lanes)
     here = url_for("pages.stock", sku=form["sku"])
-    return back(here, f"{deed.title}: done. Every channel is told its new number.")
+    said = gettext(
+        "%(deed)s: done. Every channel is told its new number.", deed=deed.title
+    )
+    return back(here, said)
 
 
 @pages.post("/ledger/<int(max=9223372036854775807):entry_id>/reverse")
@@ -102,7 +108,9 @@ def reverse(entry_id: int) -> ResponseReturnValue:
     """Undo what caused a ledger entry, by entries that name it."""
     reason = _form().get("reason", "")
     if not reason:
-        return back(url_for("pages.search"), "Say why it is undone.", "warning")
+        return back(
+            url_for("pages.search"), gettext("Say why it is undone."), "warning"
+        )
     try:
         done = reversing.reverse(
             hub().engine,
@@ -116,8 +124,9 @@ def reverse(entry_id: int) -> ResponseReturnValue:
         return back(url_for("pages.search"), MOVED, "danger")
     except HubError as error:
         return back(url_for("pages.search"), f"{_sentence(error)}.", "danger")
-    said = "It is undone." if done.is_new else "It was undone before."
-    return back(url_for("pages.search"), said)
+    if done.is_new:
+        return back(url_for("pages.search"), gettext("It is undone."))
+    return back(url_for("pages.search"), gettext("It was undone before."))
 
 
 def once_of(form: acts.Form) -> Once:

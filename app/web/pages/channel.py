@@ -23,20 +23,21 @@ from app.web.api.fields import storable
 from app.web.hub import hub
 from app.web.pages import words
 from app.web.pages.frame import back, note, pages
+from app.web.texts import gettext, lazy
 
 REMEMBERED: Final = 50
 """How many changes of its condition are shown."""
 LONGEST: Final = 500
 OK: Final = 200
-ADVICE: Final = (
+ADVICE: Final = lazy(
     "It was sent to the address that providers are told. Look at ONECOUNT_PUBLIC_URL and "
     "at what stands in front of Onecount."
 )
 OVERLAPS: Final[dict[str, tuple[str, Instant | None]]] = {
-    "hour": ("for an hour", HOUR),
-    "day": ("for a day", DAY),
-    "week": ("for a week", 7 * DAY),
-    "open": ("until I end it", None),
+    "hour": (lazy("for an hour"), HOUR),
+    "day": (lazy("for a day"), DAY),
+    "week": (lazy("for a week"), 7 * DAY),
+    "open": (lazy("until I end it"), None),
 }
 """How long an old secret is accepted beside its successor."""
 
@@ -83,11 +84,17 @@ def try_webhook(key: str) -> ResponseReturnValue:
 
 
 def _told(key: str, tried: trying.Tried) -> ResponseReturnValue:
-    here, took = _here(key), f"{tried.milliseconds} ms"
+    took = tried.milliseconds
+    if tried.status:
+        said = gettext(
+            "Answered %(status)s in %(took)s ms", status=tried.status, took=took
+        )
+    else:
+        said = gettext("No answer within %(took)s ms", took=took)
+    said = f"{said}: {tried.words}"
     if tried.status == OK:
-        return back(here, f"Answered {OK} in {took}: {tried.words}")
-    said = f"Answered {tried.status} in" if tried.status else "No answer within"
-    return back(here, f"{said} {took}: {tried.words} {ADVICE}", "danger")
+        return back(_here(key), said)
+    return back(_here(key), f"{said} {ADVICE}", "danger")
 
 
 @pages.post("/channels/<key>/secrets")
@@ -99,18 +106,20 @@ def rotate_secret(key: str) -> ResponseReturnValue:
     secret = request.form.get("secret", "").strip()
     _, span = OVERLAPS.get(request.form.get("overlap", "day")) or abort(400)
     if not secret or len(secret) > LONGEST or not storable(secret):
-        return back(here, "Type the new secret.", "danger")
+        return back(here, gettext("Type the new secret."), "danger")
     new = Successor(key, name, secret, None if span is None else now + span)
     told = mine.engine, mine.vault, mine.settings, new
     try:
         rotating.add(*told, actor=current_user.email, now=now)
     except BadConfiguration as error:
         return back(here, str(error), "danger")
-    return back(
-        here,
-        f"The new {name.replace('_', ' ')} of {key} is in use. If it is loaded from a file, "
+    said = gettext(
+        "The new %(name)s of %(key)s is in use. If it is loaded from a file, "
         "put it there as well.",
+        name=name.replace("_", " "),
+        key=key,
     )
+    return back(here, said)
 
 
 @pages.post("/channels/<key>/secrets/<name>/<mark>/end")
@@ -122,11 +131,13 @@ def end_secret(key: str, name: str, mark: str) -> ResponseReturnValue:
         rotating.take_away(*told, actor=current_user.email, now=instants.now())
     except (BadConfiguration, UnknownName) as error:
         return back(here, f"{error}.", "danger")
-    return back(
-        here,
-        f"{mark} is accepted no longer. If {key} is loaded from a file, take it out of "
-        "there as well.",
+    said = gettext(
+        "%(mark)s is accepted no longer. If %(key)s is loaded from a file, take it out "
+        "of there as well.",
+        mark=mark,
+        key=key,
     )
+    return back(here, said)
 
 
 def _row(key: str) -> RowMapping:

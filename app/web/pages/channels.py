@@ -24,6 +24,7 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages import words
 from app.web.pages.frame import back, pages
+from app.web.texts import gettext, lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,13 @@ class Card:
 
 
 REFUSED = {
-    "signature": "with a signature that none of our secrets made. Was it rotated?",
-    "stale": "signed too long ago. Is the sender's clock right?",
-    "missing_header": "without a header that the provider always sends.",
-    "too_large": "larger than allowed.",
-    "no_such_channel": "for a channel that does not exist.",
+    "signature": lazy(
+        "with a signature that none of our secrets made. Was it rotated?"
+    ),
+    "stale": lazy("signed too long ago. Is the sender's clock right?"),
+    "missing_header": lazy("without a header that the provider always sends."),
+    "too_large": lazy("larger than allowed."),
+    "no_such_channel": lazy("for a channel that does not exist."),
 }
 
 
@@ -110,10 +113,10 @@ def pause(key: str) -> ResponseReturnValue:
     now = instants.now()
     said = reason or f"paused by {current_user.email}"
     _set(key, "pause", lambda connection: store.pause(connection, key, said, now))
-    return back(
-        url_for("pages.channels"),
-        f"{key} is paused. Its webhooks are still taken in; its numbers wait.",
+    told = gettext(
+        "%(key)s is paused. Its webhooks are still taken in; its numbers wait.", key=key
     )
+    return back(url_for("pages.channels"), told)
 
 
 @pages.post("/channels/<key>/resume")
@@ -124,9 +127,8 @@ def resume(key: str) -> ResponseReturnValue:
     _set(key, "resume", lambda connection: store.resume(connection, key, now))
     hub().wakes.wake(f"outbound:{key}")
     hub().wakes.wake(f"fetch:{key}")
-    return back(
-        url_for("pages.channels"), f"{key} is sent its newest numbers again, as of now."
-    )
+    told = gettext("%(key)s is sent its newest numbers again, as of now.", key=key)
+    return back(url_for("pages.channels"), told)
 
 
 def _set(key: str, action: str, change: Any) -> None:

@@ -4,24 +4,26 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from app.web.texts import lazy
+
 LABELS: Final[Mapping[str, str]] = {
-    "change": "how many",
-    "quantity": "how many",
-    "reason": "why",
-    "share": "percent of it",
-    "buffer": "units kept back",
-    "cap": "never show more than",
-    "stop_at": "show 0 when no more than this",
-    "preorder": "units beyond what is there",
+    "change": lazy("how many"),
+    "quantity": lazy("how many"),
+    "reason": lazy("why"),
+    "share": lazy("percent of it"),
+    "buffer": lazy("units kept back"),
+    "cap": lazy("never show more than"),
+    "stop_at": lazy("show 0 when no more than this"),
+    "preorder": lazy("units beyond what is there"),
 }
 """A field's name at the API → its label, where that is another word."""
 
 _PLAIN: Final = (
-    (r"Field may not be null\.|Missing data for required field\.", "it is needed."),
-    (r"Length must be between 1 and (\d+)\.", r"it is needed, up to \1 characters."),
+    (r"Field may not be null\.|Missing data for required field\.", lazy("it is needed.")),
+    (r"Length must be between 1 and (\d+)\.", lazy(r"it is needed, up to \1 characters.")),
     (r"Must be greater than or equal to (\S+) and less than or equal to (\S+)\.",
-     r"it has to be from \1 to \2."),
-    (r"Not a valid integer\.", "it has to be a whole number."),
+     lazy(r"it has to be from \1 to \2.")),
+    (r"Not a valid integer\.", lazy("it has to be a whole number.")),
 )  # fmt: skip
 """What marshmallow says → the same as people say it."""
 
@@ -43,5 +45,5 @@ def _sentences(told: Any, name: str) -> Iterator[str]:
 
 def _plainly(said: str) -> str:
     for pattern, words in _PLAIN:
-        said = re.sub(pattern, words, said)
+        said = re.sub(pattern, str(words), said)
     return said

@@ -24,6 +24,7 @@ from app.web import login
 from app.web.api.fields import storable
 from app.web.hub import hub
 from app.web.pages.frame import back, note, pages
+from app.web.texts import gettext
 
 LONGEST: Final = 500
 
@@ -115,7 +116,7 @@ def drop_connecting(connecting_id: int) -> ResponseReturnValue:
     with writing(hub().engine) as connection:
         store.drop(connection, connecting_id)
     note("drop connecting", row["key"])
-    return back(url_for("pages.channels"), "What you typed is forgotten.")
+    return back(url_for("pages.channels"), gettext("What you typed is forgotten."))
 
 
 def _guide() -> Guide:

@@ -25,10 +25,10 @@ from app.web.api.counts import Count
 from app.web.api.facts import MOST_LINES
 from app.web.api.fields import MOST_UNITS
 from app.web.hub import hub
-from app.web.pages import words
 from app.web.pages.acts import Once
 from app.web.pages.changing import once_of
 from app.web.pages.frame import pages, whole
+from app.web.texts import gettext, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,18 @@ def count_line() -> ResponseReturnValue:
     gone = request.form.get("remove")
     if gone is not None:
         kept = [one for one in lines if one.sku != gone]
-        return _page(kept, location=location, said=f"{gone} is off the list.")
+        said = gettext("%(sku)s is off the list.", sku=gone)
+        return _page(kept, location=location, said=said)
     code = request.form.get("code", "").strip().replace("\0", "")
     found = _scanned(code)
     if found is None:
-        return _page(lines, location=location, wrong=f"Nothing is known as {code!r}.")
+        wrong = gettext("Nothing is known as %(code)r.", code=code)
+        return _page(lines, location=location, wrong=wrong)
     text = request.form.get("quantity", "").strip()
     quantity = whole(text) if text else 1
     if quantity is None or quantity > MOST_UNITS:
-        return _page(lines, location=location, wrong=f"{text!r} is no whole number.")
+        wrong = gettext("%(text)r is no whole number.", text=text)
+        return _page(lines, location=location, wrong=wrong)
     return _page(
         _counted(lines, found["sku"], quantity, is_scan=not text),
         location=location,
@@ -103,7 +106,11 @@ def send_count() -> ResponseReturnValue:
     try:
         told = Count().load(body)
     except ValidationError:
-        wrong = "Scan something first." if not lines else "That cannot be counted."
+        empty, other = (
+            gettext("Scan something first."),
+            gettext("That cannot be counted."),
+        )
+        wrong = other if lines else empty
         return _page(lines, location=location, wrong=wrong)
     one = once_of(request.form)
     try:
@@ -121,11 +128,21 @@ def send_count() -> ResponseReturnValue:
 
 
 def _told(lines: list[Line], location: str, entries: Sequence[RowMapping]) -> str:
-    counted = words.units(len(lines), "SKU")
     differed = len({row["sku_id"] for row in entries if row["kind"] == events.COUNTED})
     if not differed:
-        return f"{counted} counted at {location}: all as thought."
-    return f"{counted} counted at {location}: {differed} differed, and are corrected."
+        return ngettext(
+            "%(num)s SKU counted at %(location)s: all as thought.",
+            "%(num)s SKUs counted at %(location)s: all as thought.",
+            len(lines),
+            location=location,
+        )
+    return ngettext(
+        "%(num)s SKU counted at %(location)s: %(differed)s differed, and are corrected.",
+        "%(num)s SKUs counted at %(location)s: %(differed)s differed, and are corrected.",
+        len(lines),
+        location=location,
+        differed=differed,
+    )
 
 
 def _lines() -> list[Line]:

@@ -24,9 +24,10 @@ from app.store.publishing.tail import newest as newest_sent
 from app.store.watching import overview as store
 from app.web import login
 from app.web.hub import hub
-from app.web.pages import charts, rows, runs, story, words
+from app.web.pages import charts, rows, runs, story
 from app.web.pages.frame import back, note, pages, position, whole
 from app.web.pages.look import filters, wanted, written
+from app.web.texts import lazy, ngettext
 
 PAGE = 50
 
@@ -115,11 +116,12 @@ def retry() -> ResponseReturnValue:
     told = redelivery.retry(hub().engine, one, {}, actor=current_user.email)
     wake_all(hub().wakes, told.lanes)
     note("retry", f"publication {row_id}")
-    return back(
-        url_for("pages.deliveries"),
-        f"{words.units(told.matched, 'number is', 'numbers are')} being sent again, as "
-        "of now.",
+    said = ngettext(
+        "%(num)s number is being sent again, as of now.",
+        "%(num)s numbers are being sent again, as of now.",
+        told.matched,
     )
+    return back(url_for("pages.deliveries"), said)
 
 
 @pages.post("/deliveries/discard")
@@ -129,11 +131,14 @@ def discard() -> ResponseReturnValue:
     row_id = _pressed()
     gone = redelivery.discard(hub().engine, [row_id])
     note("discard", f"publication {row_id}")
-    return back(
-        url_for("pages.deliveries"),
-        f"{words.units(gone, 'delivery', 'deliveries')} discarded. The channel keeps "
-        "what it shows until stock changes again.",
+    said = ngettext(
+        "%(num)s delivery discarded. The channel keeps what it shows until stock "
+        "changes again.",
+        "%(num)s deliveries discarded. The channel keeps what it shows until stock "
+        "changes again.",
+        gone,
     )
+    return back(url_for("pages.deliveries"), said)
 
 
 def _pressed() -> int:
@@ -145,14 +150,17 @@ def _pressed() -> int:
 @login.needs(OPERATOR)
 def show_nothing() -> ResponseReturnValue:
     """Let a channel show 0 of the chosen numbers' listings, until told otherwise."""
-    return _cap(0, "is shown as 0 on {channel} until you let its number be shown again")
+    said = lazy(
+        "%(sku)s is shown as 0 on %(channel)s until you let its number be shown again."
+    )
+    return _cap(0, said)
 
 
 @pages.post("/deliveries/show-again")
 @login.needs(OPERATOR)
 def show_again() -> ResponseReturnValue:
     """Let the channel show the true number again."""
-    return _cap(None, "is shown on {channel} as its policy says again")
+    return _cap(None, lazy("%(sku)s is shown on %(channel)s as its policy says again."))
 
 
 def _cap(cap: int | None, said: str) -> ResponseReturnValue:
@@ -164,5 +172,4 @@ def _cap(cap: int | None, said: str) -> ResponseReturnValue:
     )
     wake_all(hub().wakes, lanes)
     note("policy", f"listing {listing['id']}", listing)
-    words_ = said.format(channel=listing["channel"])
-    return back(url_for("pages.overview"), f"{listing['sku']} {words_}.")
+    return back(url_for("pages.overview"), str(said) % listing)

@@ -11,10 +11,11 @@ from app.store.people.people import OPERATOR
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, pages
+from app.web.texts import gettext, lazy
 
 DONE = {
-    disputes.OURS: "Ours is right: it is published.",
-    disputes.THEIRS: "Theirs is right: the stock is adjusted to it.",
+    disputes.OURS: lazy("Ours is right: it is published."),
+    disputes.THEIRS: lazy("Theirs is right: the stock is adjusted to it."),
 }
 
 
@@ -37,5 +38,7 @@ def decide_drift(drift_id: int) -> ResponseReturnValue:
     except UnknownName:
         abort(404)
     except NotOpen as error:
-        return back(here, f"Nothing was done: {error}.", "warning")
+        return back(
+            here, gettext("Nothing was done: %(error)s.", error=error), "warning"
+        )
     return back(here, DONE[take])

@@ -11,6 +11,7 @@ from app.store.people import factors, people
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, note, pages
+from app.web.texts import gettext
 
 
 @pages.get("/account/factor")
@@ -37,7 +38,9 @@ def confirm_factor() -> ResponseReturnValue:
     with writing(hub().engine) as connection:
         made = factors.confirm(connection, hub().vault, current_user.id, code, now)
     if made is None:
-        return _page("That is not the code of now. Is the phone's clock right?")
+        return _page(
+            gettext("That is not the code of now. Is the phone's clock right?")
+        )
     note("use second factor", current_user.email)
     return _page(codes=made)
 
@@ -50,11 +53,13 @@ def give_up_factor() -> ResponseReturnValue:
         given = request.form.get("password", "")
         known = people.check_password(connection, current_user.email, given)
     if known is None:
-        return _page("That is not your password.")
+        return _page(gettext("That is not your password."))
     with writing(hub().engine) as connection:
         factors.turn_off(connection, current_user.id)
     note("give up second factor", current_user.email)
-    return back(url_for("pages.account"), "Only your password is asked for now.")
+    return back(
+        url_for("pages.account"), gettext("Only your password is asked for now.")
+    )
 
 
 def _row() -> RowMapping:

@@ -28,10 +28,11 @@ from app.domain import instants
 from app.store.engine import writing
 from app.store.keyset import Position
 from app.store.people import deeds
-from app.web import login
+from app.web import login, texts
 from app.web.api.paging import read_cursor, write_cursor
 from app.web.hub import hub
-from app.web.pages import cases, words
+from app.web.pages import cases, names, words
+from app.web.texts import gettext
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -50,13 +51,37 @@ def prepare(app: Flask) -> None:
     Bootstrap5(app)
     app.jinja_env.filters.update(
         iso=instants.iso,
-        number=words.number,
+        number=texts.number,
         units=words.units,
         day=words.day,
         pretty=words.pretty,
         cursor=write_cursor,
     )
-    app.jinja_env.globals.update(asset=asset, words=words, cases=cases)
+    app.jinja_env.globals.update(
+        asset=asset,
+        cases=cases,
+        names=names,
+        script_texts=script_texts,
+        words=words,
+    )
+
+
+def script_texts() -> dict[str, str]:
+    """What `pages.js` says by itself."""
+    return {
+        "now": gettext("now"),
+        # For translators: n is how many rows are ticked.
+        "selected": gettext("{n} selected"),
+        "copy": gettext("Copy"),
+        "copied": gettext("Copied"),
+        "live": gettext("Live"),
+        "live_at": gettext("Live, {time}"),
+        "pause": gettext("Pause"),
+        "paused": gettext("Paused"),
+        "go_on": gettext("Go on"),
+        "logged_out": gettext("Your login has ended. Load the page again."),
+        "cut_off": gettext("No connection. These numbers may be old."),
+    }
 
 
 @pages.before_request
@@ -101,7 +126,7 @@ def local_path(target: str | None, default: str) -> str:
 def back(default: str, message: str = "", tone: str = "success") -> AnyResponse:
     """Return to the page the form was on, and say what was done."""
     if message:
-        flash(message, tone)
+        flash(str(message), tone)
     return redirect(local_path(request.form.get("back"), default), code=303)
 
 

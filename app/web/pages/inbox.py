@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, flash, render_template, request, url_for
+from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
@@ -19,9 +19,10 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages import words
 from app.web.pages.frame import back, note, pages, position, ticked
+from app.web.texts import gettext, lazy, ngettext
 
 PAGE = 30
-NOTHING = "Nothing was selected. Tick some messages first."
+NOTHING = lazy("Nothing was selected. Tick some messages first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,12 @@ def replay() -> ResponseReturnValue:
     matched = replaying.replay(hub().engine, ids)
     hub().wakes.wake("inbound")
     note("replay", "inbox", {"ids": ids[:1000]})
-    is_or_are = "is" if matched == 1 else "are"
-    return back(
-        url_for("pages.inbox"),
-        f"{words.units(matched, 'message')} {is_or_are} being read again.",
+    said = ngettext(
+        "%(num)s message is being read again.",
+        "%(num)s messages are being read again.",
+        matched,
     )
+    return back(url_for("pages.inbox"), said)
 
 
 @pages.post("/inbox/name")
@@ -121,7 +123,7 @@ def name_listing() -> ResponseReturnValue:
     told = {name: request.form.get(name, "").strip() for name in _FIELDS}
     told["sku"] = request.form.get("candidate") or told["sku"]
     if not told["sku"]:
-        return back(url_for("pages.inbox"), "Say which SKU it is.", "warning")
+        return back(url_for("pages.inbox"), gettext("Say which SKU it is."), "warning")
     try:
         _, lanes = listings.map_listing(
             hub().engine,
@@ -134,18 +136,22 @@ def name_listing() -> ResponseReturnValue:
     except UnknownName as error:
         if error.field == "channel":
             abort(404)
-        flash(f"{error}. Check the spelling, or add it to the SKUs first.", "danger")
-        return back(url_for("pages.inbox"))
+        said = gettext(
+            "%(error)s. Check the spelling, or add it to the SKUs first.", error=error
+        )
+        return back(url_for("pages.inbox"), said, "danger")
     except BadConfiguration as error:
-        return back(url_for("pages.inbox"), f"That did not work: {error}.", "danger")
+        said = gettext("That did not work: %(error)s.", error=error)
+        return back(url_for("pages.inbox"), said, "danger")
     for lane in lanes:
         hub().wakes.wake(lane)
     note("name listing", told["channel"], told)
-    return back(
-        url_for("pages.inbox"),
-        f"{told['external_id']} on {told['channel']} is {told['sku']} from now on. "
+    said = gettext(
+        "%(external_id)s on %(channel)s is %(sku)s from now on. "
         "What waited only for that is in the stock.",
+        **told,
     )
+    return back(url_for("pages.inbox"), said)
 
 
 _FIELDS = ("channel", "sku", "external_id", "external_parent_id")

@@ -26,20 +26,21 @@ from app.web.hub import hub
 from app.web.pages import cases, naming
 from app.web.pages.cases import Saying
 from app.web.pages.frame import back, pages, position
+from app.web.texts import gettext, lazy
 
 LISTED: Final = 200
 SHOWN: Final = 25
 """Of one group on the page with all groups."""
 SNOOZES: Final = {
-    "hour": ("an hour", HOUR),
-    "shift": ("eight hours", 8 * HOUR),
-    "day": ("a day", DAY),
-    "week": ("a week", 7 * DAY),
+    "hour": (lazy("an hour"), HOUR),
+    "shift": (lazy("eight hours"), 8 * HOUR),
+    "day": (lazy("a day"), DAY),
+    "week": (lazy("a week"), 7 * DAY),
 }
 STATES: Final = {
-    "open": "Open",
-    "put_off": "Put off",
-    "over": "Over",
+    "open": lazy("Open"),
+    "put_off": lazy("Put off"),
+    "over": lazy("Over"),
 }
 
 
@@ -159,7 +160,8 @@ def resolve(incident_id: int) -> ResponseReturnValue:
     told = request.form.get("note", "").strip()[:2000].replace("\0", "")
     here = url_for("pages.incident", incident_id=incident_id)
     if not told:
-        return back(here, "Say what you did about it: others will read it.", "warning")
+        said = gettext("Say what you did about it: others will read it.")
+        return back(here, said, "warning")
     now = instants.now()
     with writing(hub().engine) as connection:
         if not store.resolve(connection, incident_id, told, current_user.email, now):
@@ -172,7 +174,9 @@ def resolve(incident_id: int) -> ResponseReturnValue:
             now,
             {"note": told},
         )
-    return back(url_for("pages.incidents"), "It is dealt with; your note is kept.")
+    return back(
+        url_for("pages.incidents"), gettext("It is dealt with; your note is kept.")
+    )
 
 
 @pages.post("/incidents/<int(max=9223372036854775807):incident_id>/snooze")
@@ -181,10 +185,11 @@ def snooze(incident_id: int) -> ResponseReturnValue:
     """Put it off for a while; an oversell that gets worse comes back before."""
     name = request.form.get("for", "")
     now = instants.now()
-    said, until = "Look at it now.", None
+    said, until = gettext("Look at it now."), None
     if name in SNOOZES:
-        words_, span = SNOOZES[name]
-        said, until = f"It is put off for {words_}, then it comes back.", now + span
+        long, span = SNOOZES[name]
+        said = gettext("It is put off for %(long)s, then it comes back.", long=long)
+        until = now + span
     with writing(hub().engine) as connection:
         if not store.snooze(connection, incident_id, until):
             abort(404)

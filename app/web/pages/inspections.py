@@ -4,7 +4,8 @@ A scanner types the code and Enter: the queue narrows to that SKU, one press jud
 """
 
 import uuid
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,9 +20,10 @@ from app.store.people.people import OPERATOR
 from app.store.stock import balances, catalogue
 from app.web import login
 from app.web.hub import hub
-from app.web.pages import acts, words
+from app.web.pages import acts
 from app.web.pages.changing import once_of
 from app.web.pages.frame import back, pages, position
+from app.web.texts import gettext, ngettext
 
 PAGE: Final = 50
 
@@ -78,9 +80,16 @@ def judge() -> ResponseReturnValue:
             wakes=hub().wakes,
         )
     except HubError as error:
-        return back(here, f"{error}. Somebody may have judged them already.", "danger")
-    line = told["lines"][0]
-    are = "is" if line["quantity"] == 1 else "are"
-    verdict = acts.DISPOSITIONS[line["disposition"]]
-    units = f"{words.units(line['quantity'])} of {line['sku']} {are}"
-    return back(here, f"{units} {verdict}.")
+        said = gettext("%(error)s. Somebody may have judged them already.", error=error)
+        return back(here, said, "danger")
+    return back(here, _judged(told["lines"][0]))
+
+
+def _judged(line: Mapping[str, Any]) -> str:
+    return ngettext(
+        "%(num)s unit of %(sku)s is %(verdict)s.",
+        "%(num)s units of %(sku)s are %(verdict)s.",
+        line["quantity"],
+        sku=line["sku"],
+        verdict=acts.DISPOSITIONS[line["disposition"]],
+    )

@@ -22,6 +22,7 @@ from app.web.hub import hub
 from app.web.pages import charts, issues, risks, rows, words
 from app.web.pages.frame import pages
 from app.web.pages.rows import Delivery
+from app.web.pages.todo import Seen
 
 LOOKED_AT = 500
 """How many of the most urgent deliveries are weighed for the risk on top."""
@@ -91,7 +92,7 @@ def _state(
     listed = channel_store.rows(connection)
     hours = tallies.hours(connection, now)
     oversold = store.oversold(connection, limit=WORST)
-    seen = issues.Seen(
+    seen = Seen(
         urgent=urgent,
         oversold=oversold,
         channels=listed,
@@ -125,7 +126,7 @@ def _strip(
     connection: Connection,
     counts: Mapping[tuple[str, str], int],
     hours: Mapping[int, list[tuple[int, int]]],
-    seen: issues.Seen,
+    seen: Seen,
 ) -> Strip:
     by_state = {
         state: sum(n for (_, word), n in counts.items() if word == state)

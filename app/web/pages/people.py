@@ -1,6 +1,7 @@
 """`/people`: who may log in and as what, and the programs' tokens; for administrators."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from flask import abort, make_response, render_template, request, url_for
@@ -18,8 +19,18 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages.account import LIFETIME
 from app.web.pages.frame import back, note, pages
+from app.web.texts import gettext
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A secret that is shown this once."""
+
+    title: str
+    secret: str
+    is_link: bool = False
 
 
 @pages.get("/people")
@@ -48,7 +59,8 @@ def set_role(user_id: int) -> ResponseReturnValue:
     role = request.form.get("role", "")
     email = _try(lambda connection: store.set_role(connection, user_id, role))
     note("set role", email, {"role": role})
-    return back(url_for("pages.people"), f"{email} is {role} from now on.")
+    said = gettext("%(email)s is %(role)s from now on.", email=email, role=role)
+    return back(url_for("pages.people"), said)
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/password")
@@ -68,7 +80,8 @@ def withdraw_invitation(invitation_id: int) -> ResponseReturnValue:
     """Let a link open nothing any more."""
     email = _try(lambda connection: invitations.withdraw(connection, invitation_id))
     note("withdraw invitation", email)
-    return back(url_for("pages.people"), f"The link of {email} opens nothing any more.")
+    said = gettext("The link of %(email)s opens nothing any more.", email=email)
+    return back(url_for("pages.people"), said)
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/out")
@@ -84,7 +97,8 @@ def keep_out(user_id: int) -> ResponseReturnValue:
 
     email = _try(out)
     note("keep out", email)
-    return back(url_for("pages.people"), f"{email} cannot log in any more.")
+    said = gettext("%(email)s cannot log in any more.", email=email)
+    return back(url_for("pages.people"), said)
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/in")
@@ -93,7 +107,8 @@ def let_in(user_id: int) -> ResponseReturnValue:
     """Let somebody in again, with the password of before."""
     email = _try(lambda connection: store.set_disabled(connection, user_id, None))
     note("let in", email)
-    return back(url_for("pages.people"), f"{email} may log in again.")
+    said = gettext("%(email)s may log in again.", email=email)
+    return back(url_for("pages.people"), said)
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/factor/off")
@@ -104,7 +119,8 @@ def drop_factor(user_id: int) -> ResponseReturnValue:
         row = store.user_by_id(connection, user_id) or abort(404)
         factors.turn_off(connection, user_id)
     note("drop second factor", row["email"])
-    return back(url_for("pages.people"), f"{row['email']} needs only the password now.")
+    said = gettext("%(email)s needs only the password now.", email=row["email"])
+    return back(url_for("pages.people"), said)
 
 
 @pages.post("/people/<int(max=9223372036854775807):user_id>/sessions/end")
@@ -117,7 +133,8 @@ def end_their_sessions(user_id: int) -> ResponseReturnValue:
             abort(404)
         sessions.end(connection, user_id, instants.now())
     note("end sessions", row["email"])
-    return back(url_for("pages.people"), f"{row['email']} is logged out everywhere.")
+    said = gettext("%(email)s is logged out everywhere.", email=row["email"])
+    return back(url_for("pages.people"), said)
 
 
 @pages.post("/tokens")
@@ -129,9 +146,9 @@ def add_token() -> ResponseReturnValue:
         with writing(hub().engine) as connection:
             plain = store.create_token(connection, name, role or "")
     except BadConfiguration as error:
-        return _page(wrong=f"That did not work: {error}.")
+        return _page(wrong=_failed(error))
     note("make token", name, {"role": role})
-    return _page(shown=("Token", name, plain))
+    return _page(shown=Shown(gettext("Token of %(name)s", name=name), plain))
 
 
 @pages.post("/tokens/<int(max=9223372036854775807):token_id>/revoke")
@@ -141,7 +158,8 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
     now = instants.now()
     name = _try(lambda connection: store.revoke_token(connection, token_id, now))
     note("revoke token", name)
-    return back(url_for("pages.people"), f"The token {name} opens nothing any more.")
+    said = gettext("The token %(name)s opens nothing any more.", name=name)
+    return back(url_for("pages.people"), said)
 
 
 def _linked(
@@ -155,7 +173,9 @@ def _linked(
     note(action, email, details)
     path = url_for("pages.invitation", token=token)
     link = f"{hub().settings.public_url.rstrip('/')}{path}"
-    return _page(shown=("Link", email, link))
+    return _page(
+        shown=Shown(gettext("Link of %(email)s", email=email), link, is_link=True)
+    )
 
 
 def _try(change: Callable[[Connection], Result]) -> Result:
@@ -165,12 +185,14 @@ def _try(change: Callable[[Connection], Result]) -> Result:
     except UnknownName:
         abort(404)
     except BadConfiguration as error:
-        abort(make_response(*_page(wrong=f"That did not work: {error}.")))
+        abort(make_response(*_page(wrong=_failed(error))))
 
 
-def _page(
-    *, wrong: str = "", shown: tuple[str, str, str] | None = None
-) -> tuple[str, int]:
+def _failed(error: BadConfiguration) -> str:
+    return gettext("That did not work: %(error)s.", error=error)
+
+
+def _page(*, wrong: str = "", shown: Shown | None = None) -> tuple[str, int]:
     with hub().engine.connect() as connection:
         listed = store.listed(connection)
         tokens = store.tokens(connection)

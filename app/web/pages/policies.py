@@ -29,6 +29,7 @@ from app.web.api.listings import ChannelPolicy, ListingPolicy
 from app.web.hub import hub
 from app.web.pages import acts, complaints
 from app.web.pages.frame import back, note, pages
+from app.web.texts import gettext, lazy
 
 WEIGHED: Final = 5_000
 """How many numbers of a channel a preview works out."""
@@ -38,9 +39,9 @@ NAMED: Final = 50
 NUMBERS: Final = ("buffer", "cap", "share", "stop_at", "preorder")
 
 DRIFTS: Final = {
-    drift.OVERRIDE: "ours is published again",
-    drift.ADOPT: "theirs is taken into the stock",
-    drift.ASK: "a person is asked",
+    drift.OVERRIDE: lazy("ours is published again"),
+    drift.ADOPT: lazy("theirs is taken into the stock"),
+    drift.ASK: lazy("a person is asked"),
 }
 """What is done about a number edited on a channel, in words."""
 
@@ -153,7 +154,8 @@ def _decide(
         return page(wrong=[f"{error}."])
     wake_all(hub().wakes, lanes)
     note("policy", subject, told)
-    return back(url_for("pages.channels"), "The policy is in force; numbers are sent.")
+    said = gettext("The policy is in force; numbers are sent.")
+    return back(url_for("pages.channels"), said)
 
 
 def _read(schema: type[ChannelPolicy]) -> tuple[dict[str, Any], list[str]]:

@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 from app.domain import pace
 from app.domain.instants import Instant
 from app.store.stock import sales
-from app.web.pages.issues import stays
 from app.web.pages.rows import Delivery
+from app.web.pages.todo import stays
+from app.web.texts import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Risk:
     def pace(self) -> str:
         """Sales a day, in words."""
         if not self.per_day:
-            return "none this week"
+            return gettext("none this week")
         if self.per_day < 1:
-            return "less than 1"
+            return gettext("less than 1")
         return f"{self.per_day:,.0f}" if self.per_day >= 10 else f"{self.per_day:.1f}"
 
 

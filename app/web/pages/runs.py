@@ -17,6 +17,7 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages.frame import back, pages
 from app.web.pages.look import filters, wanted
+from app.web.texts import gettext
 
 
 @pages.get("/deliveries/plan")
@@ -79,8 +80,10 @@ def cancel_run(run_id: int) -> ResponseReturnValue:
     """Stop a run where it is."""
     here = url_for("pages.show_run", run_id=run_id)
     if running.cancel(hub().engine, run_id, current_user.email, instants.now()):
-        return back(here, "It is cancelled. What was not sent is as it was before.")
-    return back(here, "It was over already.", "warning")
+        return back(
+            here, gettext("It is cancelled. What was not sent is as it was before.")
+        )
+    return back(here, gettext("It was over already."), "warning")
 
 
 def _told(connection: Connection, row: RowMapping) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from sqlalchemy.engine import RowMapping
 
 from app.web import login
 from app.web.pages.frame import local_path, pages
+from app.web.texts import gettext, lazy
 
-REFUSED = "That e-mail and password do not belong together. Try again."
-WRONG_CODE = (
+REFUSED = lazy("That e-mail and password do not belong together. Try again.")
+WRONG_CODE = lazy(
     "That is not the code of now, or it was used before. Wait for the next one."
 )
 
@@ -47,7 +48,7 @@ def log_in_code() -> ResponseReturnValue:
     """Take the second factor of whoever gave the right password just now."""
     row = login.halfway()
     if row is None:
-        return login.form("", "That took too long. Begin again.", 401)
+        return login.form("", gettext("That took too long. Begin again."), 401)
     if login.take_code(row):
         return redirect(_wanted(), code=303)
     return login.code_form(WRONG_CODE, 401)

@@ -24,6 +24,7 @@ from app.web.hub import hub
 from app.web.pages.changing import MOVED
 from app.web.pages.files import attachment
 from app.web.pages.frame import back, pages
+from app.web.texts import gettext
 
 SHOWN: Final = 300
 """Lines of a plan on the page; the rest are counted."""
@@ -56,12 +57,12 @@ def bring_sheet() -> ResponseReturnValue:
     kind = request.form.get("kind", "")
     what = KINDS.get(kind)
     if what is None:
-        return _page("Choose what the file holds.")
+        return _page(gettext("Choose what the file holds."))
     if not current_user.may(what.role):
         abort(403)
     chosen = request.files.get("file")
     if chosen is None or not chosen.filename:
-        return _page("Choose a file.")
+        return _page(gettext("Choose a file."))
     name = "".join(one for one in chosen.filename if one.isprintable())[-200:]
     file = File(name, chosen.read(), request.form.get("location", ""))
     now = instants.now()
@@ -94,7 +95,7 @@ def let_sheet_in(sheet_id: int) -> ResponseReturnValue:
         with hub().engine.connect() as connection:
             extent = sheets.plan(connection, row, now).extent
         if extent is not None and extent.is_large:
-            wrong = "Say first that so much is really to change."
+            wrong = gettext("Say first that so much is really to change.")
             return _one(row, wrong), 422
     letting.let_in(
         hub().engine, sheet_id, actor=current_user.email, now=now, wakes=hub().wakes
@@ -115,7 +116,8 @@ def undo_sheet(sheet_id: int) -> ResponseReturnValue:
     except IntegrityError:
         return back(here, MOVED, "danger")
     except HubError as error:
-        return back(here, f"It is not undone: {error}.", "danger")
+        said = gettext("It is not undone: %(error)s.", error=error)
+        return back(here, said, "danger")
     return redirect(here, code=303)
 
 
@@ -136,7 +138,6 @@ def _page(wrong: str = "") -> ResponseReturnValue:
         kinds={
             name: kind for name, kind in KINDS.items() if current_user.may(kind.role)
         },
-        kinds_all=KINDS,
         exports=EXPORTS,
         latest=latest,
         locations=locations,

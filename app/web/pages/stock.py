@@ -19,7 +19,7 @@ from app.store.stock.balances import When
 from app.store.stock.history import Period
 from app.store.watching import overview as store
 from app.web.hub import hub
-from app.web.pages import charts, rows, words
+from app.web.pages import charts, entries, rows
 from app.web.pages.frame import pages, position
 from app.web.pages.look import moment, written
 
@@ -64,7 +64,7 @@ def stock(sku: str) -> ResponseReturnValue:
         found = history.page_of_all(
             connection, held, limit=PAGE, after=position(), period=period
         )
-        entries = found.of(_entries(connection, found))
+        told = found.of(_entries(connection, found))
         chart = _chart(connection, sku_id, when, is_kit="components" in balance)
     return render_template(
         "stock.html",
@@ -75,7 +75,7 @@ def stock(sku: str) -> ResponseReturnValue:
         deliveries=shown,
         why=why,
         excess=rows.excess(shown) if at is None else 0,
-        entries=entries,
+        entries=told,
         chart=chart,
     )
 
@@ -112,8 +112,8 @@ def _entries(
     return [
         {
             "row": row,
-            "says": words.entry(row, json.loads(details.get(row["event_id"], "{}"))),
-            "effect": words.effect(row),
+            "says": entries.says(row, json.loads(details.get(row["event_id"], "{}"))),
+            "effect": entries.effect(row),
             "can_undo": row["kind"] in REVERSIBLE and row["id"] not in undone,
         }
         for row in found

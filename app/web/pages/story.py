@@ -15,8 +15,9 @@ from app.store.keyset import Page, Position
 from app.store.receiving import traces
 from app.store.stock import history
 from app.store.watching import overview
-from app.web.pages import words
+from app.web.pages import entries, words
 from app.web.pages.rows import Delivery
+from app.web.texts import gettext
 
 MOST: Final = 40
 """Attempts a page, and ledger entries beside them."""
@@ -63,12 +64,12 @@ def _seen(one: Delivery) -> Iterator[Step]:
 
 
 def _ledger(connection: Connection, one: Delivery) -> Iterator[Step]:
-    entries = history.page(connection, one.sku_id, limit=MOST)
-    ids = {row["event_id"] for row in entries}
+    found = history.page(connection, one.sku_id, limit=MOST)
+    ids = {row["event_id"] for row in found}
     details = overview.event_details(connection, ids)
-    for row in entries:
+    for row in found:
         told = json.loads(details.get(row["event_id"], "{}"))
-        says, effect = words.entry(row, told), words.effect(row)
+        says, effect = entries.says(row, told), entries.effect(row)
         yield Step(row["recorded_at"], 1, "entry", row, says, effect)
     for row in traces.messages_of(connection, ids):
         yield Step(row["received_at"], 0, "came", row, word=words.MESSAGE[row["state"]])
@@ -86,8 +87,11 @@ def curls(one: Delivery, address: str) -> Sequence[tuple[str, str]]:
     body = json.dumps({"ids": [one.id]})
     post = f"curl -X POST {_AS_YOU} -H 'Content-Type: application/json'"
     return (
-        ("Why this number", f"curl {_AS_YOU} {shlex.quote(why)}"),
-        ("Send it again", f"{post} -d {shlex.quote(body)} {shlex.quote(again)}"),
+        (gettext("Why this number"), f"curl {_AS_YOU} {shlex.quote(why)}"),
+        (
+            gettext("Send it again"),
+            f"{post} -d {shlex.quote(body)} {shlex.quote(again)}",
+        ),
     )
 
 

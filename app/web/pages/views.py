@@ -11,6 +11,7 @@ from app.store.people import views as store
 from app.web.hub import hub
 from app.web.pages.frame import back, pages
 from app.web.pages.look import filters, wanted
+from app.web.texts import gettext
 
 
 @pages.post("/deliveries/views")
@@ -21,11 +22,13 @@ def keep_view() -> ResponseReturnValue:
     here = url_for("pages.deliveries", **told)
     name = request.form.get("name", "").replace("\0", "").strip()[: store.LONGEST_NAME]
     if not name or not kept:
-        return back(here, "Choose a filter, and give it a name.", "warning")
+        return back(here, gettext("Choose a filter, and give it a name."), "warning")
     with writing(hub().engine) as connection:
         if not store.keep(connection, current_user.id, name, kept):
-            return back(here, "You keep many already: delete one first.", "warning")
-    return back(here, f"It is kept as “{name}”.")
+            return back(
+                here, gettext("You keep many already: delete one first."), "warning"
+            )
+    return back(here, gettext("It is kept as “%(name)s”.", name=name))
 
 
 @pages.post("/deliveries/views/<int(max=9223372036854775807):view_id>/delete")
@@ -34,4 +37,4 @@ def drop_view(view_id: int) -> ResponseReturnValue:
     with writing(hub().engine) as connection:
         if not store.drop(connection, current_user.id, view_id):
             abort(404)
-    return back(url_for("pages.deliveries"), "It is deleted.")
+    return back(url_for("pages.deliveries"), gettext("It is deleted."))

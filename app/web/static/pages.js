@@ -4,6 +4,7 @@
   "use strict";
   const EVERY = 5000;
   const main = document.getElementById("main");
+  const texts = main ? JSON.parse(main.dataset.texts) : {};
 
   // -- times ----------------------------------------------------------------
 
@@ -13,12 +14,12 @@
   const full = new Intl.DateTimeFormat(undefined, {
     dateStyle: "full", timeStyle: "long",
   });
-  const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto", style: "short" });
   const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 365]];
 
   function inWords(moment) {
     let amount = (moment - Date.now()) / 1000;
-    if (Math.abs(amount) < 1.5) return "now";
+    if (Math.abs(amount) < 1.5) return texts.now;
     for (const [unit, size] of STEPS) {
       if (Math.abs(amount) < size || unit === "day") {
         return relative.format(Math.trunc(amount), unit);
@@ -69,7 +70,8 @@
     if (!form) return;
     const all = boxes();
     const ticked = all.filter((box) => box.checked).length;
-    form.querySelector("[data-count]").textContent = ticked ? `${ticked} selected` : "";
+    form.querySelector("[data-count]").textContent =
+      ticked ? texts.selected.replace("{n}", ticked) : "";
     for (const every of document.querySelectorAll("[data-all]")) {
       every.hidden = false;
       if (every.parentElement.hidden) every.parentElement.hidden = false;
@@ -96,8 +98,8 @@
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    button.textContent = texts.copied;
+    setTimeout(() => { button.textContent = texts.copy; }, 2000);
   });
 
   // -- refreshing -----------------------------------------------------------
@@ -182,15 +184,15 @@
         signal: AbortSignal.timeout(15000),
       });
       if (answer.type === "opaqueredirect") {
-        say("Your login has ended. Load the page again.", true);
+        say(texts.logged_out, true);
         paused = true;
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));
       swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
-      say(`Live, ${new Date().toLocaleTimeString()}`);
+      say(texts.live_at.replace("{time}", new Date().toLocaleTimeString()));
     } catch {
-      say("No connection. These numbers may be old.", true);
+      say(texts.cut_off, true);
     } finally {
       busy = false;
     }
@@ -203,14 +205,14 @@
     setInterval(() => tellTimes(document), 1000);
   }
   if (bar && parts().length) {
-    say("Live");
+    say(texts.live);
     setInterval(refresh, EVERY);
     document.addEventListener("visibilitychange", refresh);
     bar.querySelector("[data-pause]").addEventListener("click", (event) => {
       paused = !paused;
       event.target.setAttribute("aria-pressed", String(paused));
-      event.target.textContent = paused ? "Go on" : "Pause";
-      say(paused ? "Paused" : "Live");
+      event.target.textContent = paused ? texts.go_on : texts.pause;
+      say(paused ? texts.paused : texts.live);
       refresh();
     });
   }
