@@ -110,7 +110,10 @@ def test_two_targets_with_one_version_are_shown_to_a_person(shop):
     with shop.engine.connect() as connection:
         found = connection.execute(sa.select(incidents)).one()
     assert found.kind == "contradiction"
-    assert "2 before and 3 now" in found.message
+    assert found.message == (
+        "Order 1, line 1 (BLUE-JACKET-M): whoever told it said 2 before and 3 now, with "
+        "the same version; a person must decide which is true"
+    )
 
 
 def test_a_sale_beyond_what_is_there_is_written_down(shop):

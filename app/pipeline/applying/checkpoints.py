@@ -160,7 +160,7 @@ def _judge(
         said = _said_before(connection, counted, earlier)
     if said not in (None, event.quantity):
         numbers = (said, event.quantity)
-        flagging.contradiction(connection, verdict, numbers, counted.channel_id, now)
+        flagging.contradiction(connection, counted, numbers, counted.channel_id, now)
     return False
 
 

@@ -218,7 +218,7 @@ class Decider:
         else:
             flagging.contradiction(
                 self._connection,
-                said.verdict,
+                said,
                 (known.quantity, target.quantity),
                 said.told.channel_id,
                 self._now,

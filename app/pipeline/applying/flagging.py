@@ -6,11 +6,13 @@ opens again only when it gets worse.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy.engine import Connection
 
+from app.domain import events as kinds
 from app.domain.case import assumed_shipments, doubtful_returns
+from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.targets import Targets
 from app.pipeline.applying.casebook import Casebook
@@ -30,6 +32,15 @@ KIT_SURPLUS: Final = "kit_surplus"
 
 SETTLED: Final = "a higher version of the same fact was told since: that one counts"
 
+_FACTS: Final = {
+    kinds.PLACED: "Order",
+    kinds.RELEASED: "Cancellation",
+    kinds.SHIPPED: "Shipment",
+    kinds.RETURNED: "Return",
+    kinds.RECEIVED: "Receipt",
+    kinds.COUNTED: "Count",
+    kinds.HELD: "Hold",
+}
 _WORDS: Final = {
     UNLINKED_RETURN: (
         "{came} with no order named (return {name} from {who}). That counts as stock "
@@ -63,24 +74,52 @@ _NAMES: Final = {
 """What the case of such an incident is named after."""
 
 
+class Heard(Protocol):
+    """An event, and what becomes of it."""
+
+    @property
+    def event(self) -> StockEvent:
+        """What was told."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What became of it."""
+
+
 def contradiction(
     connection: Connection,
-    verdict: Verdict,
+    heard: Heard,
     told: tuple[int, int],
     channel_id: int | None,
     now: Instant,
 ) -> None:
     """One key said two things in one version: what it said first stays."""
+    verdict = heard.verdict
     verdict.verdict = QUARANTINED
     verdict.note = f"said {told[0]} before and {told[1]} now, with the same version"
     incidents.open_incident(
         connection,
         CONTRADICTION,
         verdict.key,
-        f"{verdict.key} {verdict.note}: a person must decide",
+        f"{_name(heard.event)}: whoever told it {verdict.note}; a person must decide "
+        "which is true",
         channel_id=channel_id,
         now=now,
     )
+
+
+def _name(event: StockEvent) -> str:
+    """`Shipment 77 of order 1001, line 1 (BLUE-JACKET-M)`."""
+    name = _FACTS.get(event.kind, event.kind.replace("_", " ").capitalize())
+    if event.fact:
+        name += f" {event.fact}"
+    if order := event.order_number or event.order:
+        name += f" {order}" if event.kind == kinds.PLACED else f" of order {order}"
+    if event.line:
+        name += f", line {event.line}"
+    if item := event.sku or event.external_id or event.external_parent_id:
+        name += f" ({item})"
+    return f"{name} at {event.place}" if event.place else name
 
 
 def settle(connection: Connection, keys: Iterable[str], now: Instant) -> None:
