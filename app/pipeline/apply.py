@@ -34,12 +34,18 @@ from app.pipeline.applying.told import Applied, Told, event_of, released
 from app.pipeline.house import House
 from app.pipeline.watching import observing
 from app.store.stock import cases, history, holds
+from app.store.stock.levels import Levels
 
 
 def apply(
-    connection: Connection, house: House, batch: Sequence[Told], now: Instant
+    connection: Connection,
+    house: House,
+    batch: Sequence[Told],
+    now: Instant,
+    locked: Levels | None = None,
 ) -> Applied:
-    """Apply a batch inside the caller's `applying` transaction."""
+    """Apply a batch inside the caller's `applying` transaction, who may have `locked`
+    the levels that it changes."""
     heard = [hear(house, told) for told in batch]
     everything = [said for spoken in heard for said in spoken]
     names = look_up(connection, house, everything)
@@ -56,9 +62,9 @@ def apply(
         more, folded = _changes(house, decider)
         changes += more
     decider.log.number()
-    cases.save(connection, list(book.changed.values()))
     entries, suspects = _entries(connection, changes), set[int]()
-    applied.wake = post(connection, house, entries, now, suspects)
+    applied.wake = post(connection, house, entries, now, suspects, locked)
+    cases.save(connection, list(book.changed.values()))
     paying.follow(connection, book.changed.values(), now)
     flagging.flag_cases(connection, house, book, folded, now)
     flagging.settle(connection, decider.settled, now)

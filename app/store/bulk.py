@@ -6,7 +6,7 @@ SQLAlchemy's own VALUES lists are three to four times slower there (measured wit
 rows a statement).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -33,16 +33,16 @@ def insert(
     rows: Rows,
     *,
     or_ignore: bool = False,
-) -> int:
-    """Insert rows given as tuples in the order of `columns`; return how many went in.
+) -> None:
+    """Insert rows given as tuples in the order of `columns`, by the commit at the latest.
 
     `or_ignore` leaves out rows whose unique key is already there.
     """
     if not rows:
-        return 0
+        return
     columns, filled = _filled(columns, rows)
     statement = _insert_sql(table, columns, or_ignore, _mark(connection, rows))
-    return _changed(connection, statement, filled)
+    _write(connection, table, statement, filled)
 
 
 def _filled(columns: tuple[str, ...], rows: Rows) -> tuple[tuple[str, ...], Rows]:
@@ -67,11 +67,12 @@ def change(
     *,
     add: bool = False,
 ) -> None:
-    """Set columns (or `add` to them) by id; rows are `(*values, id)`."""
+    """Set columns (or `add` to them) by id, by the commit at the latest; rows are
+    `(*values, id)`."""
     if not rows:
         return
     statement = _change_sql(table, columns, add, _mark(connection, rows))
-    _changed(connection, statement, rows)
+    _write(connection, table, statement, rows)
 
 
 def select(
@@ -102,17 +103,33 @@ def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[in
 
     Only for what nobody but the one applier inserts: it may count up itself.
     """
-    if count == 0:
-        return ()
-    if is_sqlite(connection):
-        newest = f"SELECT coalesce(max(id), 0) FROM {table.name}"
-        ((last,),) = driver.fetched(connection, newest, ())
-        return range(last + 1, last + 1 + count)
-    sequence = f"'{table.name}_id_seq'"
-    reserve = f"SELECT setval({sequence}, nextval({sequence}) + %s)"
-    ((last,),) = driver.fetched(connection, reserve, (count - 1,))
-    return range(last + 1 - count, last + 1)
+    (ids,) = next_ids_of(connection, {table: count})
+    return ids
 
+
+def next_ids_of(
+    connection: Connection, counts: Mapping[sa.Table, int]
+) -> list[Sequence[int]]:
+    """The same for several tables at once, in their order."""
+    if not any(counts.values()):
+        return [()] * len(counts)
+    one = _NEWEST if is_sqlite(connection) else _RESERVE
+    names = [table.name for table in counts]
+    query = f"SELECT {', '.join(one.format(name=name) for name in names)}"
+    if is_sqlite(connection):
+        (newest,) = driver.fetched(connection, query)
+    else:
+        # Sequences know nothing of rows: what waits to be written may go on waiting.
+        (last,) = driver.told(connection, query, tuple(counts.values())).fetchall()
+        newest = [id_ - count for id_, count in zip(last, counts.values(), strict=True)]
+    return [
+        range(id_ + 1, id_ + 1 + count)
+        for id_, count in zip(newest, counts.values(), strict=True)
+    ]
+
+
+_NEWEST = "(SELECT coalesce(max(id), 0) FROM {name})"
+_RESERVE = "setval('{name}_id_seq', nextval('{name}_id_seq') + greatest(%s - 1, 0))"
 
 _ARRAYS_OF_THEM = ""
 
@@ -124,16 +141,14 @@ def _mark(connection: Connection, rows: Rows) -> str:
     return "%s" if len(rows) == 1 else _ARRAYS_OF_THEM
 
 
-def _changed(connection: Connection, statement: str, rows: Rows) -> int:
-    """How many rows a statement has written."""
+def _write(connection: Connection, table: sa.Table, statement: str, rows: Rows) -> None:
     if is_sqlite(connection):
-        cursor = driver.executed(connection, statement, list(rows), many=True)
+        driver.executed(connection, statement, list(rows), many=True)
     elif len(rows) == 1:
-        cursor = driver.executed(connection, statement, rows[0])
+        driver.later(connection, table.name, statement, rows[0])
     else:
         columns = tuple(array(column) for column in zip(*rows, strict=True))
-        cursor = driver.executed(connection, statement, columns)
-    return int(cursor.rowcount)
+        driver.later(connection, table.name, statement, columns)
 
 
 def insert_one(connection: Connection, table: sa.Table, **values: Any) -> int:

@@ -2,6 +2,10 @@
 
 SQLAlchemy's results around a small statement cost as much as the statement does. It
 keeps what it is best at: connections, transactions, and what an error means.
+
+A round trip to PostgreSQL costs more than what a small write does there. So a write
+that nobody waits for stays here until something is asked or the transaction commits,
+and goes out with those beside it as one statement.
 """
 
 from collections.abc import Sequence
@@ -11,6 +15,8 @@ from sqlalchemy.engine import Connection
 
 _CURSOR: Final = "cursor"
 """Each connection has one: what it says next is asked when this answer was read."""
+_LATER: Final = "later"
+"""What a connection has not said yet: table → statement and values."""
 
 
 def fetched(
@@ -26,10 +32,23 @@ def executed(
 ) -> Any:
     """The driver's cursor after a statement, or after `many`: one for each of `values`.
 
-    Begins a transaction if there is none. Raises what SQLAlchemy would.
+    Begins a transaction if there is none. Raises what SQLAlchemy would, also for what
+    was to be written `later`.
     """
     if not connection.in_transaction():
         connection.begin()
+    write_now(connection)
+    return told(connection, statement, values, many=many)
+
+
+def told(
+    connection: Connection,
+    statement: str,
+    values: Sequence[Any] = (),
+    *,
+    many: bool = False,
+) -> Any:
+    """The same at once, whatever has been begun or waits; for this room alone."""
     cursor = connection.info.get(_CURSOR)
     if cursor is None:
         driver: Any = connection.connection.driver_connection
@@ -40,3 +59,39 @@ def executed(
         # As after its own statements: it names the error, and lets go of lost connections.
         connection._handle_dbapi_exception(error, statement, None, None, None)
     return cursor
+
+
+def later(
+    connection: Connection, table: str, statement: str, values: Sequence[Any]
+) -> None:
+    """Let PostgreSQL write to a table before anything else is asked, or by the commit.
+
+    A savepoint's writes are not put off: it answers for its own errors.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    waiting = connection.info.setdefault(_LATER, {})
+    if table in waiting:
+        # The parts of one statement do not see what the others wrote.
+        write_now(connection)
+    waiting[table] = (statement, values)
+    if connection.in_nested_transaction():
+        write_now(connection)
+
+
+def write_now(connection: Connection) -> None:
+    """Write what waits, all in one statement; their order does not matter to it."""
+    waiting = connection.info.get(_LATER)
+    if not waiting:
+        return
+    *parts, (last, _) = waiting.values()
+    named = ", ".join(f"w{n} AS ({text})" for n, (text, _) in enumerate(parts))
+    values = [value for _, some in waiting.values() for value in some]
+    waiting.clear()
+    told(connection, f"WITH {named} {last}" if parts else last, values)
+
+
+def forget(connection: Connection) -> None:
+    """Drop what waits: its transaction is rolled back. A lost connection's is gone."""
+    if not connection.invalidated:
+        connection.info.pop(_LATER, None)

@@ -65,20 +65,41 @@ def _open_postgres(url: sa.URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         hide_parameters=True,
+        # The driver must not begin transactions by itself: `begin` below does, and
+        # takes a lock or sets something in the same round trip.
+        isolation_level="AUTOCOMMIT",
     )
+    _listen(engine)
+    return engine
+
+
+def _listen(engine: Engine) -> None:
+    """What PostgreSQL is told around its statements, and what its errors mean."""
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
         connection.execute(_THEIR_PATIENCE)
-        connection.commit()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        driver.forget(connection)
+        options = connection.get_execution_options()
+        words = options.get("begin", "BEGIN")
+        if words and "isolation_level" not in options:
+            driver.told(connection, words)
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def before(connection: Connection, *_: Any) -> None:
+        driver.write_now(connection)
+
+    sa.event.listen(engine, "commit", driver.write_now)
+    sa.event.listen(engine, "rollback", driver.forget)
 
     @sa.event.listens_for(engine, "handle_error")
     def leave(context: sa.engine.ExceptionContext) -> None:
         # After a failover the address leads to another server: connect to that one.
         if isinstance(context.original_exception, ReadOnlySqlTransaction):
             context.is_disconnect = True
-
-    return engine
 
 
 def _open_sqlite(url: str) -> Engine:
@@ -94,8 +115,10 @@ def _open_sqlite(url: str) -> Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("begin") != "":
+            writes = options.get("writes", False)
+            driver.told(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
@@ -145,24 +168,18 @@ def gate(path: str | None) -> Iterator[None]:
 def reading(engine: Engine) -> Iterator[Connection]:
     """Some reads that need no transaction around them.
 
-    On PostgreSQL each statement sees what is committed by then, as it does inside of
-    a transaction, and the two round trips of one are saved.
+    Each statement sees what is committed by then, and what a transaction costs is
+    saved: on PostgreSQL two round trips.
     """
     with engine.connect() as plain:
-        if is_sqlite(engine):
-            yield plain
-        else:
-            yield plain.execution_options(isolation_level="AUTOCOMMIT")
+        yield plain.execution_options(begin="")
 
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """Reads that all see one moment, however long they take and whoever writes."""
     with engine.connect() as plain:
-        if is_sqlite(engine):
-            yield plain
-        else:
-            yield plain.execution_options(isolation_level="REPEATABLE READ")
+        yield plain.execution_options(begin="BEGIN ISOLATION LEVEL REPEATABLE READ")
 
 
 @contextmanager
@@ -172,13 +189,19 @@ def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     What is not `durable` does not wait for the disk: a power failure may take it back
     (no other failure can), so it must be something that is then simply done again.
     """
+    begin = "BEGIN" if durable else "BEGIN; SET LOCAL synchronous_commit = off"
+    with _write(engine, begin, durable) as connection:
+        yield connection
+
+
+@contextmanager
+def _write(engine: Engine, begin: str, durable: bool = True) -> Iterator[Connection]:
+    """A write transaction that on PostgreSQL begins with these words."""
     with gate(gate_path(engine)), engine.connect() as plain:
-        connection = plain.execution_options(writes=True)
+        connection = plain.execution_options(writes=True, begin=begin)
         if is_sqlite(engine):
             _wait_for_disk(connection, durable)
         with connection.begin():
-            if not durable and not is_sqlite(engine):
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
 
 
@@ -252,8 +275,6 @@ def applying(engine: Engine) -> Iterator[Connection]:
     being changed; so the database itself lets one in (SQLite's writer lock,
     PostgreSQL's advisory lock), whoever holds which lease.
     """
-    with writing(engine) as connection:
-        if not is_sqlite(connection):
-            lock = "SELECT pg_advisory_xact_lock(%s)"
-            driver.fetched(connection, lock, (_APPLY_LOCK,))
+    lock = f"BEGIN; SELECT pg_advisory_xact_lock({_APPLY_LOCK})"
+    with _write(engine, lock) as connection:
         yield connection

@@ -54,13 +54,13 @@ def dying(engine, at, error=Killed):
 
 def hear_driver(patched, count):
     """Count the statements that the driver is told directly, too."""
-    executed = driver.executed
+    told = driver.told
 
     def counted(*args, **kwargs):
         count()
-        return executed(*args, **kwargs)
+        return told(*args, **kwargs)
 
-    patched.setattr(driver, "executed", counted)
+    patched.setattr(driver, "told", counted)
 
 
 def story(run):

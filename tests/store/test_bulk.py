@@ -29,7 +29,7 @@ def rows(connection):
 )
 def test_every_text_comes_back_as_it_went_in(engine, text):
     with writing(engine) as connection:
-        assert bulk.insert(connection, skus, COLUMNS, [(text, text, None)]) == 1
+        bulk.insert(connection, skus, COLUMNS, [(text, text, None)])
         assert rows(connection) == [(text, text, None)]
         found = bulk.select(
             connection, "SELECT sku FROM skus WHERE sku {among}", [text, "another"]
@@ -49,7 +49,7 @@ def test_any_rows_come_back_as_they_went_in(engine):
     def law(told):
         with writing(engine) as connection:
             connection.execute(skus.delete())
-            assert bulk.insert(connection, skus, COLUMNS, told) == len(told)
+            bulk.insert(connection, skus, COLUMNS, told)
             assert rows(connection) == told
             names = [row[0] for row in told]
             found = bulk.select(
@@ -60,11 +60,11 @@ def test_any_rows_come_back_as_they_went_in(engine):
     law()
 
 
-def test_known_rows_stay_and_only_new_ones_are_counted(engine):
+def test_known_rows_stay_and_only_new_ones_go_in(engine):
     with writing(engine) as connection:
         bulk.insert(connection, skus, COLUMNS, [("A", "first", None)])
         told = [("A", "second", None), ("B", "", "4006381333931")]
-        assert bulk.insert(connection, skus, COLUMNS, told, or_ignore=True) == 1
+        bulk.insert(connection, skus, COLUMNS, told, or_ignore=True)
         assert rows(connection) == [("A", "first", None), ("B", "", "4006381333931")]
 
 
@@ -97,7 +97,7 @@ def test_nothing_to_do_asks_the_database_nothing(engine):
     asked = []
     sa.event.listen(engine, "before_cursor_execute", lambda *_: asked.append(1))
     with engine.connect() as connection:
-        assert bulk.insert(connection, skus, COLUMNS, []) == 0
+        bulk.insert(connection, skus, COLUMNS, [])
         bulk.change(connection, skus, ("name",), [])
         assert bulk.select(connection, "SELECT id FROM skus WHERE id {among}", []) == []
         assert list(bulk.next_ids(connection, skus, 0)) == []
@@ -154,7 +154,7 @@ def test_ids_are_known_before_their_rows_are_written(engine):
         ids = list(bulk.next_ids(connection, skus, 3))
         assert len(set(ids)) == 3
         told = [(id_, f"SKU-{id_}") for id_ in ids]
-        assert bulk.insert(connection, skus, ("id", "sku"), told) == 3
+        bulk.insert(connection, skus, ("id", "sku"), told)
         after = bulk.insert_one(connection, skus, sku="after", name="", barcode=None)
     assert after not in ids
 

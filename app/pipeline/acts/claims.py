@@ -5,6 +5,7 @@ what channels are shown, and moves all its lines or none. `granting` and `transf
 claim.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
 from app.pipeline.publishing import desired
 from app.store.engine import applying
-from app.store.stock import holds
+from app.store.stock import holds, levels
 from app.store.stock.aliases import sku_ids
 
 Lines = Sequence[Mapping[str, Any]]
@@ -53,7 +54,11 @@ class Claims:
         ids = set(self._known.values()).union(*self._kits.values())
         over = holds.overdue(connection, now, ids)
         give_back_expired(connection, house, over, now)
-        self._free = desired.available(connection, ids)
+        self.levels = levels.lock_skus(connection, ids)
+        """Those of these SKUs, locked: what is claimed may be applied to them."""
+        self._free: dict[int, dict[int, int]] = defaultdict(dict)
+        for (sku_id, spot), level in self.levels.items():
+            self._free[sku_id][spot] = level.available
 
     def claim(self, lines: Lines) -> list[Taken]:
         """Take units from what is free, all lines or none; nothing is written yet.

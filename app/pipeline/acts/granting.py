@@ -145,7 +145,8 @@ def grant(
             granted.append((new, taken))
         answers.append(answer_of(hold_id, *known[hold_id]))
     told = _written(connection, house, granted)
-    return answers, lanes(house, apply(connection, house, told, now).wake)
+    applied = apply(connection, house, told, now, claims.levels)
+    return answers, lanes(house, applied.wake)
 
 
 def _written(
@@ -154,9 +155,9 @@ def _written(
     granted: Sequence[tuple[holds.New, list[Taken]]],
 ) -> list[Told]:
     """Write the holds down; return what moves their units."""
-    made = holds.make(connection, [new for new, _ in granted])
     count = sum(1 + len(one.parts) for _, taken in granted for one in taken)
-    ids = iter(holds.line_ids(connection, count))
+    made, lines = holds.make(connection, [new for new, _ in granted], count)
+    ids = iter(lines)
     rows: list[tuple[int, holds.Line]] = []
     told = []
     for id_, (new, taken) in zip(made, granted, strict=True):

@@ -24,7 +24,7 @@ from app.pipeline.house import House
 from app.pipeline.watching import observing
 from app.store import bulk
 from app.store.stock import levels
-from app.store.stock.levels import Spot
+from app.store.stock.levels import Levels, Spot
 from app.store.tables import ledger
 
 SELLABLE = "sellable"
@@ -79,15 +79,18 @@ def post(
     entries: Sequence[Entry],
     now: Instant,
     suspects: set[int],
+    locked: Levels | None = None,
 ) -> set[int]:
     """Write entries, change levels; return the channels to wake (see `marking`).
 
-    SKUs that are or were short of units go into `suspects`.
+    SKUs that are or were short of units go into `suspects`. What the caller has
+    `locked` need not be read again.
     """
     if not entries:
         return set()
     spots = [_spots(entry.movement) for entry in entries]
-    locked = levels.lock(connection, {spot for both in spots for spot in both})
+    wanted = {spot for both in spots for spot in both}
+    locked = levels.lock(connection, wanted, locked)
     everything = list(entries)
     for entry, both in zip(entries, spots, strict=True):
         for spot in both:

@@ -147,18 +147,17 @@ class Line(NamedTuple):
     part_of: int | None = None
 
 
-def make(connection: Connection, new: Sequence[New]) -> Sequence[int]:
-    """Insert active holds, inside an `applying` transaction; return their ids."""
-    ids = bulk.next_ids(connection, holds, len(new))
+def make(
+    connection: Connection, new: Sequence[New], lines: int
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Insert active holds, inside an `applying` transaction; return their ids, and ids
+    for so many lines about to be inserted."""
+    counts = {holds: len(new), hold_lines: lines}
+    ids, line_ids = bulk.next_ids_of(connection, counts)
     columns = ("id", "state", *New._fields)
     rows = [(id_, ACTIVE, *one) for id_, one in zip(ids, new, strict=True)]
     bulk.insert(connection, holds, columns, rows)
-    return ids
-
-
-def line_ids(connection: Connection, count: int) -> Sequence[int]:
-    """Ids for so many lines about to be inserted; inside an `applying` transaction."""
-    return bulk.next_ids(connection, hold_lines, count)
+    return ids, line_ids
 
 
 def add_lines(connection: Connection, new: Sequence[tuple[int, Line]]) -> None:

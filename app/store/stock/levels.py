@@ -1,6 +1,6 @@
 """Stock levels: rows made, locked in id order, and changed by increments only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -30,28 +30,39 @@ _SELECT = (
 )
 
 
-def lock(connection: Connection, spots: Iterable[Spot]) -> dict[Spot, Level]:
+Levels = Mapping[Spot, Level]
+
+
+def lock(
+    connection: Connection, spots: Iterable[Spot], locked: Levels | None = None
+) -> Levels:
     """Make missing rows, lock the rows in id order, and return them.
 
-    Rows of other locations of the same SKUs are locked and returned too.
+    Rows of other locations of the same SKUs are locked and returned too. Those of
+    `locked` are, already, and have not changed since.
     """
     wanted = set(spots)
     if not wanted:
         return {}
-    found = _locked(connection, {sku for sku, _ in wanted})
+    ids = {sku for sku, _ in wanted}
+    if locked is None:
+        found = lock_skus(connection, ids)
+    else:
+        found = {spot: level for spot, level in locked.items() if spot[0] in ids}
     missing = sorted(wanted - found.keys())
     if missing:
         # Another writer may make the same row first; both then lock that one.
         bulk.insert(
             connection, stock_levels, ("sku_id", "location_id"), missing, or_ignore=True
         )
-        found = _locked(connection, {sku for sku, _ in wanted})
+        found = lock_skus(connection, ids)
     return found
 
 
-def _locked(connection: Connection, skus: set[int]) -> dict[Spot, Level]:
+def lock_skus(connection: Connection, sku_ids: Collection[int]) -> dict[Spot, Level]:
+    """Lock every row of these SKUs in id order, and return them."""
     ending = "" if is_sqlite(connection) else " ORDER BY id FOR UPDATE"
-    rows = bulk.select(connection, _SELECT + ending, sorted(skus), "bigint")
+    rows = bulk.select(connection, _SELECT + ending, sorted(sku_ids), "bigint")
     return {row[:2]: Level(*row[2:]) for row in rows}
 
 
