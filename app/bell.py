@@ -10,8 +10,9 @@ import time
 
 from app.queues import Wakes
 
-PAUSE_SECONDS = 0.002
-"""After a wake; whatever is rung meanwhile shares the next one."""
+PAUSE_SECONDS = 0.005
+"""After a wake; whatever is rung meanwhile shares the next one. A wake takes from the
+requests that are being served ten times what a ring does."""
 
 
 class Bell:
@@ -47,6 +48,7 @@ class Bell:
             self._ringing.wait()
             # Cleared before reading: what is rung from here on sets it again.
             self._ringing.clear()
-            while self._rung:
-                self._wakes.wake(self._rung.pop())
-            time.sleep(PAUSE_SECONDS)
+            rung = [self._rung.pop() for _ in range(len(self._rung))]
+            if rung:
+                self._wakes.wake_all(rung)
+                time.sleep(PAUSE_SECONDS)

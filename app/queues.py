@@ -7,7 +7,7 @@ reading, so a change is never missed; losing Redis only costs the time to the ne
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import redis
 import rq
@@ -31,17 +31,21 @@ ALIVE_SECONDS = 15
 JOB_SECONDS = 120
 CROWDED = 200
 
-# One round trip. Returns 1 when nobody drains the lane and a job must be enqueued.
+# One round trip for many lanes, of three keys each. Returns the place of each lane's
+# first key that nobody drains: a job must be enqueued.
 _WAKE = """
-if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then
-  if redis.call('EXISTS', KEYS[2]) == 1 then
-    redis.call('LPUSH', KEYS[3], '1')
-    redis.call('EXPIRE', KEYS[3], ARGV[1])
-    return 0
+local idle = {}
+for i = 1, #KEYS, 3 do
+  if redis.call('SET', KEYS[i], '1', 'NX', 'EX', ARGV[1]) then
+    if redis.call('EXISTS', KEYS[i + 1]) == 1 then
+      redis.call('LPUSH', KEYS[i + 2], '1')
+      redis.call('EXPIRE', KEYS[i + 2], ARGV[1])
+    else
+      table.insert(idle, (i - 1) / 3)
+    end
   end
-  return 1
 end
-return 0
+return idle
 """
 
 
@@ -66,14 +70,23 @@ class Wakes:
         False when Redis could not be reached.
         """
         try:
-            keys = [f"wake:{lane}", f"alive:{lane}", f"nudge:{lane}"]
-            if force and not self.redis.exists(keys[1]):
-                self.redis.delete(keys[0])
-            if self._script(keys=keys, args=[FLAG_SECONDS]):
-                self._enqueue(lane, slow)
+            if force and not self.redis.exists(f"alive:{lane}"):
+                self.redis.delete(f"wake:{lane}")
+            self._wake([lane], slow)
         except redis.RedisError:
             return False
         return True
+
+    def wake_all(self, lanes: Sequence[str]) -> None:
+        """Say that each of these lanes has work."""
+        with contextlib.suppress(redis.RedisError):
+            self._wake(lanes, slow=False)
+
+    def _wake(self, lanes: Sequence[str], slow: bool) -> None:
+        flags = ("wake", "alive", "nudge")
+        keys = [f"{flag}:{lane}" for lane in lanes for flag in flags]
+        for number in self._script(keys=keys, args=[FLAG_SECONDS]):
+            self._enqueue(lanes[number], slow)
 
     def move(self, lane: str) -> None:
         """Let the slow queue's worker serve a lane; its flag stays as it is."""

@@ -14,9 +14,9 @@ class Counted(Wakes):
 
     asked = 0
 
-    def wake(self, lane, **how):
+    def wake_all(self, lanes):
         self.asked += 1
-        return super().wake(lane, **how)
+        super().wake_all(lanes)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_many_rings_share_a_wake(bell, wakes, redis, eventually):
         bell.wake("inbound")
     eventually(lambda: redis.exists("wake:inbound"))
 
-    assert wakes.asked < 100
+    assert wakes.asked < 20
 
 
 def test_a_ring_after_a_wake_is_heard_too(bell, wakes, redis, eventually):

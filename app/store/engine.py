@@ -64,6 +64,8 @@ def _open_postgres(url: sa.URL, pool_size: int) -> Engine:
         url.set(query=patient),
         pool_size=pool_size,
         max_overflow=pool_size,
+        # The one used last has its statements prepared, and its server is warm.
+        pool_use_lifo=True,
         hide_parameters=True,
         # The driver must not begin transactions by itself: `begin` below does, and
         # takes a lock or sets something in the same round trip.

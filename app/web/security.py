@@ -5,7 +5,8 @@ None of it runs for a webhook: that path never enters Flask (`app.web.webhooks`)
 
 from typing import Final
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
@@ -29,9 +30,22 @@ limiter = Limiter(get_remote_address)
 talisman = Talisman()
 
 
+class Cookies(SecureCookieSessionInterface):
+    """The cookies of pages. A program sends a token: none is read or set for it."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of a person's request; None is an empty one."""
+        return (
+            None
+            if request.path.startswith("/api/")
+            else super().open_session(app, request)
+        )
+
+
 def protect(app: Flask, settings: Settings) -> None:
     """Switch them on; cookies are signed with the settings' key."""
     app.secret_key = settings.secret_key
+    app.session_interface = Cookies()
     app.config.update(
         SECRET_KEY_FALLBACKS=list(settings.secret_key_previous),
         SESSION_COOKIE_NAME="onecount",
@@ -47,6 +61,8 @@ def protect(app: Flask, settings: Settings) -> None:
     )
     csrf.init_app(app)
     limiter.init_app(app)
+    # The views that it limits ask it themselves; here it looks at every request.
+    app.before_request_funcs[None].remove(limiter._check_request_limit)
     talisman.init_app(
         app,
         force_https=False,
