@@ -1,11 +1,13 @@
 """The inbox: stored once, known again, durable before it is acknowledged."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
 
-from app.store.engine import writing
+from app.store.engine import gate, gate_path, writing
 from app.store.receiving import inbox as store
 from app.store.receiving.inbox import InboxWriter, body_hash
 from app.store.tables import inbox, refused, refused_samples
@@ -71,6 +73,29 @@ def test_many_threads_store_one_delivery_once(writer, engine):
     assert sorted(new for _, new in answers) == [False] * 5 + [True]
     assert len({id_ for id_, _ in answers}) == 1
     assert len(stored(engine)) == 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_those_who_wait_for_the_gate_are_stored_together(writer, engine, monkeypatch):
+    passed = []
+
+    @contextmanager
+    def counted(path):
+        with gate(path):
+            passed.append(path)
+            yield
+
+    monkeypatch.setattr(store, "gate", counted)
+    with ThreadPoolExecutor(6) as pool:
+        with gate(gate_path(engine)):
+            puts = [pool.submit(put, writer, delivery=f"d-{n}") for n in range(6)]
+            while len(writer._together._waiting) < len(puts):
+                assert not any(one.done() for one in puts)
+        ids = {one.result()[0] for one in puts}
+
+    assert ids == {row.id for row in stored(engine)}
+    assert len(ids) == 6
+    assert len(passed) == 1
 
 
 @pytest.mark.parametrize("backend", ["postgres"], indirect=True)

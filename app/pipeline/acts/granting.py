@@ -7,9 +7,8 @@ statements and the wait for the disk.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Condition
+from functools import partial
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
@@ -28,6 +27,7 @@ from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
 from app.store.engine import applying
 from app.store.stock import holds
+from app.store.together import Together, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,49 +54,17 @@ Answer = tuple[dict[str, Any], set[str]]
 
 def ask(engine: Engine, asked: Ask) -> Answer:
     """Hold the units, or raise ShortOfUnits or UnknownName."""
-    return _queues.setdefault(engine, _Queue()).served(engine, asked)
+    queue = _queues.setdefault(engine, Together())
+    return queue.served(asked, partial(_serve, engine))
 
 
-_Waiting = tuple[Ask, "Future[Answer]"]
+_queues: "WeakKeyDictionary[Engine, Together[Ask, Answer]]" = WeakKeyDictionary()
 
 
-class _Queue:
-    """Those of one process who ask. One of them serves all who came until then."""
-
-    def __init__(self) -> None:
-        self._waiting: list[_Waiting] = []
-        self._change = Condition()
-        self._is_served = False
-
-    def served(self, engine: Engine, asked: Ask) -> Answer:
-        mine: Future[Answer] = Future()
-        with self._change:
-            self._waiting.append((asked, mine))
-            self._change.wait_for(lambda: mine.done() or not self._is_served)
-            if mine.done():
-                return mine.result()
-            self._is_served = True
-        try:
-            _serve(engine, self._come)
-        finally:
-            with self._change:
-                self._is_served = False
-                self._change.notify_all()
-        return mine.result()
-
-    def _come(self) -> list[_Waiting]:
-        with self._change:
-            come, self._waiting = self._waiting, []
-        return come
-
-
-_queues: "WeakKeyDictionary[Engine, _Queue]" = WeakKeyDictionary()
-
-
-def _serve(engine: Engine, come: Callable[[], list[_Waiting]]) -> None:
+def _serve(engine: Engine, come: Callable[[], list[Waiting[Ask, Answer]]]) -> None:
     """Answer all who have come once it is our turn to write. What fails for an unknown
     reason is tried one by one, so that nobody pays for what somebody else asked."""
-    waiting: list[_Waiting] = []
+    waiting: list[Waiting[Ask, Answer]] = []
     try:
         with applying(engine) as connection:
             waiting = come()

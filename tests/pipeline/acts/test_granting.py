@@ -12,6 +12,7 @@ from app.pipeline.acts import granting
 from app.pipeline.acts.granting import Ask, ask, grant
 from app.pipeline.proving.audit import differences
 from app.store.engine import applying
+from app.store.together import Together
 from tests.builders import JACKET
 
 TOO_LONG = 2**63
@@ -78,7 +79,7 @@ def crowded(shop, monkeypatch):
             return "failed"
 
     def all_at_once(asks):
-        queue = granting._queues.setdefault(shop.engine, granting._Queue())
+        queue = granting._queues.setdefault(shop.engine, Together())
         with ThreadPoolExecutor(len(asks)) as pool:
             first = pool.submit(outcome, asks[0])
             assert begun.wait(10)
