@@ -27,7 +27,7 @@ from app.pipeline.applying.told import PARKED, QUARANTINED, Told, Verdict
 from app.pipeline.configuring import listings
 from app.pipeline.house import House, HouseKeeper
 from app.store.configuration import channels as channel_store
-from app.store.engine import applying, is_sqlite, reading, writing
+from app.store.engine import applying, reading, writing
 from app.store.receiving import inbox as store
 from app.store.tables import channels, inbox
 from app.store.trouble import trouble
@@ -35,6 +35,20 @@ from app.store.vault import Vault
 from app.store.watching import incidents
 
 log = structlog.get_logger()
+
+_IS_OURS = sa.and_(inbox.c.state == "waiting", inbox.c.lane == "apply")
+_WAITING = (
+    sa.select(inbox.c.id)
+    .where(_IS_OURS)
+    .order_by(inbox.c.id)
+    .limit(sa.bindparam("most"))
+)
+_CLAIMED = (
+    sa.select(inbox)
+    .where(inbox.c.id.in_(sa.bindparam("ids", expanding=True)), _IS_OURS)
+    .order_by(inbox.c.id)
+    .with_for_update(skip_locked=True)  # on SQLite there is nothing to lock
+)
 
 
 @dataclass(slots=True)
@@ -65,12 +79,7 @@ class Inbound:
     def run(self, now: Instant) -> int:
         """Apply one batch of what waits; return how many messages were claimed."""
         with reading(self._engine) as connection:
-            waiting = connection.execute(
-                sa.select(inbox.c.id)
-                .where(inbox.c.state == "waiting", inbox.c.lane == "apply")
-                .order_by(inbox.c.id)
-                .limit(self._batch)
-            )
+            waiting = connection.execute(_WAITING, {"most": self._batch})
             ids = [row.id for row in waiting]
         if ids:
             self._apply(ids, now)
@@ -94,21 +103,10 @@ class Inbound:
     def _batch_of(
         self, connection: Connection, ids: Sequence[int], now: Instant
     ) -> None:
-        query = (
-            sa.select(inbox)
-            .where(
-                inbox.c.id.in_(ids),
-                inbox.c.state == "waiting",
-                inbox.c.lane == "apply",
-            )
-            .order_by(inbox.c.id)
-        )
-        if not is_sqlite(connection):
-            query = query.with_for_update(skip_locked=True)
         house = self._keeper.house(connection)
         if self._mark != house.mark:
             self._adapters, self._mark = {}, house.mark
-        rows = connection.execute(query).mappings().all()
+        rows = connection.execute(_CLAIMED, {"ids": ids}).mappings().all()
         opened = [self._open(connection, row) for row in rows]
         good = [one for one in opened if one.said is not None]
         told = [with_payment(house, _told(one)) for one in good]

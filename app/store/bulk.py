@@ -153,7 +153,7 @@ def _write(connection: Connection, table: sa.Table, statement: str, rows: Rows) 
 
 def insert_one(connection: Connection, table: sa.Table, **values: Any) -> int:
     """Insert one row away from the hot path; return its id."""
-    made = connection.execute(table.insert().values(**values)).inserted_primary_key
+    made = connection.execute(table.insert(), values).inserted_primary_key
     if made is None:
         raise LookupError(f"{table.name} gave no id")
     return int(made[0])

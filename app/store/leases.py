@@ -1,5 +1,7 @@
 """Leases: who works on a lane now, judged by the database's clock alone."""
 
+from functools import cache
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -17,24 +19,27 @@ def acquire(connection: Connection, name: str, holder: str, seconds: float) -> b
     after somebody asked for it, when the database's clock was set back meanwhile.
     """
     clock = _SQLITE_CLOCK if is_sqlite(connection) else _POSTGRES_CLOCK
-    until = f"{clock} + {int(seconds * SECOND)}"
-    taken = connection.execute(
+    take, shorten = _statements(clock, int(seconds * SECOND))
+    taken = connection.execute(take, {"name": name, "holder": holder})
+    if not taken.rowcount:
+        connection.execute(shorten, {"name": name})
+    return taken.rowcount == 1
+
+
+@cache
+def _statements(clock: str, length: int) -> tuple[sa.TextClause, sa.TextClause]:
+    """Take or renew a lease of this length; let nobody's last longer than that."""
+    until = f"{clock} + {length}"
+    return (
         sa.text(
             f"INSERT INTO leases (name, holder, until) VALUES (:name, :holder, {until}) "
             f"ON CONFLICT (name) DO UPDATE SET holder = :holder, until = {until} "
             f"WHERE leases.holder = :holder OR leases.until < {clock}"
         ),
-        {"name": name, "holder": holder},
+        sa.text(
+            f"UPDATE leases SET until = {until} WHERE name = :name AND until > {until}"
+        ),
     )
-    if not taken.rowcount:
-        connection.execute(
-            sa.text(
-                f"UPDATE leases SET until = {until} "
-                f"WHERE name = :name AND until > {until}"
-            ),
-            {"name": name},
-        )
-    return taken.rowcount == 1
 
 
 def release(connection: Connection, name: str, holder: str) -> None:

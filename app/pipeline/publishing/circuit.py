@@ -33,6 +33,13 @@ CLOSED: Final[dict[str, Any]] = {
 }
 """What an answer makes of a channel's row."""
 
+_CHANGE = channels.update().where(channels.c.id == sa.bindparam("channel"))
+_POLLED_SOON = _CHANGE.values(
+    poll_due_at=sa.case(
+        (channels.c.tripped_at.is_not(None), 0), else_=channels.c.poll_due_at
+    )
+)
+
 
 def failed(
     connection: Connection,
@@ -80,10 +87,7 @@ def answered(
 
     After trouble it is polled at once: its webhooks may have got lost as well.
     """
-    is_open = channels.c.tripped_at.is_not(None)
-    due = sa.case((is_open, 0), else_=channels.c.poll_due_at)
-    values = {**CLOSED, "answered_at": now, "poll_due_at": due}
-    _write(connection, adapter, values)
+    _write(connection, adapter, {**CLOSED, "answered_at": now}, _POLLED_SOON)
     if troubled:
         incidents.close_incidents(connection, "channel", adapter.channel.key, now)
 
@@ -156,17 +160,18 @@ def _row(connection: Connection, channel_id: int) -> RowMapping:
     return found.mappings().one()
 
 
-def _write(connection: Connection, adapter: Adapter, values: dict[str, Any]) -> None:
+def _write(
+    connection: Connection,
+    adapter: Adapter,
+    values: dict[str, Any],
+    change: sa.Update = _CHANGE,
+) -> None:
     http, told = adapter.http, dict[str, Any]()
     if http.budget is not None:
         told["budget"] = http.budget.written()
     if http.told_time_at is not None:
         told |= {"clock_ahead": http.ahead, "clock_told_at": http.told_time_at}
-    connection.execute(
-        channels.update()
-        .where(channels.c.id == adapter.channel.id)
-        .values(**values, **told)
-    )
+    connection.execute(change, {"channel": adapter.channel.id, **values, **told})
 
 
 def _tell(connection: Connection, adapter: Adapter, words: str, now: Instant) -> None:

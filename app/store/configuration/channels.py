@@ -21,6 +21,8 @@ from app.store.vault import Vault
 
 Mark = tuple[int, int, int, int]
 
+_BY_KEY = sa.select(channels).where(channels.c.key == sa.bindparam("named"))
+
 
 def rows(connection: Connection) -> Sequence[RowMapping]:
     """Every channel, by key."""
@@ -41,16 +43,16 @@ def page(
 
 def row(connection: Connection, key: str) -> RowMapping:
     """One channel; raise UnknownName."""
-    return _named(connection, key, sa.select(channels))
+    return _named(connection, key, _BY_KEY)
 
 
 def locked(connection: Connection, key: str) -> RowMapping:
     """The same; nobody else changes it before the transaction ends."""
-    return _named(connection, key, sa.select(channels).with_for_update())
+    return _named(connection, key, _BY_KEY.with_for_update())
 
 
 def _named(connection: Connection, key: str, query: sa.Select[Any]) -> RowMapping:
-    one = connection.execute(query.where(channels.c.key == key)).mappings().first()
+    one = connection.execute(query, {"named": key}).mappings().first()
     if one is None:
         raise UnknownName(f"there is no channel {key!r}", "channel")
     return one

@@ -19,6 +19,23 @@ REFUSED = "refused"
 RETRY = "retry"
 UNKNOWN = "unknown"
 
+_SAME_KEY = (
+    sa.select(push_attempts.c.key)
+    .where(
+        push_attempts.c.channel_id == sa.bindparam("channel"),
+        push_attempts.c.variables_hash == sa.bindparam("hash"),
+        push_attempts.c.result.in_((SENDING, RETRY, UNKNOWN)),
+        push_attempts.c.started_at > sa.bindparam("after"),
+    )
+    .order_by(push_attempts.c.id.desc())
+    .limit(1)
+)
+_FINISH = push_attempts.update().where(push_attempts.c.id == sa.bindparam("attempt"))
+_SAY = push_attempt_items.update().where(
+    push_attempt_items.c.attempt_id == sa.bindparam("attempt"),
+    push_attempt_items.c.publication_id.in_(sa.bindparam("these", expanding=True)),
+)
+
 
 def begin(
     connection: Connection,
@@ -95,17 +112,8 @@ def last(
 def _same_key(
     connection: Connection, channel_id: int, variables_hash: str, now: Instant
 ) -> str | None:
-    return connection.execute(
-        sa.select(push_attempts.c.key)
-        .where(
-            push_attempts.c.channel_id == channel_id,
-            push_attempts.c.variables_hash == variables_hash,
-            push_attempts.c.result.in_((SENDING, RETRY, UNKNOWN)),
-            push_attempts.c.started_at > now - DAY,
-        )
-        .order_by(push_attempts.c.id.desc())
-        .limit(1)
-    ).scalar()
+    given = {"channel": channel_id, "hash": variables_hash, "after": now - DAY}
+    return connection.execute(_SAME_KEY, given).scalar()
 
 
 def finish(
@@ -120,27 +128,18 @@ def finish(
     verdicts: Mapping[int, tuple[str, str | None]] | None = None,
 ) -> None:
     """Write down how an attempt ended; verdicts are by publication id."""
-    connection.execute(
-        push_attempts.update()
-        .where(push_attempts.c.id == attempt_id)
-        .values(
-            result=result,
-            finished_at=now,
-            error=error,
-            error_class=error_class,
-            delay_reason=delay_reason,
-        )
-    )
+    ended = {
+        "result": result,
+        "finished_at": now,
+        "error": error,
+        "error_class": error_class,
+        "delay_reason": delay_reason,
+    }
+    connection.execute(_FINISH, {"attempt": attempt_id, **ended})
     alike: dict[tuple[str, str | None], list[int]] = {}
     told = (verdicts or {}).items()
     for publication_id, said in told:
         alike.setdefault(said, []).append(publication_id)
     for (verdict, reason), ids in alike.items():
-        connection.execute(
-            push_attempt_items.update()
-            .where(
-                push_attempt_items.c.attempt_id == attempt_id,
-                push_attempt_items.c.publication_id.in_(ids),
-            )
-            .values(verdict=verdict, reason=reason)
-        )
+        same = {"verdict": verdict, "reason": reason}
+        connection.execute(_SAY, {"attempt": attempt_id, "these": ids, **same})

@@ -26,6 +26,33 @@ _IS_OPEN = sa.and_(
     publications.c.discarded_at.is_(None),
 )
 _AT: Final = {FIRST: FIRST_LANE, BULK: BULK_LANE}
+_DUE = (
+    sa.select(publications)
+    .where(
+        publications.c.channel_id == sa.bindparam("channel"),
+        publications.c.next_attempt_at == sa.bindparam("at"),
+        _IS_OPEN,
+    )
+    .order_by(publications.c.exposure.desc(), publications.c.wanted_at)
+    .limit(sa.bindparam("most"))
+)
+_LONGEST = (
+    sa.select(publications)
+    .where(
+        publications.c.channel_id == sa.bindparam("channel"),
+        publications.c.next_attempt_at > BULK_LANE,
+        publications.c.next_attempt_at <= sa.bindparam("now"),
+        _IS_OPEN,
+    )
+    .order_by(publications.c.next_attempt_at)
+    .limit(sa.bindparam("look"))
+    .subquery()
+)
+_RETRIES = (
+    sa.select(_LONGEST)
+    .order_by(_LONGEST.c.exposure.desc(), _LONGEST.c.next_attempt_at, _LONGEST.c.id)
+    .limit(sa.bindparam("most"))
+)
 
 
 def due(
@@ -34,40 +61,15 @@ def due(
     """Up to `limit` rows of a lane; of equal exposure, the longest wanted first."""
     if lane == RETRY:
         return _retries(connection, channel_id, limit, now)
-    query = (
-        sa.select(publications)
-        .where(
-            publications.c.channel_id == channel_id,
-            publications.c.next_attempt_at == _AT[lane],
-            _IS_OPEN,
-        )
-        .order_by(publications.c.exposure.desc(), publications.c.wanted_at)
-        .limit(limit)
-    )
-    return connection.execute(query).mappings().all()
+    given = {"channel": channel_id, "at": _AT[lane], "most": limit}
+    return connection.execute(_DUE, given).mappings().all()
 
 
 def _retries(
     connection: Connection, channel_id: int, limit: int, now: Instant
 ) -> Sequence[RowMapping]:
-    longest = (
-        sa.select(publications)
-        .where(
-            publications.c.channel_id == channel_id,
-            publications.c.next_attempt_at > BULK_LANE,
-            publications.c.next_attempt_at <= now,
-            _IS_OPEN,
-        )
-        .order_by(publications.c.next_attempt_at)
-        .limit(LOOK * limit)
-        .subquery()
-    )
-    query = (
-        sa.select(longest)
-        .order_by(longest.c.exposure.desc(), longest.c.next_attempt_at, longest.c.id)
-        .limit(limit)
-    )
-    return connection.execute(query).mappings().all()
+    given = {"channel": channel_id, "now": now, "look": LOOK * limit, "most": limit}
+    return connection.execute(_RETRIES, given).mappings().all()
 
 
 def is_busy(connection: Connection, channel_id: int, lane: str, more_than: int) -> bool:

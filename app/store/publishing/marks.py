@@ -25,12 +25,15 @@ _MARK_CHANGED = sa.text(_MARK_THEN.replace("{these}", f"id IN ({_CHANGED})"))
 _MARK_CHANGED_IN_ORDER = sa.text(
     _MARK_THEN.replace("{these}", f"id = ANY(ARRAY({_CHANGED} ORDER BY id FOR UPDATE))")
 )
+_NEWEST = sa.select(sa.func.coalesce(sa.func.max(ledger.c.id), 0))
+_MOVE_MARK = sa.text(
+    "UPDATE channels SET marked_to = :upto WHERE id = :channel AND marked_to = :after"
+)
 
 
 def last_entry(connection: Connection) -> int:
     """The id of the newest ledger entry, 0 before the first."""
-    newest = sa.select(sa.func.coalesce(sa.func.max(ledger.c.id), 0))
-    return int(connection.execute(newest).scalar_one())
+    return int(connection.execute(_NEWEST).scalar_one())
 
 
 def mark_changed(
@@ -44,12 +47,8 @@ def mark_changed(
 
 def move_mark(connection: Connection, channel_id: int, after: int, upto: int) -> bool:
     """Note how far a channel's rows are marked; False when somebody else just did."""
-    moved = connection.execute(
-        channels.update()
-        .where(channels.c.id == channel_id, channels.c.marked_to == after)
-        .values(marked_to=upto)
-    )
-    return bool(moved.rowcount)
+    given = {"channel": channel_id, "after": after, "upto": upto}
+    return bool(connection.execute(_MOVE_MARK, given).rowcount)
 
 
 def is_behind() -> sa.ColumnElement[bool]:
