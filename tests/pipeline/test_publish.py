@@ -7,7 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import SECOND, iso, now
+from app.pipeline.configuring.listings import publish_listings
+from app.pipeline.house import read_house
 from app.pipeline.publish import Publisher
+from app.pipeline.repairing.recovering import recover
 from app.pipeline.repairing.redelivery import discard, retry
 from app.store.configuration import channels
 from app.store.engine import writing
@@ -68,6 +71,25 @@ def test_five_four_five_delivers_the_second_five(web, publisher, channel):
     push_all(publisher)
 
     assert [row["available"] for row in channel.rows] == [5, 4, 5]
+
+
+def test_versions_go_on_above_those_that_nobody_remembers(web, publisher, channel):
+    backup = dict(row(web))
+    for number in range(2):
+        web.tell("till", sale(f"T-{number}", JACKET, 1, at=now()))
+        push_all(publisher)
+
+    set_row(web, **backup)
+    recover(web.engine, now() - SECOND, "test", now())
+    push_all(publisher)
+    with writing(web.engine) as connection:
+        connection.execute(publications.delete())
+        publish_listings(connection, read_house(connection), now())
+    push_all(publisher)
+
+    sent = [row["version"] for row in channel.rows]
+    assert len(sent) == 4
+    assert sent == sorted(set(sent)), "who has a higher version ignores a lower one"
 
 
 def test_a_refusal_of_one_row_waits_for_a_person(web, publisher, channel):

@@ -144,11 +144,16 @@ def publish_listings(
     }
     there = {(row.listing_id, row.place): row.id for row in connection.execute(kept)}
     new = [(key, wanted[key]) for key in sorted(wanted.keys() - there.keys())]
+    # Versions begin at the time: who was sent some before it was dropped knows lower ones.
+    since = {"wanted_at": now, "wanted_version": now, "accepted_version": now - 1}
     bulk.insert(
         connection,
         publications,
-        ("channel_id", "listing_id", "sku_id", "place", "wanted_at"),
-        [(row.channel_id, key[0], row.sku_id, key[1], now) for key, row in new],
+        ("channel_id", "listing_id", "sku_id", "place", *since),
+        [
+            (row.channel_id, listing_id, row.sku_id, place, *since.values())
+            for (listing_id, place), row in new
+        ],
         or_ignore=True,
     )
     gone = [there[key] for key in there.keys() - wanted.keys()]

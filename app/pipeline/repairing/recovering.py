@@ -54,10 +54,10 @@ def recover(
     numbers, after = 0, 0
     while True:
         with writing(engine) as connection:
-            ids = retries.doubt_accepted(connection, after, PORTION, now)
-        if not ids:
+            after, doubted = retries.doubt_accepted(connection, after, PORTION, now)
+        if not after:
             break
-        numbers, after = numbers + len(ids), ids[-1]
+        numbers += doubted
         progress(numbers)
     with reading(engine) as connection:
         keys = [row["key"] for row in channels.rows(connection)]

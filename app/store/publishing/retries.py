@@ -78,36 +78,40 @@ def arm(
     return {row[0] for row in found}
 
 
-_UNSURE = """
-UPDATE publications SET unsure = true,
-  wanted_at = CASE WHEN wanted_version = accepted_version THEN {given} ELSE wanted_at END,
-  next_attempt_at = CASE WHEN wanted_version = accepted_version
-    THEN {lane} ELSE next_attempt_at END,
-  wanted_version = CASE WHEN wanted_version = accepted_version
-    THEN wanted_version + 1 ELSE wanted_version END
-WHERE id {among} RETURNING id
+_SETTLED = "accepted IS NOT NULL AND wanted_version = accepted_version"
+_BEHIND = "CASE WHEN wanted_version < {given} THEN {given} - wanted_version ELSE 0 END"
+_DOUBT = f"""
+UPDATE publications SET unsure = unsure OR accepted IS NOT NULL,
+  wanted_at = CASE WHEN {_SETTLED} THEN {{given}} ELSE wanted_at END,
+  next_attempt_at = CASE WHEN {_SETTLED} THEN {BULK_LANE} ELSE next_attempt_at END,
+  wanted_version = wanted_version + {_BEHIND} + CASE WHEN {_SETTLED} THEN 1 ELSE 0 END,
+  accepted_version = accepted_version + {_BEHIND}
+WHERE id {{among}} RETURNING accepted
 """
 
 
 def doubt_accepted(
     connection: Connection, after: int, limit: int, now: Instant
-) -> list[int]:
-    """Make accepted numbers unsure: read back or sent again. Return their ids.
+) -> tuple[int, int]:
+    """Make accepted numbers unsure: read back or sent again; what failed stays for a
+    person. Versions go on from the time, above those that channels may have seen and we
+    no longer know.
 
-    `after` is the last id of the portion before; what failed stays for a person.
+    `after` is the last id of the portion before. Returns this one's, 0 when there are
+    no more, and how many of its numbers were accepted.
     """
-    publication = publications.c
+    publication = publications.c.id
     found = connection.execute(
-        sa.select(publication.id)
-        .where(publication.id > after, publication.accepted.is_not(None))
-        .order_by(publication.id)
+        sa.select(publication)
+        .where(publication > after)
+        .order_by(publication)
         .limit(limit)
     )
     ids = list(found.scalars())
     lock(connection, ids)
-    statement = _UNSURE.replace("{lane}", str(BULK_LANE))
-    bulk.select(connection, statement, ids, "bigint", (now,))
-    return ids
+    given = (now,) * _DOUBT.count("{given}")
+    done = bulk.select(connection, _DOUBT, ids, "bigint", given)
+    return ids[-1] if ids else 0, sum(row[0] is not None for row in done)
 
 
 def stamp(connection: Connection, channel_id: int, at: Instant) -> None:
