@@ -110,6 +110,12 @@ class _Run:
             _tell(self._console, key, compared, found, self._is_dry)
         else:
             self._console.print(f"{key} cannot be asked what it shows.")
+        with self._engine.connect() as connection:
+            waiting = drifts.waiting(connection, row["id"])
+        if waiting:
+            words = f"{waiting} wait" if waiting > 1 else "1 waits"
+            way = f"`onecount reconcile {key} --take ours` (or theirs)"
+            self._console.print(f"{key}: {words} for you: on the dashboard, or {way}.")
 
     def _decide(self, key: str) -> None:
         """Take a side in what a person was asked about before."""

@@ -22,7 +22,7 @@ CAUSES: Final = {
     STALE_PUSH: "our newest number was never sent",
     FALSE_SUCCESS: "the channel confirmed our number and did not take it",
     EDITED: "somebody changed the number on the channel",
-    UNKNOWN: "nobody knows: the channel's orders could not be read",
+    UNKNOWN: "nobody knows: the channel's orders have not been read past it",
 }
 """Cause → the sentence that explains it."""
 

@@ -83,9 +83,13 @@ def test_one_of_the_two_can_be_taken(onecount, shop, store) -> None:
 
     assert "waits for you" in onecount("reconcile", "web").output
     assert shop.level(JACKET) == {"available": 5}
+    again = onecount("reconcile", "web").output
+    assert "no difference" in again, "0 is published until somebody decides"
+    assert "web: 1 waits for you" in again
     taken = onecount("reconcile", "web", "--take", "theirs")
 
     assert "theirs is taken" in taken.output
+    assert "waits for you" not in taken.output
     assert shop.level(JACKET) == {}
 
 

@@ -143,6 +143,15 @@ def is_disputed(connection: Connection, channel_id: int, sku: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def waiting(connection: Connection, channel_id: int) -> int:
+    """How many of a channel's numbers a person is asked about."""
+    rows = sa.select(sa.func.count()).where(
+        publications.c.channel_id == channel_id,
+        sa.func.coalesce(publications.c.disputed, 0) != 0,
+    )
+    return int(connection.execute(rows).scalar_one())
+
+
 def next_rows(
     connection: Connection, channel_id: int, after: int, limit: int
 ) -> Sequence[RowMapping]:
