@@ -4,10 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
+import pytest
 
 from app.procfile import ROOT
+from app.store.engine import writing
+from app.store.tables import alerts, leases
+from app.store.watching import rounds
+from tests.hearing import hearing
 
 
 def test_workers_that_are_only_just_started_hear_that_they_are_to_stop(
@@ -35,3 +41,30 @@ def test_workers_that_are_only_just_started_hear_that_they_are_to_stop(
         for process in (*family.children(), family) if workers.poll() is None else ():
             process.kill()
         workers.wait()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_the_inbound_worker_tells_that_the_scheduler_is_silent(
+    engine, settings, eventually
+) -> None:
+    known = {"name": "silent:scheduler", "words": rounds.WORDS, "began_at": 1}
+    with writing(engine) as connection:
+        connection.execute(alerts.insert().values(known))
+        long_ago = {"name": "scheduler", "holder": "scheduler", "until": 1}
+        connection.execute(leases.insert().values(long_ago))
+    with hearing() as listener:
+        told = replace(settings, alerts=(listener.url,))
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "workers.run", "inbound"],
+            cwd=ROOT,
+            env={**os.environ, **told.to_env()},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            eventually(lambda: listener.heard, within=30)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(15) == 0
+        finally:
+            worker.kill()
+            worker.wait()
+    assert listener.heard == [("Onecount needs you", rounds.WORDS)]

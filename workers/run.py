@@ -22,6 +22,8 @@ from app.domain.instants import now
 from app.pipeline.applying import twins
 from app.pipeline.proving import sealing
 from app.queues import INBOUND, OUTBOUND, SLOW, Wakes
+from app.store.engine import open_engine, writing
+from app.store.watching import rounds
 from config.logs import configure
 from config.settings import Settings
 from workers import connecting, hands, scheduled
@@ -33,6 +35,7 @@ DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 STOPS = (signal.SIGTERM, signal.SIGINT)
 RETRY_SECONDS = 1.0
 PRUNE_SECONDS = 3600.0
+NOTE_SECONDS = 10.0
 
 
 class Worker(rq.SimpleWorker):
@@ -126,23 +129,34 @@ def schedule() -> None:
     settings = Settings.from_env(os.environ)
     configure(settings)
     mine = hands.make(settings)
-    watch = Watch(mine.engine, settings)
-    watch.start()
+    Watch(mine.engine, settings).start()
     connecting.start(mine)
-    pruned = 0.0
+    pruned = noted = 0.0
     while True:
         try:
             scheduled.sweep(mine)
             twins.look(mine.engine, now())
             sealing.seal(mine.engine, now())
+            if time.monotonic() - noted > NOTE_SECONDS:
+                with writing(mine.engine, durable=False) as connection:
+                    rounds.over(connection)
+                noted = time.monotonic()
             if time.monotonic() - pruned > PRUNE_SECONDS:
                 scheduled.prune(mine)
                 pruned = time.monotonic()
-            watch.beat()
         except Exception:
             # The database may be away for a while; the next round tries again.
             log.exception("sweep failed")
         time.sleep(settings.sweep_seconds)
+
+
+def apply() -> None:
+    """Serve the inbound lane; watch beside it, also over the scheduler."""
+    settings = Settings.from_env(os.environ)
+    # One process serves this lane: whoever said to be draining it is dead.
+    Wakes(settings.redis_url).died("inbound")
+    Watch(open_engine(settings.database_url, pool_size=1), settings).start()
+    work(INBOUND)
 
 
 def main(kind: str) -> None:
@@ -151,9 +165,7 @@ def main(kind: str) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         schedule()
     elif kind == "inbound":
-        # One process serves this lane: whoever said to be draining it is dead.
-        Wakes(Settings.from_env(os.environ).redis_url).died("inbound")
-        work(INBOUND)
+        apply()
     elif kind == "outbound":
         count = Settings.from_env(os.environ).outbound_workers
         pool([OUTBOUND] * count + [SLOW])

@@ -1,11 +1,12 @@
-"""Watching: a thread beside the scheduler's rounds that tells people what is wrong.
+"""Watching: a thread that tells people what is wrong.
 
-It has a thread of its own, so that a service which hangs delays no round, and so that
-it notices when the rounds themselves stand still.
+Beside the scheduler's rounds and beside the inbound worker, so that either tells when
+the other is dead, stopped or hangs; a lease says which of them looks. It is a thread of
+its own, so that a service which hangs delays no round.
 """
 
 import threading
-import time
+import uuid
 
 import structlog
 from sqlalchemy.engine import Engine
@@ -13,28 +14,28 @@ from sqlalchemy.engine import Engine
 from app.domain.instants import SECOND, now
 from app.messenger import by_apprise
 from app.pipeline.watching.alerting import Tell, watch
+from app.store import leases
+from app.store.engine import writing
 from config.settings import Settings
 
 LOOK_SECONDS = 5.0
-SILENT_SECONDS = 60.0
+LEASE = "watching"
+LEASE_SECONDS = 30.0
+"""How long the other waits before it looks instead."""
 
 log = structlog.get_logger()
 
 
 class Watch:
-    """Looks every few seconds, if anybody is to be told."""
+    """Looks every few seconds, if anybody is to be told and nobody else looks."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._patience = int(settings.alert_after_seconds * SECOND)
         self._urls = settings.alerts
-        self._beat = time.monotonic()
+        self._name = uuid.uuid4().hex
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-
-    def beat(self) -> None:
-        """A round of the scheduler is over."""
-        self._beat = time.monotonic()
 
     def start(self) -> None:
         """Begin to look."""
@@ -58,12 +59,11 @@ class Watch:
             self._look(tell)
 
     def _look(self, tell: Tell) -> None:
-        silent = {}
-        if time.monotonic() - self._beat > SILENT_SECONDS:
-            words = f"the scheduler has made no round for {SILENT_SECONDS:.0f} seconds"
-            silent["silent:scheduler"] = words
         try:
-            watch(self._engine, tell, now(), self._patience, silent)
+            with writing(self._engine, durable=False) as connection:
+                is_ours = leases.acquire(connection, LEASE, self._name, LEASE_SECONDS)
+            if is_ours:
+                watch(self._engine, tell, now(), self._patience)
         except Exception:
             # The database may be away; the next look tries again.
             log.exception("looking for trouble failed")

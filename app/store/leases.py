@@ -5,7 +5,7 @@ from functools import cache
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.instants import SECOND
+from app.domain.instants import SECOND, Instant
 from app.store.engine import is_sqlite
 
 _SQLITE_CLOCK = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
@@ -18,8 +18,7 @@ def acquire(connection: Connection, name: str, holder: str, seconds: float) -> b
     A dead holder's lease ends by itself, at most `seconds` after its last renewal; or
     after somebody asked for it, when the database's clock was set back meanwhile.
     """
-    clock = _SQLITE_CLOCK if is_sqlite(connection) else _POSTGRES_CLOCK
-    take, shorten = _statements(clock, int(seconds * SECOND))
+    take, shorten = _statements(_clock(connection), int(seconds * SECOND))
     taken = connection.execute(take, {"name": name, "holder": holder})
     if not taken.rowcount:
         connection.execute(shorten, {"name": name})
@@ -40,6 +39,16 @@ def _statements(clock: str, length: int) -> tuple[sa.TextClause, sa.TextClause]:
             f"UPDATE leases SET until = {until} WHERE name = :name AND until > {until}"
         ),
     )
+
+
+def ended(connection: Connection, name: str) -> Instant | None:
+    """How long ago a lease ended; below 0 while it lives, None if nobody ever took it."""
+    query = f"SELECT {_clock(connection)} - until FROM leases WHERE name = :name"
+    return connection.execute(sa.text(query), {"name": name}).scalar()
+
+
+def _clock(connection: Connection) -> str:
+    return _SQLITE_CLOCK if is_sqlite(connection) else _POSTGRES_CLOCK
 
 
 def release(connection: Connection, name: str, holder: str) -> None:

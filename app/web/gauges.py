@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain.budget import Budget
 from app.domain.instants import SECOND, Instant
 from app.store.configuration import channels
-from app.store.publishing import tallies, waits
+from app.store.publishing import tallies
 from app.store.receiving import messages
-from app.store.watching import clock, gauges as store, overview
+from app.store.watching import clock, gauges as store, overview, rounds
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
 
@@ -33,9 +33,9 @@ def measured(connection: Connection, now: Instant) -> Iterator[Metric]:
     yield from _calls(tallies.all_of(connection))
     yield _gauge(
         "onecount_scheduler_silent_seconds",
-        "How long ago the scheduler last noted the time; it does so every ten seconds",
+        "How long ago a round of the scheduler was over; noted every ten seconds",
         (),
-        [((), _age(now, waits.noted(connection)))],
+        [((), rounds.silence(connection) / SECOND)],
     )
     yield _gauge(
         "onecount_clock_behind_seconds",

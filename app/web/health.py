@@ -8,7 +8,7 @@ from app.domain.instants import now
 from app.store import leases
 from app.store.engine import reading, writing
 from app.store.trouble import AWAY, need_room, trouble
-from app.store.watching import clock
+from app.store.watching import clock, rounds
 from app.web.hub import hub
 
 blueprint = Blueprint("health", __name__)
@@ -27,15 +27,18 @@ def alive() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[dict[str, str], int]:
-    """Say whether a webhook could be stored. Redis and a wrong clock are named, but
-    neither hinders that."""
+    """Say whether a webhook could be stored. Redis, a wrong clock and a silent scheduler
+    are named, but none of them hinders that."""
     redis = "ok" if hub().wakes.ping() else "down"
     answer = {"database": "ok", "redis": redis}
     if why := _why_not():
         return answer | {"database": "down", "why": why}, 503
     with reading(hub().engine) as connection:
-        astray = clock.astray(connection, now())
-    return (answer | {"clock": clock.words(astray)} if astray else answer), 200
+        if astray := clock.astray(connection, now()):
+            answer["clock"] = clock.words(astray)
+        if rounds.is_silent(connection):
+            answer["scheduler"] = rounds.WORDS
+    return answer, 200
 
 
 def _why_not() -> str:

@@ -9,6 +9,7 @@ from app.factory import create_app
 from app.store.engine import writing
 from app.store.stock import balances
 from app.store.tables import publications
+from app.store.watching import rounds
 from app.web.hub import EXTENSION
 from tests.builders import JACKET, sale
 
@@ -19,6 +20,18 @@ def test_a_healthy_hub_says_so(client, shop):
 
     assert ready.status_code == 200
     assert ready.json == {"database": "ok", "redis": "ok"}
+
+
+def test_a_silent_scheduler_is_named(client, engine, monkeypatch):
+    assert "onecount_scheduler_silent_seconds 0.0" in client.get("/metrics").text
+    monkeypatch.setattr(rounds, "SILENT", 1)
+    with writing(engine) as connection:
+        rounds.over(connection)
+
+    ready = client.get("/readyz")
+
+    assert ready.status_code == 200, "a webhook could be stored"
+    assert ready.json["scheduler"] == rounds.WORDS
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -22,20 +22,13 @@ Tell = Callable[[str, str], bool]
 """Sends a title and a text to people; False when that did not work."""
 
 
-def watch(
-    engine: Engine,
-    tell: Tell,
-    now: Instant,
-    patience: Instant,
-    silent: Mapping[str, str] | None = None,
-) -> None:
+def watch(engine: Engine, tell: Tell, now: Instant, patience: Instant) -> None:
     """Look what is wrong; tell what began and what is over since the last time.
 
-    `patience`: how late a delivery may be. `silent`: what the caller itself noticed,
-    name → sentence. What could not be told is told the next time.
+    `patience`: how late a delivery may be. What could not be told is told the next time.
     """
     with reading(engine) as connection:
-        found = alerts.trouble(connection, now, patience) | dict(silent or {})
+        found = alerts.trouble(connection, now, patience)
         rows = alerts.known(connection)
     if _differ(found, rows):
         with writing(engine) as connection:

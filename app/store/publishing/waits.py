@@ -64,12 +64,12 @@ def follow_clock(engine: Engine, now: Instant) -> Instant:
     Returns by how much it was, 0 as a rule.
     """
     with reading(engine) as connection:
-        last = noted(connection)
+        last = _noted(connection)
     if last is not None and -STEP < now - last < EVERY:
         return 0
     with writing(engine) as connection:
         # Asked again: another scheduler may have noticed as well.
-        before = max(noted(connection) or now, now)
+        before = max(_noted(connection) or now, now)
         step = before - now
         if step:
             _move(connection, step, now)
@@ -86,7 +86,7 @@ def fall_behind(connection: Connection, until: Instant, now: Instant) -> None:
     channel_store.touch(connection, now)
 
 
-def noted(connection: Connection) -> Instant | None:
+def _noted(connection: Connection) -> Instant | None:
     """When the scheduler last noted the time; None: never."""
     query = sa.select(leases.c.until).where(leases.c.name == _NOTE)
     return connection.execute(query).scalar()

@@ -9,7 +9,7 @@ from app.domain.instants import SECOND, Instant
 from app.store.publishing import deliveries
 from app.store.receiving import messages
 from app.store.tables import alerts, channels, inbox, incidents, stock_events
-from app.store.watching import clock
+from app.store.watching import clock, rounds
 
 _TOLD_OF = ("oversell", "drift", "contradiction", "twin")
 """Kinds of incidents that somebody should hear of at once."""
@@ -23,6 +23,7 @@ def trouble(connection: Connection, now: Instant, patience: Instant) -> dict[str
         name: words
         for found in (
             _clock(connection, now),
+            _scheduler(connection),
             _channels(connection, now),
             _late(connection, now, patience),
             _unknown(connection),
@@ -36,6 +37,11 @@ def trouble(connection: Connection, now: Instant, patience: Instant) -> dict[str
 def _clock(connection: Connection, now: Instant) -> Iterator[tuple[str, str]]:
     if astray := clock.astray(connection, now):
         yield "clock", clock.words(astray)
+
+
+def _scheduler(connection: Connection) -> Iterator[tuple[str, str]]:
+    if rounds.is_silent(connection):
+        yield "silent:scheduler", rounds.WORDS
 
 
 def _channels(connection: Connection, now: Instant) -> Iterator[tuple[str, str]]:

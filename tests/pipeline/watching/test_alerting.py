@@ -1,16 +1,18 @@
 """People hear once that something is wrong and once that it is over."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
-from app.domain.instants import SECOND, now
+from app.domain.instants import HOUR, SECOND, now
 from app.messenger import by_apprise
 from app.pipeline.configuring.listings import map_listing
 from app.pipeline.watching import alerting
 from app.pipeline.watching.alerting import SETTLED, watch
 from app.store.configuration import channels
 from app.store.engine import writing
+from app.store.watching import rounds
 from tests.builders import JACKET, order, sale
 from tests.hearing import hearing
 from workers.watching import Watch
@@ -134,19 +136,34 @@ def test_an_address_that_is_none_is_named_by_its_number():
     assert "coo" not in str(caught.value)
 
 
-def test_the_scheduler_itself_is_watched(
+def test_whoever_is_left_tells_that_the_scheduler_is_silent(
     shop, settings, listener, eventually, monkeypatch
 ):
     monkeypatch.setattr(alerting, "SETTLED", 0)
-    monkeypatch.setattr("workers.watching.SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(rounds, "SILENT", SECOND // 5)
     monkeypatch.setattr("workers.watching.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("workers.watching.LEASE_SECONDS", 0.5)
     told = replace(settings, alerts=(listener.url,))
-    watching = Watch(shop.engine, told)
-    watching.start()
+    first, second = Watch(shop.engine, told), Watch(shop.engine, told)
+
+    def round_over() -> None:
+        with writing(shop.engine) as connection:
+            rounds.over(connection)
+
+    round_over()
+    first.start()
     try:
-        eventually(lambda: any("made no round" in text for _, text in listener.heard))
-        monkeypatch.setattr("workers.watching.SILENT_SECONDS", 3600)
-        watching.beat()
-        eventually(lambda: any("recovered" in title for title, _ in listener.heard))
+        eventually(lambda: listener.heard)
+        second.start()
+        time.sleep(0.2)  # both look, and one tells
+        first.stop()
+        monkeypatch.setattr(rounds, "SILENT", HOUR)
+        round_over()
+        eventually(lambda: len(listener.heard) > 1)
     finally:
-        watching.stop()
+        first.stop()
+        second.stop()
+    assert listener.heard == [
+        ("Onecount needs you", rounds.WORDS),
+        ("Onecount: recovered", rounds.WORDS),
+    ]
