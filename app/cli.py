@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app import commands
 from app.domain.errors import HubError
 from app.store.engine import open_engine
+from app.store.trouble import trouble
 from config import logs
 from config.settings import ConfigurationError, Settings
 
@@ -86,9 +87,10 @@ class Commands(click.Group):
                 raise Refused(
                     "the database is empty: run `onecount migrate`"
                 ) from error
-            if not isinstance(error, OperationalError):
+            why = trouble(error)
+            if why is None:
                 raise
-            raise Refused(f"the database does not answer: {words}") from error
+            raise Refused(f"{why}: {words}") from error
 
 
 _UNDEFINED_TABLE = "42P01"

@@ -27,6 +27,16 @@ def command(settings):
 REFUSING = WORKING.replace(
     "click.echo(settings.data_dir)", "raise BadConfiguration('line 3: no such SKU')"
 )
+READING = WORKING.replace(
+    "click.echo(settings.data_dir)",
+    """
+    from app.cli import database
+
+    with database(settings).connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = on")
+        connection.exec_driver_sql("CREATE TABLE goods (sku)")
+    """,
+)
 
 
 @pytest.fixture
@@ -82,6 +92,13 @@ def test_what_the_trade_refuses_is_one_line_and_exit_1(onecount) -> None:
 
     assert answer.exit_code == 1
     assert answer.stderr == "Error: line 3: no such SKU\n"
+
+
+def test_a_database_that_can_only_be_read_is_named(onecount) -> None:
+    answer = onecount("zz_reading", text=READING)
+
+    assert answer.exit_code == 1
+    assert "Error: the database can only be read: " in answer.stderr
 
 
 def test_a_broken_command_takes_no_other_with_it(onecount) -> None:
