@@ -37,6 +37,8 @@ class Sandbox:
     provider = "sandbox"
     keeps_stock = True
     """False for providers that only know orders: then nothing is ever sold out."""
+    keeps_unpaid = False
+    """Whether units stay in the number until their order is paid."""
     retry_seconds: tuple[float, ...] = (1, 2, 4, 8, 16)
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -75,6 +77,9 @@ class Sandbox:
     def announce_sale(self, order: Order) -> None:
         """Send what the provider sends when an order was made."""
 
+    def announce_payment(self, order: Order) -> None:
+        """Send what the provider sends when an order is paid later."""
+
     def announce_shipment(self, order: Order, shipment: Shipment) -> None:
         """Send what the provider sends when units left."""
 
@@ -109,7 +114,7 @@ class Sandbox:
     def sell(self, wanted: dict[str, Any]) -> Order:
         """Take an order; raise Refused when the channel shows too few.
 
-        `unpaid`: its units stay in the number until it is paid.
+        `unpaid`: somebody will pay it later.
         """
         rows = [(str(r["item"]), int(r["quantity"])) for r in wanted["lines"]]
         place = wanted.get("place") or self._place_for(rows)
@@ -125,7 +130,7 @@ class Sandbox:
         order = Order(order_id, number, place, lines, now, now, source)
         order.is_paid = not wanted.get("unpaid")
         self.orders[order_id] = order
-        if order.is_paid:
+        if order.is_paid or not self.keeps_unpaid:
             self._let_go(order)
         if wanted.get("shipped"):
             self.announce_shipped_sale(order, self._hand_over(order, place))
@@ -137,8 +142,9 @@ class Sandbox:
         """An order that was not paid is, in full."""
         order.is_paid = True
         order.touch()
-        self._let_go(order)
-        self.announce_sale(order)
+        if self.keeps_unpaid:
+            self._let_go(order)
+        self.announce_payment(order)
 
     def _let_go(self, order: Order) -> None:
         for line in order.lines:

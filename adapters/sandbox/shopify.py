@@ -106,6 +106,11 @@ class ShopifySandbox(Sandbox):
         self._route(order)
         self._send("orders/create", order_body(order, self.parents))
 
+    def announce_payment(self, order: Order) -> None:
+        body = order_body(order, self.parents)
+        self._send("orders/paid", body)
+        self._send("orders/updated", body)
+
     def announce_shipment(self, order: Order, shipment: Shipment) -> None:
         body = fulfillment_body(order, shipment, self.parents)
         self._send("fulfillments/create", body)

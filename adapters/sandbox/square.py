@@ -32,6 +32,7 @@ class SquareSandbox(Sandbox):
     """One Square account with its tills."""
 
     provider = "square"
+    keeps_unpaid = True
     # Square's own minutes, played as seconds.
     retry_seconds = (1, 2, 4, 8, 16, 32, 60, 120, 240, 480, 480)
 
@@ -102,8 +103,16 @@ class SquareSandbox(Sandbox):
         self._touched(order)
         self.send("order.created", "order_created", square_orders.pointer(self, order))
         if order.is_paid:
-            paid = square_orders.payment(order, "COMPLETED")
-            self.send("payment.updated", "payment", paid)
+            self._send_payment(order)
+
+    def announce_payment(self, order: Order) -> None:
+        self._touched(order)
+        self.send("order.updated", "order_updated", square_orders.pointer(self, order))
+        self._send_payment(order)
+
+    def _send_payment(self, order: Order) -> None:
+        paid = square_orders.payment(order, "COMPLETED")
+        self.send("payment.updated", "payment", paid)
 
     def announce_shipment(self, order: Order, shipment: Shipment) -> None:
         self._touched(order)

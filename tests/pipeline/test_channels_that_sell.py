@@ -20,6 +20,7 @@ from app.domain.instants import SECOND, now
 from app.pipeline.fetching import Fetcher
 from app.pipeline.proving.audit import differences
 from app.pipeline.publish import Publisher
+from app.store.configuration.channels import touch
 from app.store.engine import writing
 from app.store.tables import channels, drifts, incidents, publications, push_attempts
 from tests.adapters.sandboxes import control, serving
@@ -192,6 +193,26 @@ def test_its_own_sale_is_counted_once_and_nothing_is_pushed_back(trade, eventual
     trade.settle(eventually, 4)
 
     assert trade.shop.level(JACKET) == {"available": 4}
+    assert is_right(trade)
+
+
+def test_an_order_is_held_until_it_is_paid(trade, eventually):
+    trade.settle(eventually, 5)
+    with writing(trade.shop.engine) as connection:
+        held = channels.update().where(channels.c.key == "web")
+        connection.execute(held.values(orders='{"until_paid": 3600}'))
+        touch(connection, now())
+
+    def has_come_to(**level) -> bool:
+        trade.work()
+        return trade.shop.level(JACKET) == level
+
+    order = sell(trade, 2, place=PLACE, unpaid=True)
+    eventually(lambda: has_come_to(available=3, reserved=2))
+    control(trade.url, "pay", order=order["order"])
+    eventually(lambda: has_come_to(available=3, committed=2))
+
+    trade.settle(eventually, 3)
     assert is_right(trade)
 
 
