@@ -22,6 +22,7 @@ from adapters.http import (
     scrub,
 )
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
+from app.domain.instants import SECOND
 
 Talk = Callable[[socket.socket], None]
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -111,6 +112,26 @@ def test_an_answer_is_read_to_its_end():
     assert (answer.status, answer.body) == (200, b"ok")
     assert answer.headers["content-length"] == "2"
     assert b"user-agent: Onecount" in heard[0]
+
+
+def dated(head: str) -> Talk:
+    return says(_OK.replace(b"\r\n", b"\r\n" + head.encode(), 1))
+
+
+def test_who_tells_no_time_has_no_clock_to_compare():
+    theirs = email.utils.formatdate(time.time() + 3600, usegmt=True)
+    told = dated(f"Date: {theirs}\r\n")
+    with server(dated(""), dated("Date: yesterday\r\n"), told, dated("")) as (url, _):
+        silent, knows = http(), http()
+        silent.get(url)
+        silent.get(url)
+        knows.get(url)
+        told_at = knows.told_time_at
+        knows.get(url)
+
+    assert (silent.ahead, silent.told_time_at) == (0, None)
+    assert knows.ahead == pytest.approx(3600 * SECOND, abs=5 * SECOND)
+    assert knows.told_time_at == told_at, "an answer without a date tells nothing new"
 
 
 @pytest.mark.parametrize(
