@@ -16,6 +16,7 @@ from app.store.tables import publications
 from tests.builders import Shop, sale
 
 LIMIT = 2
+WANTED = publications.c.accepted_version + 100
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_what_fits_into_one_call_is_not_ranked(store):
 
 
 def test_a_sale_overtakes_bulk_work_that_nobody_ranked_yet(store):
-    everything(store, wanted_version=100, exposure=-2, wanted_at=1)
+    everything(store, wanted_version=WANTED, exposure=-2, wanted_at=1)
     sold(store, item7=1)
 
     with store.engine.connect() as connection:
@@ -102,7 +103,7 @@ def test_a_sale_overtakes_bulk_work_that_nobody_ranked_yet(store):
 
 
 def test_first_deliveries_are_not_stuck_behind_retries_or_bulk_work(store):
-    everything(store, wanted_version=100)
+    everything(store, wanted_version=WANTED)
     everything(store, 1, 2, 3, 4, attempts=1, next_attempt_at=now() - MINUTE)
     everything(store, 5, 6, next_attempt_at=1)
     mine = turns(store)
@@ -115,13 +116,15 @@ def test_first_deliveries_are_not_stuck_behind_retries_or_bulk_work(store):
 
 
 def test_a_lane_that_is_empty_gives_its_turn_away(store):
-    everything(store, 5, 6, wanted_version=100, next_attempt_at=1)
+    everything(store, 5, 6, wanted_version=WANTED, next_attempt_at=1)
     mine = turns(store)
     assert [mine.next(1, LIMIT, None, now()).lane for _ in range(3)] == [BULK] * 3
 
 
 def test_retries_wait_for_their_time(store):
-    everything(store, 1, wanted_version=100, attempts=1, next_attempt_at=now() + MINUTE)
+    everything(
+        store, 1, wanted_version=WANTED, attempts=1, next_attempt_at=now() + MINUTE
+    )
     assert not turns(store).next(1, LIMIT, None, now()).rows
 
 
@@ -143,7 +146,7 @@ def test_many_rows_that_a_person_sets_off_are_bulk_work(store, monkeypatch):
 
 
 def test_rows_that_keep_failing_are_parted_from_each_other(store):
-    tried = {"wanted_version": 100, "next_attempt_at": now() - MINUTE}
+    tried = {"wanted_version": WANTED, "next_attempt_at": now() - MINUTE}
     everything(store, 1, 2, 3, 4, 5, 6, attempts=6, **tried)
     everything(store, 7, 8, attempts=1, **tried)
 
@@ -155,7 +158,7 @@ def bucket(left: float) -> Budget:
 
 
 def test_the_last_of_a_budget_is_for_first_deliveries(store):
-    everything(store, 1, 2, wanted_version=100, next_attempt_at=1)
+    everything(store, 1, 2, wanted_version=WANTED, next_attempt_at=1)
     mine = turns(store)
     assert mine.next(1, LIMIT, bucket(60), now()).wait == 0
     assert mine.next(1, LIMIT, bucket(40), now()).wait == pytest.approx(1.5, abs=0.2)

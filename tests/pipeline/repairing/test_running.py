@@ -35,7 +35,7 @@ def dead(web, monkeypatch):
     with web.engine.connect() as connection:
         ids = list(connection.execute(sa.select(publications.c.id)).scalars())
     with writing(web.engine) as connection:
-        store.settle(connection, ids[0], 99, 5)
+        store.settle(connection, ids[0], now(), 5)
         for one in ids[1:]:
             store.fail(connection, one, GiveUp("no such item"), now())
     return web
