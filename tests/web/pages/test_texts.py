@@ -151,9 +151,17 @@ MARKED = {"gettext", "ngettext", "lazy", "note", "deeds.note"}
 
 def test_the_catalogue_holds_every_text(tmp_path: Path) -> None:
     fresh = tmp_path / "messages.pot"
-    told = ["pybabel", "-q", "extract", "-F", "pyproject.toml", "-k", "lazy"]
+    told = [
+        "pybabel",
+        "-q",
+        "extract",
+        "-F",
+        str(ROOT / "pyproject.toml"),
+        "-k",
+        "lazy",
+    ]
 
-    CommandLineInterface().run([*told, "-o", str(fresh), "app/web"])
+    CommandLineInterface().run([*told, "-o", str(fresh), str(ROOT / "app/web")])
 
     assert _ids(fresh) == _ids(CATALOGUE), "run `make texts`"
 
