@@ -141,14 +141,19 @@ def require() -> AnyResponse | None:
     return redirect(url_for("pages.login", next=wanted if wanted != "/" else None))
 
 
+def allow(role: str) -> None:
+    """Refuse those with less than this role, and say which it takes."""
+    if not current_user.may(role):
+        abort(403, role)
+
+
 def needs(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Allow a view only to those with at least this role."""
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            if not current_user.may(role):
-                abort(403)
+            allow(role)
             return view(*args, **kwargs)
 
         return checked

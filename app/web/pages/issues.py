@@ -20,6 +20,7 @@ def find(seen: Seen) -> list[Issue]:
     found = [
         *_oversold(seen),
         *_clock(seen.astray),
+        *_scheduler(is_silent=seen.is_silent),
         *(issue for row in seen.channels if (issue := troubled.of_channel(row, seen))),
         *_inbox(seen.inbox),
         *_incidents(seen.incidents),
@@ -128,6 +129,25 @@ def _astray(by: Instant) -> str:
         "This machine's clock is %(minutes)s min ahead of the channels' clocks",
         minutes=minutes,
     )
+
+
+# -- the scheduler -----------------------------------------------------------
+
+
+def _scheduler(*, is_silent: bool) -> list[Issue]:
+    if not is_silent:
+        return []
+    return [
+        Issue(
+            "bad",
+            gettext("The scheduler is silent"),
+            gettext(
+                "Nothing is lost, but nobody looks for what was missed: lost wake-ups, "
+                "retries that are due, webhooks that never came, holds that are over."
+            ),
+            gettext("See whether its process runs, and start it again."),
+        )
+    ]
 
 
 # -- what came in, and what nobody understood ----------------------------------

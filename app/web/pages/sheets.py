@@ -58,8 +58,7 @@ def bring_sheet() -> ResponseReturnValue:
     what = KINDS.get(kind)
     if what is None:
         return _page(gettext("Choose what the file holds."))
-    if not current_user.may(what.role):
-        abort(403)
+    login.allow(what.role)
     chosen = request.files.get("file")
     if chosen is None or not chosen.filename:
         return _page(gettext("Choose a file."))
@@ -124,8 +123,7 @@ def undo_sheet(sheet_id: int) -> ResponseReturnValue:
 def _sheet(sheet_id: int) -> RowMapping:
     with hub().engine.connect() as connection:
         row = store.one(connection, sheet_id) or abort(404)
-    if not current_user.may(KINDS[row["kind"]].role):
-        abort(403)
+    login.allow(KINDS[row["kind"]].role)
     return row
 
 

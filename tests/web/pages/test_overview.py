@@ -8,7 +8,7 @@ from app.pipeline.publishing.marking import mark_all
 from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import audit_log, channels
-from app.store.watching import alerts
+from app.store.watching import alerts, rounds
 from tests.builders import JACKET, order, returned, sale
 
 WEB_SKU = "jacket-on-the-web"
@@ -274,3 +274,12 @@ def test_a_wrong_clock_is_said_wherever_people_look(anna, shop, client, deliveri
         connection.execute(one.values(**told(0)))
     assert "clock" not in client.get("/readyz").json, "it is web's that is wrong"
     assert "clock" not in anna.words("/")
+
+
+def test_a_silent_scheduler_is_told(anna, shop, deliveries, monkeypatch):
+    assert "scheduler" not in anna.words("/")
+    monkeypatch.setattr(rounds, "SILENT", 1)
+    with writing(shop.engine) as connection:
+        rounds.over(connection)
+
+    assert "The scheduler is silent" in anna.words("/")

@@ -153,6 +153,7 @@ def test_each_role_may_press_exactly_what_it_should(person, shop):
             answer = somebody.client.post(address(rule), data=form)
             refused = answer.status_code == 403
             assert refused != people.allows(role, needed), (role, rule)
+            assert not refused or f"for the role {needed}." in answer.text, rule
 
 
 def test_without_a_login_every_address_leads_to_it(person, app):
