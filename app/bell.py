@@ -36,12 +36,17 @@ class Bell:
                     self._thread = threading.Thread(target=self._tell, daemon=True)
                     self._thread.start()
 
+    def ping(self) -> bool:
+        """Whether Redis answers."""
+        return self._wakes.ping()
+
     def close(self) -> None:
-        """Tell what is rung, then end the thread."""
+        """Tell what is rung, then end the thread and let go of Redis."""
         self._is_closed = True
         self._ringing.set()
         if self._thread is not None:
             self._thread.join()
+        self._wakes.redis.close()
 
     def _tell(self) -> None:
         while not self._is_closed or self._rung:

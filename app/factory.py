@@ -46,7 +46,6 @@ def make_hub(settings: Settings) -> Hub:
     # A request holds two connections at most: a key's lock, and its transaction.
     engine = open_engine(settings.database_url, pool_size=settings.web_threads)
     vault = Vault(settings.secret_keys)
-    wakes = Wakes(settings.redis_url, patience=1)
-    bell = Bell(wakes)
+    bell = Bell(Wakes(settings.redis_url, patience=1))
     receiver = Receiver(engine, vault, bell, settings)
-    return Hub(settings, engine, vault, wakes, bell, receiver)
+    return Hub(settings, engine, vault, bell, receiver)

@@ -29,7 +29,7 @@ def alive() -> dict[str, str]:
 def ready() -> tuple[dict[str, str], int]:
     """Say whether a webhook could be stored. Redis, a wrong clock and a silent scheduler
     are named, but none of them hinders that."""
-    redis = "ok" if hub().wakes.ping() else "down"
+    redis = "ok" if hub().bell.ping() else "down"
     answer = {"database": "ok", "redis": redis}
     if why := _why_not():
         return answer | {"database": "down", "why": why}, 503

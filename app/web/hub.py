@@ -8,7 +8,6 @@ from sqlalchemy.engine import Engine
 
 from app.bell import Bell
 from app.pipeline.receive import Receiver
-from app.queues import Wakes
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -22,9 +21,7 @@ class Hub:
     settings: Settings
     engine: Engine
     vault: Vault
-    wakes: Wakes
     bell: Bell
-    """Wakes, too, for those whose answer must not wait for Redis."""
     receiver: Receiver
 
 

@@ -169,7 +169,6 @@ def desk(kind: str) -> Iterator[Desk]:
         yield Desk(engine, client)
         hub: Hub = app.extensions[EXTENSION]
         hub.receiver.close()
-        hub.wakes.redis.close()
         hub.engine.dispose()
 
 

@@ -48,7 +48,6 @@ def calling(settings: Any, token: str) -> Iterator[Api]:
     yield Api(app.test_client(), token)
     hub: Hub = app.extensions[EXTENSION]
     hub.receiver.close()
-    hub.wakes.redis.close()
     hub.engine.dispose()
 
 

@@ -93,7 +93,6 @@ class Trade:
     def close(self) -> None:
         self._shop.receiver.close()
         self.hub.receiver.close()
-        self.hub.wakes.redis.close()
         self.engine.dispose()
 
     def begin(self) -> None:

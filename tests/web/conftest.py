@@ -31,7 +31,6 @@ def made(settings: Settings) -> Flask:
 def close(app: Flask) -> None:
     hub: Hub = app.extensions[EXTENSION]
     hub.receiver.close()
-    hub.wakes.redis.close()
     hub.engine.dispose()
 
 

@@ -62,7 +62,7 @@ def test_without_any_database_nothing_shows_a_traceback(settings, tmp_path, toke
         assert response.headers["Retry-After"]
         assert response.content_type == "application/problem+json"
         assert "Traceback" not in response.text
-    app.extensions[EXTENSION].wakes.redis.close()
+    app.extensions[EXTENSION].receiver.close()
 
 
 def test_metrics_tell_states_and_ages_but_no_sku(client, shop, engine):
@@ -141,4 +141,4 @@ def test_cookies_are_secure_where_the_settings_say_so(settings, engine):
     assert "Strict-Transport-Security" in response.headers
     hub = app.extensions[EXTENSION]
     hub.engine.dispose()
-    hub.wakes.redis.close()
+    hub.receiver.close()

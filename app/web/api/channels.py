@@ -115,7 +115,7 @@ def resume(key: str) -> dict[str, Any]:
     """Send the newest numbers at once: ends a pause, a hold and an open circuit."""
     now = this_try().now
     told = _set(key, "resume", lambda link: channels.resume(link, key, now))
-    wake_all(hub().wakes, {f"outbound:{key}", f"fetch:{key}"})
+    wake_all(hub().bell, {f"outbound:{key}", f"fetch:{key}"})
     return told
 
 
@@ -137,7 +137,7 @@ def publish(told: dict[str, Any], key: str) -> dict[str, Any]:
         if error.field != "channel":
             raise
         raise Problem(404, str(error)) from error
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     return row
 
 

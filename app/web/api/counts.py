@@ -90,7 +90,7 @@ def count_stock(told: dict[str, Any]) -> dict[str, Any]:
         telling.counted(told, this_try()),
         actor=actor(),
         now=this_try().now,
-        wakes=hub().wakes,
+        wakes=hub().bell,
     )
     answer = posted([verdict.key for verdict in verdicts])
     if told["whole"]:

@@ -103,7 +103,7 @@ def decide(told: dict[str, Any], drift_id: str) -> dict[str, Any]:
             told["take"],
             actor=actor(),
             now=now,
-            wakes=hub().wakes,
+            wakes=hub().bell,
         )
     except UnknownName as error:
         raise Problem(404, str(error)) from error

@@ -162,7 +162,7 @@ def receive(told: dict[str, Any]) -> dict[str, Any]:
         told["reason"],
         actor=actor(),
         now=this_try().now,
-        wakes=hub().wakes,
+        wakes=hub().bell,
         fact_id=this_try().id,
     )
     return posted(keys)
@@ -171,7 +171,7 @@ def receive(told: dict[str, Any]) -> dict[str, Any]:
 def record(told: Sequence[StockEvent]) -> dict[str, Any]:
     """Apply facts, and answer what they moved."""
     recorded = facts.record(
-        hub().engine, told, actor=actor(), now=this_try().now, wakes=hub().wakes
+        hub().engine, told, actor=actor(), now=this_try().now, wakes=hub().bell
     )
     return posted([verdict.key for verdict in recorded.events])
 

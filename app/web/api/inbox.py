@@ -65,5 +65,5 @@ def replay(told: dict[str, Any]) -> dict[str, int]:
         hub().engine, ids=told.get("ids"), filter=told.get("filter")
     )
     audit.note("replay", "inbox", {**told, "matched": matched})
-    hub().wakes.wake("inbound")
+    hub().bell.wake("inbound")
     return {"matched": matched}

@@ -95,7 +95,7 @@ def inspect(told: dict[str, Any]) -> dict[str, Any]:
             now=this_try().now,
             occurred_at=told.get("occurred_at", this_try().now),
             fact_id=this_try().id,
-            wakes=hub().wakes,
+            wakes=hub().bell,
         )
     except ShortOfUnits as error:
         raise _too_many(error) from error

@@ -104,5 +104,5 @@ def add_listing(told: dict[str, Any]) -> dict[str, Any]:
         require(ADMIN)
     listing, lanes = relist(hub().engine, told, now=this_try().now, actor=actor())
     audit.note("map", f"listing {listing['id']}", told)
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     return listing

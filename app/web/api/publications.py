@@ -204,7 +204,7 @@ def retry(told: dict[str, Any]) -> dict[str, int]:
     wanted, said = _choice(told)
     matched, lanes, run = redelivery.retry(hub().engine, wanted, said, actor=actor())
     audit.note("retry", "publications", {**said, "matched": matched})
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     return {"matched": matched} if run is None else {"matched": matched, "run": run}
 
 

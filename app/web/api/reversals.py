@@ -45,7 +45,7 @@ def reverse(told: dict[str, Any], entry_id: str) -> tuple[dict[str, Any], int]:
             told["reason"],
             actor=actor(),
             now=this_try().now,
-            wakes=hub().wakes,
+            wakes=hub().bell,
         )
     except IntegrityError as error:
         raise Problem(

@@ -144,7 +144,7 @@ def put_recipe(told: dict[str, Any], sku: str) -> dict[str, Any]:
         actor=actor(),
     )
     audit.note("recipe", f"sku {sku}", {"components": dict(parts)})
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     return _shown(sku)
 
 
@@ -163,7 +163,7 @@ def post_alias(told: dict[str, Any], sku: str) -> dict[str, Any]:
         hub().engine, sku, told["alias"], now=this_try().now, actor=actor()
     )
     audit.note("alias", f"sku {sku}", told)
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     return _shown(sku)
 
 
@@ -177,7 +177,7 @@ def rename_sku(told: dict[str, Any], sku: str) -> dict[str, Any]:
     _known(sku)
     lanes = rename(hub().engine, sku, told["to"], now=this_try().now, actor=actor())
     audit.note("rename", f"sku {sku}", told)
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     return _shown(told["to"])
 
 

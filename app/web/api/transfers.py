@@ -157,7 +157,7 @@ def send(told: dict[str, Any]) -> dict[str, Any]:
         told["lines"],
         actor=actor(),
         now=this_try().now,
-        wakes=hub().wakes,
+        wakes=hub().bell,
         transfer_id=this_try().id,
     )
     return _with_entries(sent)
@@ -182,7 +182,7 @@ def arrive(told: dict[str, Any], transfer_id: str) -> dict[str, Any]:
         Arrival(told["lines"], told["lost"], told["closes"], told.get("reason")),
         actor=actor(),
         now=this_try().now,
-        wakes=hub().wakes,
+        wakes=hub().bell,
         fact_id=this_try().id,
     )
     return _with_entries(arrived)

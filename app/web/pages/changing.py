@@ -94,7 +94,7 @@ def make_change(kind: str) -> ResponseReturnValue:
         return _ask(kind, deed, form, [_sentence(error)])
     except IntegrityError:
         return _ask(kind, deed, form, [MOVED])
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     here = url_for("pages.stock", sku=form["sku"])
     said = gettext(
         "%(deed)s: done. Every channel is told its new number.", deed=deed.title
@@ -118,7 +118,7 @@ def reverse(entry_id: int) -> ResponseReturnValue:
             reason[:200],
             actor=current_user.email,
             now=instants.now(),
-            wakes=hub().wakes,
+            wakes=hub().bell,
         )
     except IntegrityError:
         return back(url_for("pages.search"), MOVED, "danger")

@@ -125,8 +125,8 @@ def resume(key: str) -> ResponseReturnValue:
     """Send numbers again, the newest ones."""
     now = instants.now()
     _set(key, "resume", lambda connection: store.resume(connection, key, now))
-    hub().wakes.wake(f"outbound:{key}")
-    hub().wakes.wake(f"fetch:{key}")
+    hub().bell.wake(f"outbound:{key}")
+    hub().bell.wake(f"fetch:{key}")
     told = gettext("%(key)s is sent its newest numbers again, as of now.", key=key)
     return back(url_for("pages.channels"), told)
 

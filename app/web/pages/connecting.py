@@ -121,7 +121,7 @@ def drop_connecting(connecting_id: int) -> ResponseReturnValue:
 
 def _guide() -> Guide:
     mine = hub()
-    return Guide(mine.engine, mine.vault, mine.settings, mine.wakes)
+    return Guide(mine.engine, mine.vault, mine.settings, mine.bell)
 
 
 def _kinds() -> Mapping[str, type[Adapter]]:

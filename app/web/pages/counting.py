@@ -119,7 +119,7 @@ def send_count() -> ResponseReturnValue:
             telling.counted(told, one),
             actor=current_user.email,
             now=one.now,
-            wakes=hub().wakes,
+            wakes=hub().bell,
         )
     except HubError as error:
         return _page(lines, location=location, wrong=f"{error}.")

@@ -114,7 +114,7 @@ def retry() -> ResponseReturnValue:
     row_id = _pressed()
     one = Filter(ids=(row_id,))
     told = redelivery.retry(hub().engine, one, {}, actor=current_user.email)
-    wake_all(hub().wakes, told.lanes)
+    wake_all(hub().bell, told.lanes)
     note("retry", f"publication {row_id}")
     said = ngettext(
         "%(num)s number is being sent again, as of now.",
@@ -170,6 +170,6 @@ def _cap(cap: int | None, said: str) -> ResponseReturnValue:
     listing, lanes = revising.keep_at_most(
         hub().engine, found["listing_id"], cap, now=now, actor=current_user.email
     )
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     note("policy", f"listing {listing['id']}", listing)
     return back(url_for("pages.overview"), str(said) % listing)

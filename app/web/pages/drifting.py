@@ -33,7 +33,7 @@ def decide_drift(drift_id: int) -> ResponseReturnValue:
             take,
             actor=current_user.email,
             now=instants.now(),
-            wakes=hub().wakes,
+            wakes=hub().bell,
         )
     except UnknownName:
         abort(404)

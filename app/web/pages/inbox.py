@@ -106,7 +106,7 @@ def replay() -> ResponseReturnValue:
     if not ids:
         return back(url_for("pages.inbox"), NOTHING, "warning")
     matched = replaying.replay(hub().engine, ids)
-    hub().wakes.wake("inbound")
+    hub().bell.wake("inbound")
     note("replay", "inbox", {"ids": ids[:1000]})
     said = ngettext(
         "%(num)s message is being read again.",
@@ -144,7 +144,7 @@ def name_listing() -> ResponseReturnValue:
         said = gettext("That did not work: %(error)s.", error=error)
         return back(url_for("pages.inbox"), said, "danger")
     for lane in lanes:
-        hub().wakes.wake(lane)
+        hub().bell.wake(lane)
     note("name listing", told["channel"], told)
     said = gettext(
         "%(external_id)s on %(channel)s is %(sku)s from now on. "

@@ -77,7 +77,7 @@ def judge() -> ResponseReturnValue:
             now=one.now,
             occurred_at=one.now,
             fact_id=one.id,
-            wakes=hub().wakes,
+            wakes=hub().bell,
         )
     except HubError as error:
         said = gettext("%(error)s. Somebody may have judged them already.", error=error)

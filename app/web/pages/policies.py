@@ -152,7 +152,7 @@ def _decide(
             lanes = change(connection, now)
     except HubError as error:
         return page(wrong=[f"{error}."])
-    wake_all(hub().wakes, lanes)
+    wake_all(hub().bell, lanes)
     note("policy", subject, told)
     said = gettext("The policy is in force; numbers are sent.")
     return back(url_for("pages.channels"), said)

@@ -97,7 +97,7 @@ def let_sheet_in(sheet_id: int) -> ResponseReturnValue:
             wrong = gettext("Say first that so much is really to change.")
             return _one(row, wrong), 422
     letting.let_in(
-        hub().engine, sheet_id, actor=current_user.email, now=now, wakes=hub().wakes
+        hub().engine, sheet_id, actor=current_user.email, now=now, wakes=hub().bell
     )
     return redirect(here, code=303)
 
@@ -110,7 +110,7 @@ def undo_sheet(sheet_id: int) -> ResponseReturnValue:
     here, now = url_for("pages.sheet", sheet_id=sheet_id), instants.now()
     try:
         letting.undo(
-            hub().engine, sheet_id, actor=current_user.email, now=now, wakes=hub().wakes
+            hub().engine, sheet_id, actor=current_user.email, now=now, wakes=hub().bell
         )
     except IntegrityError:
         return back(here, MOVED, "danger")
