@@ -5,6 +5,7 @@ https://docs.gunicorn.org/en/stable/settings.html
 
 import os
 import shutil
+import socket
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -57,6 +58,20 @@ if _METRICS not in os.environ:
     os.environ[_METRICS] = str(_settings.data_dir / "metrics")
     shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
     os.makedirs(os.environ[_METRICS], exist_ok=True)
+
+QUIET_SECONDS = 30
+"""How long the kernel keeps a connection on which nothing was said yet."""
+
+
+def when_ready(server: Any) -> None:
+    """Let connections be accepted when something is asked on them.
+
+    A new one takes a thread for up to five seconds of saying nothing: sixteen that a
+    sender, a browser or a proxy opened in advance, and nobody else would be answered.
+    """
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):  # Linux
+        for one in server.LISTENERS:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, QUIET_SECONDS)
 
 
 def child_exit(server: object, worker: object) -> None:

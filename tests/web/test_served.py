@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -142,3 +143,14 @@ def test_metrics_add_up_over_all_workers(port, shop):
     line = 'onecount_webhooks_refused_total{cause="missing_header"} 12.0'
     for _ in range(6):
         assert line in fetched(port, "/metrics")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux waits for the request")
+def test_connections_that_say_nothing_keep_nobody_waiting(port):
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        began = time.monotonic()
+        fetched(port, "/healthz")
+
+        assert time.monotonic() - began < 3
