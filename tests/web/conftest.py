@@ -57,6 +57,12 @@ def token(engine) -> Callable[[str], str]:
 
 
 @pytest.fixture
+def woken(redis, eventually) -> Callable[[str], object]:
+    """Waits until a lane is woken: the bell tells Redis from a thread of its own."""
+    return lambda lane: eventually(lambda: redis.exists(f"wake:{lane}"))
+
+
+@pytest.fixture
 def api(client: FlaskClient, token: Callable[[str], str]) -> Api:
     """The API as an administrator's program calls it."""
     return Api(client, token("admin"))

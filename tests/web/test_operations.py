@@ -105,13 +105,13 @@ def test_a_channel_whose_circuit_is_open_is_held_and_says_why(api, shop, engine)
     assert (web["call_budget"]["left"], web["call_budget"]["size"]) == (40, 100)
 
 
-def test_a_channel_is_paused_and_resumed_at_once(api, shop, engine, redis):
+def test_a_channel_is_paused_and_resumed_at_once(api, shop, engine, woken):
     with writing(engine) as connection:
         connection.execute(channels.update().values(tripped_at=1, held_until=2**60))
 
     resumed = api.post("/channels/web/resume", {}, status=200)
     assert (resumed["circuit"], resumed["held_until"]) == ("closed", None)
-    assert redis.exists("wake:outbound:web")
+    woken("outbound:web")
     assert only(api)["state"] == "waiting"
 
     paused = api.post("/channels/web/pause", {"reason": "stocktaking"}, status=200)
@@ -121,7 +121,7 @@ def test_a_channel_is_paused_and_resumed_at_once(api, shop, engine, redis):
     assert deeds == ["resume", "pause"]
 
 
-def test_a_channel_that_listens_is_published_to(api, shop, engine, redis):
+def test_a_channel_that_listens_is_published_to(api, shop, engine, woken):
     shop.channel("wms", settings={"push_url": "http://127.0.0.1:1/stock"})
     shop.channel("ear")
     shop.listing("wms", JACKET, "jacket-there")
@@ -129,7 +129,7 @@ def test_a_channel_that_listens_is_published_to(api, shop, engine, redis):
     told = api.post("/channels/wms/publish", {"buffer": 2}, status=200)
 
     assert told["publishes"] is True
-    assert redis.exists("wake:outbound:wms")
+    woken("outbound:wms")
     (item,) = api.get("/publications?channel=wms")["items"]
     assert item["desired"] == 8
     again = api.post("/channels/wms/publish", {}, status=422)
@@ -178,7 +178,7 @@ def test_publications_are_filtered_and_paged(api, shop):
     assert first["items"] + second["items"] == everything
 
 
-def test_failed_publications_are_retried_by_id_and_by_filter(api, shop, engine, redis):
+def test_failed_publications_are_retried_by_id_and_by_filter(api, shop, engine, woken):
     change(engine, failed_at=now(), error_class="GiveUp", attempts=12)
     failed = api.get("/publications?state=failed")["items"]
     assert len(failed) == 2
@@ -186,7 +186,7 @@ def test_failed_publications_are_retried_by_id_and_by_filter(api, shop, engine, 
     one = api.post("/publications/retry", {"ids": [failed[0]["id"]]}, status=202)
     assert one == {"matched": 1}
     assert len(api.get("/publications?state=failed")["items"]) == 1
-    assert redis.exists("wake:outbound:web")
+    woken("outbound:web")
 
     rest = {"filter": {"state": "failed", "channel": "web"}}
     assert api.post("/publications/retry", rest, status=202) == {"matched": 1}
@@ -272,7 +272,7 @@ def test_replaying_what_was_applied_changes_nothing(api, shop):
     assert api.get("/inbox")["items"][0]["state"] == "applied"
 
 
-def test_buried_messages_are_replayed_by_filter(api, shop, engine, redis):
+def test_buried_messages_are_replayed_by_filter(api, shop, engine, woken):
     shop.tell("till", sale("T-1", JACKET, 1, at=now()), b"nonsense")
 
     told = {"filter": {"state": "buried", "channel": "till"}}
@@ -281,7 +281,7 @@ def test_buried_messages_are_replayed_by_filter(api, shop, engine, redis):
     with engine.connect() as connection:
         states = connection.execute(sa.select(inbox.c.state)).scalars().all()
     assert sorted(states) == ["applied", "waiting"]
-    assert redis.exists("wake:inbound")
+    woken("inbound")
 
 
 def test_a_listing_lets_waiting_lines_apply_by_themselves(api, shop):

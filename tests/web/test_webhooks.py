@@ -64,12 +64,12 @@ def test_signed_nonsense_is_stored_too(client, shop, engine):
     assert stored(engine) == 1
 
 
-def test_a_stored_webhook_wakes_the_inbound_worker(client, shop, redis, eventually):
+def test_a_stored_webhook_wakes_the_inbound_worker(client, shop, woken):
     body = told(sale("T-1", JACKET, 1, at=now()))
 
     client.post("/webhooks/till", data=body, headers=signed(body))
 
-    eventually(lambda: redis.exists("wake:inbound"))
+    woken("inbound")
 
 
 def test_one_changed_byte_is_refused_and_counted(client, shop, engine):

@@ -82,7 +82,7 @@ def test_nothing_is_at_risk_when_channels_show_too_little(anna, shop, deliveries
 
 
 def test_a_channel_can_be_let_show_0_and_the_number_again(
-    anna, shop, deliveries, redis
+    anna, shop, deliveries, woken
 ):
     sell(shop, 8)
     row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
@@ -94,7 +94,7 @@ def test_a_channel_can_be_let_show_0_and_the_number_again(
     assert "BLUE-JACKET-M is shown as 0 on web" in answer.text
     assert shown == 0
     assert deliveries.row(row_id)["failed_at"] is None, "it is tried again at once"
-    assert redis.get("wake:outbound:web")
+    woken("outbound:web")
     assert shows(shop) == 2
 
 

@@ -40,7 +40,7 @@ def test_a_change_is_foreseen_and_writes_nothing(anna, shop, deliveries):
 
 
 def test_what_was_foreseen_is_done_once_with_the_name_and_the_reason(
-    anna, shop, deliveries, redis
+    anna, shop, deliveries, woken
 ):
     form = hidden(anna.press("/change/adjust/preview", ADJUST).text)
 
@@ -49,7 +49,7 @@ def test_what_was_foreseen_is_done_once_with_the_name_and_the_reason(
 
     assert "Every channel is told its new number" in done.text
     assert shop.level(JACKET) == {"available": 7}
-    assert redis.get("wake:outbound:web")
+    woken("outbound:web")
     query = sa.select(stock_events.c.actor).where(stock_events.c.kind == "adjusted")
     with shop.engine.connect() as connection:
         assert connection.execute(query).scalars().all() == [anna.email]

@@ -83,14 +83,14 @@ def test_incidents_of_a_kind_are_one_thing_to_do(anna, shop, deliveries):
     )
 
 
-def test_one_press_sends_it_again(anna, shop, deliveries, redis):
+def test_one_press_sends_it_again(anna, shop, deliveries, woken):
     row_id = deliveries.fail(deliveries.id(JACKET, place="d"))
 
     answer = anna.press("/deliveries/retry", {"one": row_id})
 
     assert "1 number is being sent again" in answer.text
     assert deliveries.row(row_id)["failed_at"] is None
-    assert redis.get("wake:outbound:web")
+    woken("outbound:web")
 
 
 def test_every_press_is_written_down_with_the_name(anna, engine, deliveries):

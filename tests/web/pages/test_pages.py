@@ -99,13 +99,13 @@ def test_a_channel_shows_its_webhook_address(anna, shop, settings):
     assert f'value="{settings.public_url}/webhooks/web"' in anna.read("/channels")
 
 
-def test_a_paused_channel_says_why_and_goes_on_when_told(anna, shop, redis, engine):
+def test_a_paused_channel_says_why_and_goes_on_when_told(anna, shop, woken, engine):
     paused = anna.press("/channels/web/pause", {"reason": "stock-taking"})
     resumed = anna.press("/channels/web/resume")
 
     assert "stock-taking" in paused.text
     assert "is sent its newest numbers again" in resumed.text
-    assert redis.get("wake:outbound:web")
+    woken("outbound:web")
     with engine.connect() as connection:
         rows = connection.execute(sa.select(channels.c.paused_at)).scalars().all()
     assert rows == [None, None]
@@ -174,7 +174,7 @@ def test_a_sku_nobody_knows_is_not_made_up(anna, shop):
     assert shop.messages()[-1][0] == "parked"
 
 
-def test_a_buried_webhook_tells_why_and_is_read_again_when_told(anna, shop, redis):
+def test_a_buried_webhook_tells_why_and_is_read_again_when_told(anna, shop, woken):
     body = order("1", WEB_SKU, 1, at=now())
     body["lines"][0]["quantity"] = -2
     shop.tell("web", body)
@@ -185,7 +185,7 @@ def test_a_buried_webhook_tells_why_and_is_read_again_when_told(anna, shop, redi
     assert "lines[0].quantity" in told
     assert "1 message is being read again" in answer.text
     assert shop.messages()[0][0] == "waiting"
-    assert redis.get("wake:inbound")
+    woken("inbound")
 
 
 def test_what_is_kept_of_a_webhook_is_shown_and_harmless(anna, shop):

@@ -32,7 +32,7 @@ def listing(engine) -> int:
 
 
 def test_another_policy_is_foreseen_and_then_put_in_force(
-    ada, shop, engine, deliveries, redis
+    ada, shop, engine, deliveries, woken
 ):
     shop.sku("SCARF")
     shop.listing("web", "SCARF", "scarf")
@@ -47,7 +47,7 @@ def test_another_policy_is_foreseen_and_then_put_in_force(
     assert before == {}
     assert "The policy is in force" in done.text
     assert published(engine) == {"buffer": 3, "cap": 5}
-    assert redis.get("wake:outbound:web")
+    woken("outbound:web")
     row_id = deliveries.id(JACKET, place="d")
     row = deliveries.row(row_id)
     assert row["wanted_version"] > row["accepted_version"]
@@ -121,7 +121,7 @@ def test_a_channel_that_shows_no_stock_has_none(ada, shop):
 
 
 def test_a_channel_that_listens_is_published_to_once_its_numbers_were_seen(
-    ada, shop, engine, redis
+    ada, shop, engine, woken
 ):
     stock = {"808": {"71": 3}}
     sandbox = ShopifySandbox(
@@ -149,7 +149,7 @@ def test_a_channel_that_listens_is_published_to_once_its_numbers_were_seen(
     assert "store downtown BLUE-JACKET-M from 3 → to 8" in asked
     assert before == 3
     assert "The policy is in force" in done.text
-    assert redis.get("wake:outbound:store")
+    woken("outbound:store")
     with engine.connect() as connection:
         row = store.row(connection, "store")
     assert json.loads(row["publish"]) == {"buffer": 2}
