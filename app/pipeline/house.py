@@ -44,6 +44,8 @@ class Place:
     """Its locations, in order: ours, and the channel's own id."""
     reads: bool
     """Its own numbers can be asked for."""
+    compares: bool
+    """It takes a number only in place of the one that it is believed to show."""
     rereads: bool
     """Its clock ticks whole seconds: orders are read again when webhooks tie."""
     until_paid: int | None
@@ -247,6 +249,7 @@ def _place(
         places=_places(mapped, draws) if mapped else {"": draws},
         links=tuple(mapped),
         reads=kind.reads,
+        compares=kind.compares,
         rereads=kind.rereads,
         until_paid=json.loads(row["orders"]).get("until_paid"),
     )

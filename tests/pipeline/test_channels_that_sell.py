@@ -373,8 +373,47 @@ def test_a_number_that_keeps_moving_is_put_before_a_person(trade, eventually):
 
 
 @compared
+def test_a_sale_in_the_second_of_a_write_came_after_it(trade, eventually):
+    trade.settle(eventually, 5)
+    sell(trade, place=PLACE)
+    [order] = trade.sandbox.orders.values()
+    second = int(order.at.timestamp()) * SECOND
+    change(trade, believed_at=second + 9, accepted_at=second + 9)
+
+    eventually(lambda: trade.shop.apply() or trade.shop.level(JACKET)["available"] == 4)
+
+    assert trade.row()["believed"] == 4 == trade.shows()
+
+
+@compared
+def test_a_sale_told_while_a_number_is_sent_came_after_it(
+    trade, eventually, monkeypatch
+):
+    trade.settle(eventually, 5)
+    change(trade, believed_at=publications.c.believed_at - 2 * SECOND)
+    kind = adapters.get(trade.provider)
+    send = kind.send
+
+    def sends(self, *given):
+        outcomes = send(self, *given)
+        sell(trade, place=PLACE)
+        left = {"available": 3, "committed": 1}
+        eventually(lambda: trade.shop.apply() or trade.shop.level(JACKET) == left)
+        return outcomes
+
+    monkeypatch.setattr(kind, "send", sends)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    trade.shop.apply()
+    trade.publisher.push_due(trade.key)
+
+    assert trade.row()["believed"] == 3 == trade.shows()
+
+
+@compared
 def test_an_edit_of_what_goes_on_selling_is_put_right(trade, eventually):
     trade.settle(eventually, 5)
+    # Its orders tell whole seconds: what it sold in the one of a reading may be in it.
+    change(trade, believed_at=publications.c.believed_at - SECOND)
     trade.shop.deaf = True
     edit(trade, 3)
     trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))

@@ -42,6 +42,16 @@ class Call:
     """The channel is held: a failure says so again and costs its row no attempt."""
 
 
+def _meanwhile(call: Call, believed: Mapping[int, int | None]) -> Mapping[int, int]:
+    """By how much what we believe was changed since the rows were read."""
+    then = {id_: row["believed"] for id_, row in call.rows.items()}
+    return {
+        id_: number - then[id_]
+        for id_, number in believed.items()
+        if number is not None and then[id_] is not None
+    }
+
+
 class Recorder:
     """Writes outcomes down."""
 
@@ -60,8 +70,9 @@ class Recorder:
         # Lost, it is an attempt that nobody knows the end of: read or sent again.
         with writing(self._engine, durable=False) as connection:
             # All rows of the call in the order in which everybody locks them.
-            store.lock(connection, by_id)
-            store.accept(connection, [(wish, _sent_at(call, wish)) for wish in taken])
+            believed = store.lock(connection, by_id)
+            sent = [(wish, _sent_at(call, wish)) for wish in taken]
+            store.accept(connection, sent, _meanwhile(call, believed))
             for outcome in outcomes:
                 wish = by_id[outcome.publication_id]
                 self._outcome(connection, call, wish, outcome, now)

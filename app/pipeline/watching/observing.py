@@ -7,6 +7,7 @@ channel's own effects since; its use is as the expected value of a compare-and-s
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -38,7 +39,7 @@ def follow(
     """Carry a channel's own effects over to the number we believe it shows.
 
     Effects are (channel, sku, location, occurred_at, change of available). One dated
-    before the last reading is inside that reading.
+    before the last reading, or accepted write, is inside that number.
     """
     by_row: dict[tuple[int, int], list[tuple[int, Instant, int]]] = defaultdict(list)
     for channel, sku, location, occurred_at, change in effects:
@@ -53,13 +54,14 @@ def follow(
     ).all()
     changed = []
     for row in rows:
-        here = house.channels[row.channel_id].shown_at(row.place)
+        place = house.channels[row.channel_id]
+        here, known_at = place.shown_at(row.place), _known_at(row, place)
         believed, newest, disputed = row.believed, row.effect_at, row.disputed
         for location, occurred_at, change in by_row[row.channel_id, row.sku_id]:
             if location not in here:
                 continue
             newest = max(newest, occurred_at)
-            if believed is not None and occurred_at > (row.believed_at or 0):
+            if believed is not None and occurred_at > known_at:
                 believed += change
             if disputed is not None and occurred_at <= row.disputed_at:
                 # Told late, it explains some of what a person is asked about.
@@ -67,6 +69,16 @@ def follow(
         changed.append((believed, newest, disputed, row.id))
     columns = ("believed", "effect_at", "disputed")
     bulk.change(connection, publications, columns, changed)
+
+
+def _known_at(row: sa.Row[Any], place: Place) -> Instant:
+    """What is dated up to then is in the number that we believe the channel shows."""
+    known_at: Instant = row.believed_at or 0
+    if place.compares and known_at == row.accepted_at:
+        # What happened before and we had not heard of would have made the write miss,
+        # so what is dated in its second came after: their times have no smaller parts.
+        return known_at - known_at % SECOND - 1
+    return known_at
 
 
 GRACE: Instant = 5 * SECOND

@@ -4,7 +4,7 @@ Only `wanted_version` is raised; the number itself is worked out when it is read
 sent, so no stored number can be skewed by two writers.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -158,25 +158,37 @@ _FINE: dict[str, object] = {
 }
 
 
-def accept(connection: Connection, taken: Iterable[tuple[Wish, Instant]]) -> None:
-    """The channel took the numbers of these wishes, sent at a time by its clock."""
+def accept(
+    connection: Connection,
+    taken: Iterable[tuple[Wish, Instant]],
+    meanwhile: Mapping[int, int] | None = None,
+) -> None:
+    """The channel took the numbers of these wishes, sent at a time by its clock.
+
+    `meanwhile`: how many units the channel itself did, by publication id, that we heard
+    of while it was being asked. Those came after: its number was the expected one.
+    """
+    did = meanwhile or {}
     bulk.change(
         connection,
         publications,
         (*_TAKEN, *_FINE),
         [
-            (wish.available, wish.version, wish.available)
-            + (sent_at, sent_at, *_FINE.values(), wish.publication_id)
+            (wish.available, wish.version)
+            + (wish.available + did.get(wish.publication_id, 0), sent_at, sent_at)
+            + (*_FINE.values(), wish.publication_id)
             for wish, sent_at in taken
         ],
     )
 
 
-def lock(connection: Connection, ids: Collection[int]) -> None:
-    """Lock rows in the order of their ids, as everybody does."""
+def lock(connection: Connection, ids: Collection[int]) -> dict[int, int | None]:
+    """Lock rows in the order of their ids, as everybody does; what each is believed
+    to show."""
+    query = "SELECT id, believed FROM publications WHERE id {among} ORDER BY id"
     if not is_sqlite(connection):
-        query = "SELECT id FROM publications WHERE id {among} ORDER BY id FOR UPDATE"
-        bulk.select(connection, query, sorted(ids), "bigint")
+        query += " FOR UPDATE"
+    return dict(bulk.select(connection, query, sorted(ids), "bigint"))
 
 
 def settle(
