@@ -33,10 +33,12 @@ class Change:
     """Something that changed at a channel: a message of our own topic, not a webhook."""
 
     topic: str
-    document: Any
-    """As `Adapter.document` would keep it."""
+    document: Any = None
+    """As `Adapter.document` would keep it; None where it is only listed, with `id`."""
     listed_at: Instant | None = None
     """All that changed before then came before; None where nobody can say so."""
+    id: str = ""
+    """The provider's id of what `Adapter.opened` reads, if it is not known already."""
 
 
 def parse(body: bytes) -> Any:
@@ -283,12 +285,15 @@ class Adapter(ABC):
     def changes(self, since: Instant) -> Iterator[Change]:
         """What changed at the channel since then, oldest first where it can be sorted.
 
-        Channels that cannot tell yield nothing (`polls` is False). What was yielded
-        before an error stands.
+        Where reading each costs a call of its own, they are only listed. Channels that
+        cannot tell yield nothing (`polls` is False). What was yielded before an error
+        stands.
         """
         yield from ()
 
-    def recent(self, since: Instant) -> Iterator[tuple[str, Any]]:
-        """What `changes` tells, as (topic, document) to be applied."""
-        for change in self.changes(since):
-            yield change.topic, change.document
+    def opened(self, change: Change) -> Any:
+        """The document of a change, read where it was only listed; None if it is gone.
+
+        Raises RetryLater, GiveUp or CredentialsRefused.
+        """
+        return change.document

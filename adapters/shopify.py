@@ -128,8 +128,10 @@ class Shopify(Adapter):
         return connecting.items(self.admin)
 
     def open_orders(self) -> Iterator[Change]:
-        for document, _ in reading.found_orders(self.admin, connecting.OPEN):
-            yield Change(READ_ORDER, document)
+        for order_id, _ in reading.listed_orders(self.admin, connecting.OPEN):
+            found = reading.read_order(self.admin, order_id)
+            if found is not None:
+                yield Change(READ_ORDER, found)
 
     # -- receiving -----------------------------------------------------------
 
@@ -202,8 +204,11 @@ class Shopify(Adapter):
         return found if found is not None else {"missing": read.id}
 
     def changes(self, since: Instant) -> Iterator[Change]:
-        for document, listed_at in reading.changed_orders(self.admin, since):
-            yield Change(READ_ORDER, document, listed_at)
+        for order_id, listed_at in reading.changed_orders(self.admin, since):
+            yield Change(READ_ORDER, listed_at=listed_at, id=order_id)
+
+    def opened(self, change: Change) -> Any:
+        return reading.read_order(self.admin, change.id)
 
     def reread(self, order: str) -> Read | None:
         return Read("order", order) if self.admin.can_ask else None

@@ -7,6 +7,7 @@ there.
 import re
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,9 @@ from graphql import (
     validate,
 )
 
-from adapters.sandbox.orders import clock
-from adapters.sandbox.shopify_orders import connection, order_node, stamp
+from adapters.sandbox.orders import Order, clock
+from adapters.sandbox.shopify_orders import order_node, stamp
+from adapters.sandbox.shopify_pages import page
 from adapters.sandbox.shopify_schema import SCHEMA, has_writes, points
 from adapters.sandbox.shopify_setup import Setup
 from adapters.sandbox.shopify_writes import Writes, check_size, plain
@@ -34,6 +36,10 @@ EVERY_SCOPE = (
     "read_merchant_managed_fulfillment_orders"
 )
 """What an app is granted unless the configuration says otherwise."""
+
+
+def _cursor(order: Order) -> str:
+    return f"{order.updated_at.isoformat(timespec='microseconds')} {order.id}"
 
 
 class Bucket:
@@ -224,18 +230,24 @@ class AdminApi:
         query: str | None = None,
         **_: Any,
     ) -> Any:
+        """Sorted by when they changed; one that changes meanwhile comes once more."""
         since = re.search(r"updated_at:>=?'?([^'\s]+)'?", query or "")
         with self.shop.lock:
-            found = sorted(self.shop.orders.values(), key=lambda o: o.updated_at)
+            listed = sorted(self.shop.orders.values(), key=_cursor)
             if since:
                 start = datetime.fromisoformat(since[1])
-                found = [
-                    o for o in found if o.updated_at.replace(microsecond=0) >= start
+                listed = [
+                    o for o in listed if o.updated_at.replace(microsecond=0) >= start
                 ]
             if "status:open" in (query or ""):
-                found = [o for o in found if o.state == "open"]
-            nodes = [self._order_node(order.id) for order in found]
-        return connection(nodes)(info, first, after)
+                listed = [o for o in listed if o.state == "open"]
+            begins = bisect_right(listed, after, key=_cursor) if after else 0
+            found = listed[begins : begins + first]
+            return page(
+                [self._order_node(order.id) for order in found],
+                [_cursor(order) for order in found],
+                (begins > 0, begins + len(found) < len(listed)),
+            )
 
     def _item_node(self, item: str) -> Any:
         known = self.shop.items.get(item)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.sandbox.orders import Line, Order, Refund, Shipment
+from adapters.sandbox.shopify_pages import connection
 
 PERSON = {
     "first_name": "Ada",
@@ -139,35 +140,6 @@ def refund_body(
 
 
 # -- GraphQL ---------------------------------------------------------------------
-
-Page = Callable[..., dict[str, Any]]
-
-
-def connection(rows: Sequence[Any]) -> Page:
-    """A field that hands out rows page by page."""
-
-    def page(
-        info: Any, first: int = 50, after: str | None = None, **_: Any
-    ) -> dict[str, Any]:
-        start = int(after) if after else 0
-        found = rows[start : start + first]
-        ends = start + len(found)
-        cursors = [str(start + at + 1) for at in range(len(found))]
-        return {
-            "nodes": found,
-            "edges": [
-                {"cursor": cursor, "node": node}
-                for cursor, node in zip(cursors, found, strict=True)
-            ],
-            "pageInfo": {
-                "hasNextPage": ends < len(rows),
-                "hasPreviousPage": start > 0,
-                "startCursor": cursors[0] if cursors else None,
-                "endCursor": cursors[-1] if cursors else None,
-            },
-        }
-
-    return page
 
 
 def _listed(rows: Sequence[Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from adapters.sandbox.shopify_orders import connection
+from adapters.sandbox.shopify_pages import connection
 
 if TYPE_CHECKING:
     from adapters.sandbox.shopify import ShopifySandbox

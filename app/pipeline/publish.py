@@ -59,7 +59,7 @@ class Publisher:
         self._recorder = Recorder(engine, policy_of(settings))
         self.keeper = HouseKeeper()
         self._adapters: dict[str, tuple[Instant, Adapter]] = {}
-        self.readings = Readings(engine, vault)
+        self.readings = Readings(engine, vault, self.lease)
         self._answerer = Answerer(engine, self.keeper, settings.heals_a_day)
         self._turns = Turns(engine, self.keeper)
         self.holder = str(uuid4())

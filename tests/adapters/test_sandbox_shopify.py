@@ -29,6 +29,7 @@ from tests.adapters.shopify_shop import (
     Shop,
     shops,
 )
+from tests.contract.recorded import recent
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_what_is_read_and_what_is_sent_set_the_same_targets(shop: Shop):
     newest = max(webhooks, key=lambda m: len(m.document["refunds"]))
 
     sent = shop.adapter().normalise(newest)
-    topic, document = next(shop.adapter().recent(instants.now() - instants.MINUTE))
+    topic, document = next(recent(shop.adapter(), instants.now() - instants.MINUTE))
     # Read at no time: its versions are not told apart within their second.
     read = shop.adapter().normalise(Message(topic, document, 0))
 
@@ -206,7 +207,7 @@ def test_an_order_of_many_lines_is_read_to_its_end(shop: Shop):
     lines = [{"item": SCARF, "quantity": 1} for _ in range(130)]
     shop.do("sell", lines=lines, place=DOWNTOWN)
 
-    _, document = next(shop.adapter().recent(0 + instants.HOUR))
+    _, document = next(recent(shop.adapter(), 0 + instants.HOUR))
 
     assert len({line["id"] for line in document["line_items"]}) == 130
     assert len(document["fulfillment_orders"][0]["line_items"]) == 130
@@ -215,7 +216,7 @@ def test_an_order_of_many_lines_is_read_to_its_end(shop: Shop):
 def test_many_orders_are_read_page_by_page(shop: Shop):
     sold = {shop.sell(0, place=DOWNTOWN)["order"] for _ in range(103)}
 
-    found = {document["id"] for _, document in shop.adapter().recent(instants.HOUR)}
+    found = {document["id"] for _, document in recent(shop.adapter(), instants.HOUR)}
 
     assert found == sold
 

@@ -19,6 +19,7 @@ from app.domain.errors import CredentialsRefused, RetryLater
 from app.domain.events import OBSERVED, RETURNED, SHIPPED, Message, StockEvent
 from app.domain.instants import SECOND
 from tests.adapters.sandboxes import Receiver, control, receiving, serving
+from tests.contract.recorded import recent
 
 KEY = "signature-key"
 
@@ -279,7 +280,7 @@ def test_orders_that_changed_since_are_found(till: Till):
     sold = till.sell()
     since = instants.now() - 60 * SECOND
 
-    found = [document["order"]["id"] for _, document in till.adapter.recent(since)]
+    found = [document["order"]["id"] for _, document in recent(till.adapter, since)]
 
     assert found == [sold["order"]]
-    assert list(till.adapter.recent(instants.now() + SECOND)) == []
+    assert list(recent(till.adapter, instants.now() + SECOND)) == []

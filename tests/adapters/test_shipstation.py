@@ -24,6 +24,7 @@ from app.domain.errors import (
 from app.domain.events import Message, Read, StockEvent
 from app.domain.instants import SECOND, iso, parse
 from tests.adapters.sandboxes import Receiver, control, receiving, serving
+from tests.contract.recorded import recent
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "shipstation"
 NOW = parse("2026-11-23T12:00:00Z")
@@ -328,7 +329,7 @@ def test_a_label_ships_the_order_and_voiding_it_takes_that_back(
         control(url, "void", shipment=made["shipment"])
         found = [
             event
-            for topic, document in adapter.recent(since)
+            for topic, document in recent(adapter, since)
             for event in adapter.normalise(Message(topic, document, NOW)).events
             if event.fact == shipped.fact
         ]

@@ -19,6 +19,7 @@ from app.domain.errors import (
 )
 from app.domain.events import PLACED, Message, Read
 from app.domain.instants import HOUR, MINUTE, iso, now, parse
+from tests.contract.recorded import recent
 
 NOW = parse("2026-11-23T12:00:00Z")
 SHOP = "https://blue-jacket.myshopify.com"
@@ -145,7 +146,7 @@ def test_recent_orders_are_read_page_by_page():
     answer({"orders": page(node)})
     answer({"order": None})
 
-    found = list(shopify().recent(NOW))
+    found = list(recent(shopify(), NOW))
 
     assert [topic for topic, _ in found] == [READ_ORDER]
     assert sent(0)["variables"]["query"] == f"updated_at:>='{iso(NOW)}'"

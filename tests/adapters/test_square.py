@@ -20,6 +20,7 @@ from app.domain.errors import (
 )
 from app.domain.events import DAMAGED, RETURNED, SELLABLE, SHIPPED, Message, Read
 from app.domain.instants import iso, parse
+from tests.contract.recorded import recent
 
 NOW = parse("2026-11-23T12:00:00Z")
 HOST = "https://connect.squareup.com"
@@ -268,7 +269,7 @@ def test_recent_orders_are_asked_for_ten_places_at_a_time_page_by_page():
     responses.add_callback("POST", f"{HOST}/v2/orders/search", callback=answer)
     adapter = square(locations={f"ours{n:02}": f"L{n:02}" for n in range(12)})
 
-    found = list(adapter.recent(NOW))
+    found = list(recent(adapter, NOW))
 
     assert [one["order"]["id"] for _, one in found] == ["L00", "L00x", "L10", "L10x"]
     assert all("customer_id" not in one["order"] for _, one in found)
@@ -281,7 +282,7 @@ def test_a_channel_that_maps_nothing_asks_for_its_places_first():
     responses.get(f"{HOST}/v2/locations", json={"locations": [{"id": "L9"}]})
     responses.post(f"{HOST}/v2/orders/search", json={})
 
-    assert list(square(locations={}).recent(NOW)) == []
+    assert list(recent(square(locations={}), NOW)) == []
     assert json.loads(responses.calls[1].request.body)["location_ids"] == ["L9"]
 
 

@@ -40,6 +40,14 @@ NOW = instants.parse("2026-11-23T12:00:00Z")
 _TIMES = ("occurred_at", "version")
 
 
+def recent(adapter: Adapter, since: Instant) -> Iterator[tuple[str, Any]]:
+    """What changed at a channel since then: topics and documents."""
+    for change in adapter.changes(since):
+        document = adapter.opened(change)
+        if document is not None:
+            yield change.topic, document
+
+
 @dataclass(frozen=True)
 class Provider:
     """One provider: its adapter and the folder of what was recorded with it."""

@@ -28,6 +28,7 @@ from app.domain.instants import HOUR
 from tests.contract.recorded import (
     NOW,
     Provider,
+    recent,
     recorded_message,
     through_json,
     wishes,
@@ -139,7 +140,7 @@ def test_looking_for_what_is_new_is_refused_in_the_same_words(
     adapter = provider.adapter()
 
     found, error = _under(
-        lambda: list(adapter.recent(NOW - HOUR)), status=status, body="no"
+        lambda: list(recent(adapter, NOW - HOUR)), status=status, body="no"
     )
 
     # A channel that cannot be asked yields nothing, and asks nobody.
@@ -150,7 +151,7 @@ def test_new_things_among_nonsense_are_an_error_or_documents(provider: Provider)
     adapter = provider.adapter()
     for body in _NONSENSE:
         found, error = _under(
-            lambda: list(adapter.recent(NOW - HOUR)), status=200, body=body
+            lambda: list(recent(adapter, NOW - HOUR)), status=200, body=body
         )
 
         for topic, document in found or ():

@@ -26,7 +26,7 @@ from app.pipeline.house import read_house
 from app.pipeline.inbound import Inbound
 from app.pipeline.spreadsheets.importing import portions
 from app.store.engine import reading, writing
-from app.store.receiving.inbox import store_read
+from app.store.receiving.inbox import READ, store_read
 from app.store.stock import cases
 from app.store.stock.aliases import sku_ids
 from app.store.tables import lines
@@ -112,8 +112,8 @@ class Opening:
 
     def _take_orders(self) -> tuple[int, set[str]]:
         """How many there are, and the ids of those that the numbers still count."""
-        found = [(one.topic, one.document) for one in self._adapter.open_orders()]
-        ids = {self._adapter.still_counts(document) for _, document in found}
+        found = [(one.topic, one.document, READ) for one in self._adapter.open_orders()]
+        ids = {self._adapter.still_counts(document) for _, document, _ in found}
         for some in portions(found, PORTION):
             with writing(self._engine) as connection:
                 store_read(connection, self._adapter.channel.id, some, clock())

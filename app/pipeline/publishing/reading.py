@@ -4,36 +4,42 @@ A number that we cannot explain is most likely a sale whose webhook is on its wa
 the channel's own orders are read and applied before ours is published over it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from adapters.base import Adapter, Change
+from adapters.base import Adapter
 from app.domain.channels import Reading, Wish
 from app.domain.drift import OVERRIDE
-from app.domain.errors import GiveUp, RetryLater
-from app.domain.instants import HOUR, MINUTE, Instant, now as clock
+from app.domain.errors import GiveUp
+from app.domain.instants import MINUTE, Instant, now as clock
 from app.domain.misses import EXPLAINED, OPEN, ROUNDS, judge
 from app.pipeline.inbound import Inbound
 from app.pipeline.publishing.answering import Unexplained
+from app.pipeline.publishing.rounds import TURN_SECONDS, Round
 from app.store.configuration import policies
 from app.store.engine import writing
 from app.store.publishing import attempts, publications as store
-from app.store.receiving.inbox import store_read
-from app.store.tables import channels, publications
+from app.store.tables import publications
 from app.store.vault import Vault
 
 OVERLAP: Instant = 2 * MINUTE
-FIRST: Instant = HOUR
 
 
 class Readings:
     """Reads a channel on behalf of its drain."""
 
-    def __init__(self, engine: Engine, vault: Vault) -> None:
+    def __init__(
+        self, engine: Engine, vault: Vault, lease: Callable[[str], bool]
+    ) -> None:
+        """`lease` takes or renews the lane that a channel's pushes have in common."""
         self._engine = engine
+        self._lease = lease
+        self._rounds: dict[str, Round] = {}
         self.inbound = Inbound(engine, vault)
 
     def look(
@@ -42,7 +48,8 @@ class Readings:
         """Read what these rows show (and, in doubt, recent orders); return them anew,
         and what nothing explains.
 
-        Raises RetryLater, GiveUp or CredentialsRefused.
+        Those in doubt are left out while there are more orders to be read: the next
+        turn goes on with them. Raises RetryLater, GiveUp or CredentialsRefused.
         """
         unclear = [row for row in rows if _is_unclear(row)]
         started = clock()
@@ -58,23 +65,22 @@ class Readings:
             for reading in readings
             if _is_doubted(careful.get(reading.publication_id), reading, sent)
         ]
-        if doubted or any(row["doubt_at"] is not None for row in unclear):
-            self.catch_up(adapter, channel, started)
-        now_known = {row["id"]: row for row in self._again(unclear)}
+        is_doubt = doubted or any(row["doubt_at"] is not None for row in unclear)
+        if is_doubt and not self.catch_up(adapter, channel):
+            return self._again([row for row in rows if not _is_unclear(row)]), []
+        after = {row["id"]: row for row in self._again(unclear)}
         odd: list[Unexplained] = []
         with writing(self._engine) as connection:
             for reading in readings:
                 row = by_id[reading.publication_id]
                 if reading.available is None:
-                    words = f"{adapter.title} does not keep stock of this item there"
-                    store.fail(connection, row["id"], GiveUp(words), started)
-                elif reading in doubted and row["id"] in now_known:
-                    after = now_known[row["id"]]
-                    looked = _Looked(row, after, reading.available, read_at)
+                    store.fail(connection, row["id"], _unkept(adapter), started)
+                elif reading in doubted and row["id"] in after:
+                    looked = _Looked(row, after[row["id"]], reading.available, read_at)
                     odd += self._judge(connection, channel, looked, sent.get(row["id"]))
                 else:
                     store.read(connection, row["id"], reading.available, read_at)
-                    odd += _overridden(now_known.get(row["id"]), reading, read_at)
+                    odd += _overridden(after.get(row["id"]), reading, read_at)
         return self._again(rows), odd
 
     def _judge(
@@ -120,46 +126,29 @@ class Readings:
         with self._engine.connect() as connection:
             return connection.execute(query).mappings().all()
 
-    def catch_up(self, adapter: Adapter, channel: RowMapping, started: Instant) -> None:
-        """Take in the orders changed since the last look, and apply them.
+    def catch_up(self, adapter: Adapter, channel: RowMapping) -> bool:
+        """Take in what changed up to now, and apply it; whether that is all.
 
-        A poll that was cut off is gone on with, and one that is cut off here (a channel
-        lets only so much be read at a time) goes on from there the next time.
+        It takes one turn (`rounds`); where that is not enough, the next call goes on.
+        Raises RetryLater, GiveUp or CredentialsRefused.
         """
-        position, read_at = channel["poll_position"], adapter.http.theirs(started)
-        began = channel["poll_began_at"] or read_at
-        since = position or (channel["orders_read_at"] or read_at - FIRST) - OVERLAP
-        found: list[Change] = []
-        try:
-            found += adapter.changes(since)
-        except RetryLater:
-            known = [one.listed_at for one in found if one.listed_at is not None]
-            if known:
-                cut = {"poll_began_at": began, "poll_position": max(known)}
-                self._take_in(channel, found, started, cut)
-            raise
-        read = {"orders_read_at": began, "poll_began_at": None, "poll_position": None}
-        self._take_in(channel, found, started, read)
-
-    def _take_in(
-        self,
-        channel: RowMapping,
-        found: Sequence[Change],
-        started: Instant,
-        values: Mapping[str, Instant | None],
-    ) -> None:
-        """Store and apply what was read; note how far that is."""
-        documents = [(one.topic, one.document) for one in found]
+        key = channel["key"]
+        begun = self._rounds.pop(key, None)
+        if begun is not None and not begun.goes_on(channel):
+            begun = None
+        mine = begun or Round(self._engine, adapter, channel, OVERLAP)
+        self.inbound.woken.add("inbound")
+        if not mine.turn(partial(self._lease, key)):
+            self._rounds[key] = mine
+            return False
         with writing(self._engine) as connection:
-            store_read(connection, channel["id"], documents, started)
-            connection.execute(
-                channels.update()
-                # Unless a person asked for another round meanwhile.
-                .where(channels.c.id == channel["id"], channels.c.poll_from.is_(None))
-                .values(values)
-            )
+            mine.finish(connection)
+        ends = time.monotonic() + TURN_SECONDS
         while self.inbound.run(clock()):
-            pass
+            if time.monotonic() > ends or not self._lease(key):
+                return False
+        # What changed since a round began may have been listed before.
+        return begun is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +173,10 @@ class _Looked:
         if last is None:
             return set()
         return {last, last + self.after["believed"] - self.before["believed"]}
+
+
+def _unkept(adapter: Adapter) -> GiveUp:
+    return GiveUp(f"{adapter.title} does not keep stock of this item there")
 
 
 def _is_unclear(row: RowMapping) -> bool:

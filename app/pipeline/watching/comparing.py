@@ -82,8 +82,9 @@ class Comparer:
             with writing(self._engine) as connection:
                 circuit.unread(connection, adapter, later, self._policy, now)
             return False
-        with writing(self._engine, durable=False) as connection:
-            drifts.move(connection, channel["id"], page.last or 0, now)
+        if page.compared or page.last is None:
+            with writing(self._engine, durable=False) as connection:
+                drifts.move(connection, channel["id"], page.last or 0, now)
         return page.last is not None
 
     def page(
@@ -91,7 +92,8 @@ class Comparer:
     ) -> Page:
         """Compare the next page of a channel whose lease is held.
 
-        `policy` instead of the channel's own; not to `heal` is only to look. Raises
+        `policy` instead of the channel's own; not to `heal` is only to look. While the
+        channel's orders are not all read, it is the same page that is next. Raises
         RetryLater, GiveUp or CredentialsRefused.
         """
         with reading(self._engine) as connection:
@@ -102,34 +104,37 @@ class Comparer:
             )
         if not rows or not adapter.reads:
             return Page()
-        page = Page(len(rows), rows[-1]["id"])
-        seen, right = self._look(adapter, channel, rows)
-        page.found = self._healer.treat(adapter, channel, seen, policy, heal=heal)
+        looked = self._look(adapter, channel, rows)
+        if looked is None:
+            return Page(last=after)
+        seen, right = looked
+        found = self._healer.treat(adapter, channel, seen, policy, heal=heal)
         if heal:
             self._healer.close(channel, right)
-        return page
+        return Page(len(rows), rows[-1]["id"], found)
 
     # -- looking ---------------------------------------------------------------
 
     def _look(
         self, adapter: Adapter, channel: RowMapping, rows: Sequence[RowMapping]
-    ) -> tuple[list[Seen], list[store.Names]]:
-        """What differs, and the names of what does not."""
-        ids = [row["id"] for row in rows]
+    ) -> tuple[list[Seen], list[store.Names]] | None:
+        """What differs, and the names of what does not; None to look again."""
         with reading(self._engine) as connection:
-            names = store.names(connection, ids)
+            names = store.names(connection, [row["id"] for row in rows])
             numbers = self._numbers(connection, rows)
         shown = self._read(adapter, rows, names)
         suspects = [row for row in rows if shown[row["id"]] != numbers[row["id"]]]
         right = [names[row["id"]] for row in rows if _is_right(row, shown, numbers)]
         if not suspects:
             return [], right
-        orders_read = self._catch_up(adapter, channel)
+        if not self._catch_up(adapter, channel):
+            return None
         first = {row["id"]: row for row in self._again(suspects)}
         read_at = clock()
         shown = self._read(adapter, suspects, names)
         read_at = adapter.http.theirs(read_at)
-        self._catch_up(adapter, channel)
+        if not self._catch_up(adapter, channel):
+            return None
         mark(self._engine, channel, clock())
         with reading(self._engine) as connection:
             now_rows = self._again(suspects)
@@ -146,10 +151,9 @@ class Comparer:
                 first=was["believed"],
                 before=_before(was),
                 is_wanted=_is_wanted(row),
-                orders_read=orders_read,
+                orders_read=adapter.polls,
             )
-            cause = drift.cause_of(one)
-            seen.append(Seen(row, names[row["id"]], one, read_at, cause))
+            seen.append(Seen(row, names[row["id"]], one, read_at, drift.cause_of(one)))
         return seen, right
 
     def _numbers(
@@ -170,13 +174,12 @@ class Comparer:
         return shown
 
     def _catch_up(self, adapter: Adapter, channel: RowMapping) -> bool:
-        """Apply the channel's own orders up to now; False where it cannot tell them."""
+        """Apply the channel's own orders, where it can tell them; False if more wait."""
         if not adapter.polls:
-            return False
+            return True
         with reading(self._engine) as connection:
             known = channel_store.row(connection, channel["key"])
-        self._publisher.readings.catch_up(adapter, known, clock())
-        return True
+        return self._publisher.readings.catch_up(adapter, known)
 
     def _again(self, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
         query = (

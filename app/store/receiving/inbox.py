@@ -5,7 +5,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import psycopg
@@ -177,18 +177,25 @@ class InboxWriter:
                 self._opened.pop().close()
 
 
+READ = "read"
+"""The delivery id of what we read ourselves; more may follow, after a blank."""
+
+
 def store_read(
     connection: Connection,
     channel_id: int,
-    found: Sequence[tuple[str, Any]],
+    found: Sequence[tuple[str, Any, str]],
     now: Instant,
 ) -> None:
-    """Put documents that we read from a channel into its inbox; known ones stay."""
+    """Put documents that we read from a channel into its inbox; known ones stay.
+
+    Each is a topic, a document and a delivery id.
+    """
     rows = []
-    for topic, document in found:
+    for topic, document, delivery_id in found:
         text = json.dumps(document, sort_keys=True)
         digest = body_hash(f"{topic}\n{text}".encode())
-        rows.append((channel_id, "read", digest, topic, text, now))
+        rows.append((channel_id, delivery_id, digest, topic, text, now))
     bulk.insert(
         connection,
         inbox,
@@ -196,6 +203,16 @@ def store_read(
         rows,
         or_ignore=True,
     )
+
+
+def known(
+    connection: Connection, channel_id: int, delivery_ids: Collection[str]
+) -> set[str]:
+    """Those of the delivery ids that are in a channel's inbox."""
+    query = sa.select(inbox.c.delivery_id).where(
+        inbox.c.channel_id == channel_id, inbox.c.delivery_id.in_(delivery_ids)
+    )
+    return set(connection.execute(query).scalars())
 
 
 def prune(connection: Connection, before: Instant, limit: int) -> int:

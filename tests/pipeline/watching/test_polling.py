@@ -10,6 +10,9 @@ from adapters.base import Change
 from adapters.sandbox.shopify_admin import Bucket
 from app.domain.errors import RetryLater
 from app.domain.instants import HOUR, MINUTE, SECOND, now
+from app.pipeline.publishing import rounds
+from app.pipeline.publishing.reading import Readings
+from app.pipeline.publishing.rounds import Round
 from app.pipeline.repairing.recovering import poll_from
 from app.pipeline.watching import polling
 from app.pipeline.watching.polling import OVERLAP, Poller
@@ -142,8 +145,8 @@ def test_a_round_that_is_cut_off_goes_on_where_it_was(
 ):
     for _ in range(4):
         sell(trade, place=PLACE)
-    monkeypatch.setattr(polling, "PORTION", 1)
-    monkeypatch.setattr(polling, "TURN_SECONDS", 0)
+    monkeypatch.setattr(rounds, "PORTION", 1)
+    monkeypatch.setattr(rounds, "TURN_SECONDS", 0)
     change(trade, orders_read_at=now() - 3 * HOUR)
     before = told(trade)["orders_read_at"]
 
@@ -164,6 +167,13 @@ def test_a_round_that_is_cut_off_goes_on_where_it_was(
     assert told(trade)["orders_read_at"] == cut_off["poll_began_at"]
 
 
+def look(trade: Trade) -> bool:
+    with trade.shop.engine.connect() as connection:
+        row = channel_store.row(connection, "web")
+        adapter = trade.publisher.adapter(connection, row)
+    return trade.publisher.readings.catch_up(adapter, row)
+
+
 @pytest.mark.parametrize("trade", ["shopify"], indirect=True)
 def test_a_look_that_is_cut_off_goes_on_where_it_was(trade, eventually):
     trade.settle(eventually, 5)
@@ -176,14 +186,10 @@ def test_a_look_that_is_cut_off_goes_on_where_it_was(trade, eventually):
     def has_looked() -> bool:
         # Points for the list and two orders.
         trade.sandbox.admin.bucket = Bucket(280, rate=0)
-        with trade.shop.engine.connect() as connection:
-            row = channel_store.row(connection, "web")
-            adapter = trade.publisher.adapter(connection, row)
         try:
-            trade.publisher.readings.catch_up(adapter, row, now())
+            return look(trade)
         except RetryLater:
             return False
-        return True
 
     assert not has_looked()
     eventually(has_looked)
@@ -192,16 +198,79 @@ def test_a_look_that_is_cut_off_goes_on_where_it_was(trade, eventually):
     assert told(trade)["poll_position"] is None
 
 
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_a_look_takes_turns_and_the_next_worker_goes_on(
+    trade, settings, eventually, monkeypatch
+):
+    trade.settle(eventually, 5)
+    trade.shop.deaf = True
+    for _ in range(4):
+        sell(trade, place=PLACE)
+    for ago, order in enumerate(trade.sandbox.orders.values()):
+        order.updated_at -= timedelta(seconds=30 * ago)
+    monkeypatch.setattr(rounds, "PORTION", 1)
+    monkeypatch.setattr(rounds, "TURN_SECONDS", 0)
+    opened = opening(trade, monkeypatch)
+
+    assert not look(trade)
+    assert told(trade)["poll_position"] is not None
+    assert len(opened) == 1, "no more in one turn"
+    trade.publisher.readings = Readings(
+        trade.shop.engine, trade.shop.vault, trade.publisher.lease
+    )
+    monkeypatch.setattr(rounds, "TURN_SECONDS", 9)
+    assert look(trade)
+
+    assert trade.shop.level(JACKET) == {"available": 1, "committed": 4}
+    assert len(opened) == 4, "nothing is read again"
+    assert told(trade)["poll_position"] is None
+
+
+def opening(trade: Trade, monkeypatch) -> list[str]:
+    """The orders that are read from now on."""
+    kind, opened = polling.adapters.get(trade.provider), list[str]()
+    read = kind.opened
+
+    def noting(self, change):
+        opened.append(change.id)
+        return read(self, change)
+
+    monkeypatch.setattr(kind, "opened", noting)
+    return opened
+
+
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_an_order_is_read_again_until_all_of_its_last_second_is_told(
+    trade, poller, monkeypatch
+):
+    sold = sell(trade, place=PLACE)
+    [order] = trade.sandbox.orders.values()
+    opened = opening(trade, monkeypatch)
+
+    def poll() -> int:
+        change(trade, poll_due_at=0)
+        poller.poll_due("web")
+        return len(opened)
+
+    assert [poll(), poll()] == [1, 2], "more may have happened in its second"
+    order.updated_at -= timedelta(seconds=60)
+    assert [poll(), poll()] == [3, 3], "it was read long after it changed"
+    control(trade.url, "cancel", order=sold["order"], restock=True)
+    assert poll() == 4
+    trade.work()
+    assert trade.shop.level(JACKET) == {"available": 5}
+
+
 def test_the_worker_that_began_a_round_goes_on_with_its_list(
     trade, poller, monkeypatch
 ):
     for _ in range(3):
         sell(trade, place=PLACE)
-    monkeypatch.setattr(polling, "PORTION", 1)
-    monkeypatch.setattr(polling, "TURN_SECONDS", 0)
+    monkeypatch.setattr(rounds, "PORTION", 1)
+    monkeypatch.setattr(rounds, "TURN_SECONDS", 0)
     asked = []
-    begin = Poller._begin
-    monkeypatch.setattr(Poller, "_begin", lambda *a: asked.append(1) or begin(*a))
+    begin = Round.__init__
+    monkeypatch.setattr(Round, "__init__", lambda *a: asked.append(1) or begin(*a))
 
     while poller.poll_due("web").more:
         pass
