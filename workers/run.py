@@ -129,7 +129,7 @@ def schedule() -> None:
     settings = Settings.from_env(os.environ)
     configure(settings)
     mine = hands.make(settings)
-    Watch(mine.engine, settings).start()
+    Watch(mine.engine, settings, "scheduler").start()
     connecting.start(mine)
     pruned = noted = 0.0
     while True:
@@ -155,7 +155,8 @@ def apply() -> None:
     settings = Settings.from_env(os.environ)
     # One process serves this lane: whoever said to be draining it is dead.
     Wakes(settings.redis_url).died("inbound")
-    Watch(open_engine(settings.database_url, pool_size=1), settings).start()
+    engine = open_engine(settings.database_url, pool_size=1)
+    Watch(engine, settings, "inbound worker").start()
     work(INBOUND)
 
 

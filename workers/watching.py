@@ -13,9 +13,10 @@ from sqlalchemy.engine import Engine
 
 from app.domain.instants import SECOND, now
 from app.messenger import by_apprise
-from app.pipeline.watching.alerting import Tell, watch
+from app.pipeline.watching.alerting import Outages, Tell, watch
 from app.store import leases
 from app.store.engine import writing
+from app.store.trouble import need_room, trouble
 from config.settings import Settings
 
 LOOK_SECONDS = 5.0
@@ -29,8 +30,10 @@ log = structlog.get_logger()
 class Watch:
     """Looks every few seconds, if anybody is to be told and nobody else looks."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, who: str) -> None:
+        """`who` tells, where the database cannot say who does."""
         self._engine = engine
+        self._outages = Outages(who)
         self._patience = int(settings.alert_after_seconds * SECOND)
         self._urls = settings.alerts
         self._name = uuid.uuid4().hex
@@ -59,11 +62,14 @@ class Watch:
             self._look(tell)
 
     def _look(self, tell: Tell) -> None:
+        wrong = None
         try:
             with writing(self._engine, durable=False) as connection:
+                need_room(connection)
                 is_ours = leases.acquire(connection, LEASE, self._name, LEASE_SECONDS)
             if is_ours:
                 watch(self._engine, tell, now(), self._patience)
-        except Exception:
-            # The database may be away; the next look tries again.
+        except Exception as error:
             log.exception("looking for trouble failed")
+            wrong = trouble(error)
+        self._outages.heed(wrong, tell, now())

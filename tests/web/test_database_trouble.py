@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.signatures import StandardWebhooks
-from app.domain.instants import now
+from app.domain.instants import SECOND, now
 from app.store.engine import open_engine
 from app.store.trouble import FULL, READ_ONLY, trouble
 from tests.builders import JACKET, SECRET, sale
+from tests.hearing import hearing
 from tests.hubs import within
+from workers.watching import Watch
 
 COUNT = {"location": "downtown", "lines": [{"sku": JACKET, "quantity": 5}]}
 Spoil = Callable[[], contextlib.AbstractContextManager[None]]
@@ -174,6 +177,31 @@ def test_a_postgresql_that_only_reads_is_named_and_costs_nothing_but_time(
     client, api, shop, database_url
 ) -> None:
     is_waited_for(client, api, shop, lambda: only_read(database_url), READ_ONLY)
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_people_are_told_what_the_database_cannot_note(
+    shop, settings, database_url, eventually, monkeypatch
+) -> None:
+    monkeypatch.setattr("app.pipeline.watching.alerting.SETTLED", SECOND // 5)
+    monkeypatch.setattr("workers.watching.LOOK_SECONDS", 0.05)
+    with hearing() as listener:
+        told = replace(settings, alerts=(listener.url,))
+        watch = Watch(shop.engine, told, "scheduler")
+        watch.start()
+        try:
+            with only_read(database_url):
+                eventually(lambda: listener.heard)
+            eventually(lambda: len(listener.heard) > 1)
+        finally:
+            watch.stop()
+    [began, ended] = listener.heard
+    assert began[0] == "Onecount needs you"
+    assert began[1].startswith(f"The scheduler says: {READ_ONLY}. Until it is well")
+    assert ended == (
+        "Onecount: recovered",
+        f"The scheduler says: {READ_ONLY}: no more.",
+    )
 
 
 def signed(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,39 @@ Tell = Callable[[str, str], bool]
 """Sends a title and a text to people; False when that did not work."""
 
 
+_BEGAN, _ENDED = "Onecount needs you", "Onecount: recovered"
+
+
+class Outages:
+    """Tells people that the database itself is in trouble, and when it is well again.
+
+    Nothing can be noted there meanwhile, so whoever looks keeps in mind what it told,
+    and says who it is: others that look tell the same.
+    """
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._told: str | None = None
+        self._seen: str | None = None
+        self._since: Instant = 0
+
+    def heed(self, wrong: str | None, tell: Tell, now: Instant) -> None:
+        """Hear what is wrong with the database now, if anything is; tell it in time."""
+        if wrong != self._seen:
+            self._seen, self._since = wrong, now
+        if wrong == self._told or now - self._since < SETTLED:
+            return
+        title, words = _ENDED, f"{self._told}: no more"
+        if wrong is not None:
+            title = _BEGAN
+            words = (
+                f"{wrong}. Until it is well nothing is received, counted or sent; "
+                "webhooks are answered 503, so that they come again"
+            )
+        if tell(title, f"The {self._who} says: {words}."):
+            self._told = wrong
+
+
 def watch(engine: Engine, tell: Tell, now: Instant, patience: Instant) -> None:
     """Look what is wrong; tell what began and what is over since the last time.
 
@@ -36,7 +69,7 @@ def watch(engine: Engine, tell: Tell, now: Instant, patience: Instant) -> None:
             rows = alerts.known(connection)
     began = [r for r in rows if r["told_at"] is None and r["began_at"] <= now - SETTLED]
     ended = [r for r in rows if r["ended_at"] and r["ended_at"] <= now - SETTLED]
-    for title, news in (("Onecount needs you", began), ("Onecount: recovered", ended)):
+    for title, news in ((_BEGAN, began), (_ENDED, ended)):
         if news and tell(_title(title, news), _text(news)):
             with writing(engine) as connection:
                 alerts.told(connection, news, now)

@@ -144,7 +144,7 @@ def test_whoever_is_left_tells_that_the_scheduler_is_silent(
     monkeypatch.setattr("workers.watching.LOOK_SECONDS", 0.05)
     monkeypatch.setattr("workers.watching.LEASE_SECONDS", 0.5)
     told = replace(settings, alerts=(listener.url,))
-    first, second = Watch(shop.engine, told), Watch(shop.engine, told)
+    first, second = (Watch(shop.engine, told, who) for who in "ab")
 
     def round_over() -> None:
         with writing(shop.engine) as connection:
