@@ -6,7 +6,10 @@ is stored with the message, which then goes back to the applier.
 
 import json
 import random
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -31,6 +34,11 @@ from app.store.watching import incidents
 log = structlog.get_logger()
 
 
+ALIKE: Final = 5
+"""So many messages are looked at for each read: some may want the same, as an order is
+often told of by several webhooks at once."""
+
+
 class Fetcher:
     """Reads what one channel's messages point at. One per worker process."""
 
@@ -42,13 +50,17 @@ class Fetcher:
         self.holder = str(uuid4())
 
     def fetch_due(self, key: str, limit: int = 20) -> int:
-        """Fetch for the oldest due messages; return how many went on to be applied."""
+        """Fetch for the oldest due messages; return how many went on to be applied.
+
+        It makes up to `limit` reads. One serves all messages that want the same and were
+        there before it.
+        """
         now = clock()
         with self._engine.connect() as connection:
             told = channel_store.row(connection, key)
             if (told["reads_held_until"] or 0) > now:
                 return 0
-            rows = connection.execute(
+            waiting = connection.execute(
                 sa.select(inbox)
                 .where(
                     inbox.c.channel_id == told["id"],
@@ -57,20 +69,22 @@ class Fetcher:
                     inbox.c.next_attempt_at <= now,
                 )
                 .order_by(inbox.c.id)
-                .limit(limit)
+                .limit(limit * ALIKE)
             )
-            found = rows.mappings().all()
-            if not found:
+            wanting: dict[str, list[RowMapping]] = defaultdict(list)
+            for row in waiting.mappings():
+                wanting[row["wants"]].append(row)
+            if not wanting:
                 return 0
             adapter = reach(connection, self._vault, told, self._settings)
         done = 0
-        for row in found:
-            if not self.lease(key) or not self._fetch(adapter, row):
+        for rows in islice(wanting.values(), limit):
+            if not self.lease(key) or not self._fetch(adapter, rows):
                 break
-            done += 1
-            if done == 1 and told["reads_failed"]:
+            if not done and told["reads_failed"]:
                 with writing(self._engine) as connection:
                     circuit.read_again(connection, adapter)
+            done += len(rows)
         return done
 
     def lease(self, key: str) -> bool:
@@ -84,50 +98,54 @@ class Fetcher:
         with writing(self._engine) as connection:
             leases.release(connection, f"fetch:{key}", self.holder)
 
-    def _fetch(self, adapter: Adapter, row: RowMapping) -> bool:
-        """Fetch for one message; False when the channel itself is in trouble."""
-        now = clock()
+    def _fetch(self, adapter: Adapter, rows: Sequence[RowMapping]) -> bool:
+        """Fetch what some messages want; False when the channel itself is in trouble."""
+        now, first = clock(), rows[0]
         message = Message(
-            row["topic"],
-            json.loads(row["document"]),
-            row["received_at"],
-            json.loads(row["headers"]),
+            first["topic"],
+            json.loads(first["document"]),
+            first["received_at"],
+            json.loads(first["headers"]),
         )
         try:
-            fetched = adapter.fetch(message, Read(**json.loads(row["wants"])))
+            fetched = adapter.fetch(message, Read(**json.loads(first["wants"])))
         except RetryLater as error:
-            self._later(adapter, row, error, now)
+            self._later(adapter, rows, error, now)
             return False
         except CredentialsRefused as error:
             self._credentials(adapter, error, now)
-            self._write(row, error=str(error), next_attempt_at=now + 5 * MINUTE)
+            self._write(rows, error=str(error), next_attempt_at=now + 5 * MINUTE)
             return False
         except (GiveUp, HubError) as error:
-            self._write(row, state="buried", error=str(error), settled_at=now)
+            self._write(rows, state="buried", error=str(error), settled_at=now)
             return True
         kept = json.dumps(fetched)
         # The time before the call: what is read knows everything up to then.
-        self._write(row, fetched=kept, fetched_at=now, lane="apply", attempts=0)
+        self._write(rows, fetched=kept, fetched_at=now, lane="apply", attempts=0)
         return True
 
     def _later(
-        self, adapter: Adapter, row: RowMapping, error: RetryLater, now: Instant
+        self,
+        adapter: Adapter,
+        rows: Sequence[RowMapping],
+        error: RetryLater,
+        now: Instant,
     ) -> None:
         with writing(self._engine) as connection:
             until = circuit.unread(connection, adapter, error, self._policy, now)
         if until is not None:
             # The channel is in trouble: no attempt is spent, and another message is
             # tried next, in case it was this one after all.
-            self._write(row, error=str(error), next_attempt_at=2 * until - now)
+            self._write(rows, error=str(error), next_attempt_at=2 * until - now)
             return
-        tries = row["attempts"] + 1
+        tries = max(row["attempts"] for row in rows) + 1
         values: dict[str, Any] = {"attempts": tries, "error": str(error)}
         if tries >= self._policy.limit:
             values |= {"state": "buried", "settled_at": now}
         else:
             chosen = delay(tries, error, self._policy, random.random)
             values["next_attempt_at"] = chosen.after(now)
-        self._write(row, **values)
+        self._write(rows, **values)
 
     def _credentials(
         self, adapter: Adapter, error: CredentialsRefused, now: Instant
@@ -145,10 +163,11 @@ class Fetcher:
                 channel_id=adapter.channel.id,
             )
 
-    def _write(self, row: RowMapping, **values: Any) -> None:
+    def _write(self, rows: Sequence[RowMapping], **values: Any) -> None:
+        ids = [row["id"] for row in rows]
         with writing(self._engine) as connection:
             connection.execute(
                 inbox.update()
-                .where(inbox.c.id == row["id"], inbox.c.state == "waiting")
+                .where(inbox.c.id.in_(ids), inbox.c.state == "waiting")
                 .values(**values)
             )

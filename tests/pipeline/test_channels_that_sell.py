@@ -372,6 +372,24 @@ def test_a_number_that_keeps_moving_is_put_before_a_person(trade, eventually):
     assert trade.shows() == 4, "no person was needed after all"
 
 
+@pytest.mark.parametrize("trade", ["square"], indirect=True)
+def test_one_read_serves_all_webhooks_that_point_at_an_order(
+    trade, eventually, monkeypatch
+):
+    kind = adapters.get(trade.provider)
+    read, reads = kind.fetch, []
+    monkeypatch.setattr(kind, "fetch", lambda *a: reads.append(a) or read(*a))
+    sell(trade, 2)
+    pointing = ("waiting", "says nothing about stock")
+    eventually(lambda: trade.shop.apply() or trade.shop.messages().count(pointing) == 2)
+
+    assert trade.fetcher.fetch_due(trade.key) == 2
+    trade.shop.apply()
+
+    assert len(reads) == 1
+    assert {state for state, _ in trade.shop.messages()} == {"applied"}
+
+
 @compared
 def test_a_sale_in_the_second_of_a_write_came_after_it(trade, eventually):
     trade.settle(eventually, 5)

@@ -1,5 +1,6 @@
 """A channel in trouble is held, probed with one push, and resumed with newest numbers."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -234,7 +235,7 @@ def test_reads_that_fail_hold_reading_and_not_publishing(empty_shop, quick, chan
                     topic="order.updated",
                     document="{}",
                     headers="{}",
-                    wants='{"what": "order", "id": "O1"}',
+                    wants=json.dumps({"what": "order", "id": f"O{number}"}),
                 )
             )
     channel.status = 503
