@@ -25,6 +25,7 @@ def attach(sandbox: "Sandbox") -> None:
     app.after_request(lambda answer: _after(sandbox, answer))
     app.register_error_handler(Refused, _refuse)
     app.add_url_rule("/_sandbox/state", "state", lambda: jsonify(state(sandbox)))
+    app.add_url_rule("/_sandbox/orders", "orders", lambda: jsonify(orders(sandbox)))
     app.add_url_rule(
         "/_sandbox/<action>",
         "control",
@@ -34,12 +35,11 @@ def attach(sandbox: "Sandbox") -> None:
 
 
 def state(sandbox: "Sandbox") -> dict[str, Any]:
-    """Everything a test wants to see."""
+    """What it shows, and what came and went."""
     sender = sandbox.webhooks
     with sandbox.lock:
         return {
             "stock": {item: dict(places) for item, places in sandbox.stock.items()},
-            "orders": [_order(order) for order in sandbox.orders.values()],
             "calls": sandbox.calls,
             "rejected": sandbox.rejected,
             "webhooks": {
@@ -49,6 +49,12 @@ def state(sandbox: "Sandbox") -> dict[str, Any]:
             },
             "weather": asdict(sender.weather),
         }
+
+
+def orders(sandbox: "Sandbox") -> list[dict[str, Any]]:
+    """All that was ever sold."""
+    with sandbox.lock:
+        return [_order(order) for order in sandbox.orders.values()]
 
 
 def _order(order: Order) -> dict[str, Any]:

@@ -16,14 +16,12 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     execute_sync,
-    parse,
-    validate,
 )
 
 from adapters.sandbox.orders import Order, clock
 from adapters.sandbox.shopify_orders import order_node, stamp
 from adapters.sandbox.shopify_pages import page
-from adapters.sandbox.shopify_schema import SCHEMA, has_writes, points
+from adapters.sandbox.shopify_schema import SCHEMA, checked, has_writes, points
 from adapters.sandbox.shopify_setup import Setup
 from adapters.sandbox.shopify_writes import Writes, check_size, plain
 
@@ -100,11 +98,11 @@ class AdminApi:
             return _refusal("No query string was present", "BAD_REQUEST")
         variables = body.get("variables") or {}
         try:
-            document = parse(body["query"])
+            document, problems = checked(body["query"])
         except GraphQLError as error:
             return {"errors": [error.formatted]}
-        if found := validate(SCHEMA, document):
-            return {"errors": [error.formatted for error in found]}
+        if problems:
+            return {"errors": [problem.formatted for problem in problems]}
         wanted = points(document, variables)
         if wanted > MOST_POINTS:
             words = f"Query cost is {wanted}, which exceeds the single query max cost"

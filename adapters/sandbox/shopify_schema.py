@@ -5,6 +5,7 @@ run time, and so not shown here either: `@idempotent` and `changeFromQuantity`.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -12,6 +13,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
@@ -19,6 +21,8 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     build_schema,
+    parse,
+    validate,
 )
 
 from adapters.sandbox.shopify_topics import SUBSCRIPTIONS
@@ -222,6 +226,13 @@ enum InventorySetQuantitiesUserErrorCode {
 SCHEMA = build_schema(SDL)
 
 MUTATION_POINTS = 10
+
+
+@lru_cache(maxsize=100)
+def checked(text: str) -> tuple[DocumentNode, list[GraphQLError]]:
+    """A document and what is wrong with it; an app sends the same few for ever."""
+    document = parse(text)
+    return document, validate(SCHEMA, document)
 
 
 def points(document: DocumentNode, variables: Mapping[str, Any]) -> int:

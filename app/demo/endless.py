@@ -113,7 +113,7 @@ def ship(stage: Stage) -> None:
 
 
 def _ordered(stage: Stage, order: Order) -> int:
-    for one in stage.shop.web.state()["orders"]:
+    for one in stage.shop.web.orders():
         if one["id"] == order.id:
             return sum(int(line["quantity"]) for line in one["lines"])
     return 0

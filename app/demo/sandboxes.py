@@ -88,8 +88,15 @@ class Sandbox:
         return self.do("sell", lines=[{"item": item, "quantity": quantity}], **more)
 
     def state(self) -> Any:
-        """What it shows and knows."""
-        answer = requests.get(f"{self.url}/_sandbox/state", timeout=30)
+        """What it shows, and what came and went."""
+        return self._told("state")
+
+    def orders(self) -> Any:
+        """All that was ever sold there."""
+        return self._told("orders")
+
+    def _told(self, what: str) -> Any:
+        answer = requests.get(f"{self.url}/_sandbox/{what}", timeout=30)
         answer.raise_for_status()
         return answer.json()
 

@@ -229,7 +229,7 @@ def the_end(shop: Shop, teller: Teller) -> None:
     sold = sum(
         line["quantity"]
         for channel, item in ((shop.web, JACKET.web), (shop.till, JACKET.till))
-        for order in channel.state()["orders"]
+        for order in channel.orders()
         for line in order["lines"]
         if line["item"] == item
     )
