@@ -154,6 +154,8 @@ def _before(sandbox: "Sandbox") -> Any:
         sandbox.calls += 1
     if weather.delay:
         time.sleep(weather.delay)
+    if random.random() < weather.errors and (told := sandbox.complaint()) is not None:
+        return jsonify(told)
     if weather.status is None:
         return None
     answer = jsonify(errors=f"the sandbox answers {weather.status}")

@@ -27,6 +27,9 @@ class Weather:
     retry_after: float | None = None
     delay: float = 0.0
     """Seconds before an API call is answered."""
+    errors: float = 0.0
+    """Share of API calls that fail and are answered 200, with the error in the body,
+    where the provider does that."""
     hang_up: float = 0.0
     """Share of API calls that are carried out but whose answer is lost."""
     drop: float = 0.0

@@ -70,6 +70,10 @@ class Sandbox:
     def routes(self, app: Flask) -> None:
         """Add the provider's own API."""
 
+    def complaint(self) -> Any:
+        """What the provider answers with status 200 when it failed; None: never."""
+        return None
+
     def new_id(self, kind: str) -> str:
         """A new id for an order, line, shipment or refund."""
         return str(next(self._ids))

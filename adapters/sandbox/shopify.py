@@ -69,6 +69,11 @@ class ShopifySandbox(Sandbox):
 
     # -- the API -------------------------------------------------------------------
 
+    def complaint(self) -> Any:
+        words = "Internal error. Looks like something went wrong on our end."
+        code = {"code": "INTERNAL_SERVER_ERROR"}
+        return {"errors": [{"message": words, "extensions": code}]}
+
     def _graphql(self, version: str) -> Any:
         if not re.fullmatch(r"\d{4}-\d{2}", version):
             return jsonify(errors="Not Found"), 404

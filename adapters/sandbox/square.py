@@ -190,6 +190,10 @@ class SquareSandbox(Sandbox):
 
     # -- the API ---------------------------------------------------------------
 
+    def complaint(self) -> Any:
+        code = {"category": "API_ERROR", "code": "INTERNAL_SERVER_ERROR"}
+        return {"errors": [{**code, "detail": "An internal error has occurred."}]}
+
     def routes(self, app: Flask) -> None:
         app.before_request(self._recognise)
         app.register_error_handler(Wrong, lambda error: (error.body(), error.status))

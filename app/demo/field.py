@@ -243,6 +243,8 @@ def _environ(
         "ONECOUNT_HEALS_A_DAY": "1000",
         "ONECOUNT_CIRCUIT_HOLD_SECONDS": "3",
         "ONECOUNT_CIRCUIT_CAP_SECONDS": "6",
+        "ONECOUNT_POLL_SECONDS": "20",
+        "ONECOUNT_COMPARE_HOURS": "0.01",
         **given,
     }
 

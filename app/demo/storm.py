@@ -1,8 +1,8 @@
 """The storm: everything goes wrong at once, and afterwards every number is right.
 
-Channels answer late, with errors, or not at all; webhooks come twice, out of order and
-while nobody listens; people edit numbers by hand; the hub's processes, its Valkey
-and, where it may be, its database are killed one after the other. What the channels
+Channels answer late, with errors, or not at all, and confirm what they do not do;
+webhooks come twice, out of order, while nobody listens, or never; people edit numbers by
+hand; the hub's processes, its Valkey and, where it may be, its database are killed one after the other. What the channels
 themselves sold, shipped, cancelled and took back is known here from their own answers:
 that is what the ledger must say, and what every channel must show once it is calm again.
 """
@@ -33,6 +33,8 @@ ROUND_SECONDS = 60.0
 """In each round everybody who may die dies once. Starting again takes a process seconds:
 more often, and the hub would be down for most of the storm, and learn nothing from it."""
 
+ASKED = ("till", "web")
+"""The channels that can be asked what they show and what happened there."""
 VICTIMS = {
     "the web server": r"app\.factory|onecount-web",
     "the inbound worker": r"workers\.run inbound|rq:worker.*\binbound",
@@ -194,17 +196,27 @@ class Storm:
             ({"status": 429, "retry_after": 1}, "wants fewer calls: 429"),
             ({"delay": self._random.uniform(0.1, 1.5)}, "takes its time"),
             ({"hang_up": 0.3}, "hangs up on a third of all calls"),
+            ({"errors": 0.5}, "says 200 to half of all calls, and that it failed"),
+            ({"lie": True}, "confirms numbers and does not take them"),
             ({}, "is well"),
         ]
-        bad, words = self._random.choice(kinds)
-        more = {"duplicate": 0.3, "reorder": self._random.random() < 0.5}
         key = self._random.choice(sorted(PLACE))
+        can_be_asked = key in ASKED
+        if not can_be_asked:
+            # Nobody could ever find out.
+            kinds = [one for one in kinds if "lie" not in one[0]]
+        bad, words = self._random.choice(kinds)
+        more = {
+            "duplicate": 0.3,
+            "reorder": self._random.random() < 0.5,
+            "drop": 0.05 if can_be_asked else 0.0,
+        }
         self._field.channels[key].do("weather", **bad, **more)
         self._tell(f"{key} {words}")
 
     def edit(self) -> None:
         """Somebody sets a channel's number by hand."""
-        key, sku = self._random.choice(["till", "web"]), self._sku()
+        key, sku = self._random.choice(ASKED), self._sku()
         number = self._random.randrange(60)
         where = {"item": item(key, sku), "place": PLACE[key]}
         self._field.channels[key].do("edit", **where, quantity=number)

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from app.domain import instants
+from app.domain.errors import RetryLater
 from app.domain.events import (
     OBSERVED,
     PLACED,
@@ -167,6 +168,13 @@ def _webhooks(shop: Shop) -> Any:
 
 
 # -- reading -------------------------------------------------------------------------
+
+
+def test_a_call_that_failed_may_be_answered_200(shop: Shop):
+    shop.do("weather", errors=1)
+
+    with pytest.raises(RetryLater, match="Internal error"):
+        list(recent(shop.adapter(), instants.now()))
 
 
 def test_what_is_read_and_what_is_sent_set_the_same_targets(shop: Shop):

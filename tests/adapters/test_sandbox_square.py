@@ -263,6 +263,9 @@ def test_the_wrong_token_is_told_apart_from_bad_weather(till: Till):
     till.do("weather", status=429)
     with pytest.raises(RetryLater):
         till.shown()
+    till.do("weather", errors=1)
+    with pytest.raises(RetryLater, match="internal error"):
+        till.shown()
 
 
 def test_a_refused_webhook_comes_again_and_says_so(till: Till):
