@@ -20,7 +20,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Make the application; nothing connects until it is used."""
     if settings is None:
         settings = Settings.from_env(os.environ)
-    app = Flask("app.web")
+    app = security.Site("app.web")
     texts.prepare(app)
     security.protect(app, settings)
     problems.register(app)

@@ -1,11 +1,13 @@
 """The protections of pages: headers, cookies, forged forms, guessed passwords.
 
-None of it runs for a webhook: that path never enters Flask (`app.web.webhooks`).
+None of it runs for a webhook: that path never enters Flask (`app.web.webhooks`). A
+program that asks the API is known by its token alone, so it is spared most of it.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -24,10 +26,48 @@ CONTENT_SECURITY_POLICY: Final = {
 }
 """Everything comes from this server; no inline script, no inline style."""
 
+PROGRAMS: Final = "/api/v1/"
+"""Who asks below this address is a program."""
+DATA_HEADERS: Final = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "strict-origin-when-cross-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
+"""On an answer that is data: it loads nothing, and nobody shows it in a page."""
+
 csrf = CSRFProtect()
 limiter = Limiter(get_remote_address)
 """Limits only the views that say so: the login."""
 talisman = Talisman()
+
+
+class Site(Flask):
+    """Flask whose hooks run for people only.
+
+    Its extensions look after cookies, forms and languages around every request: a
+    program has none of these, and would pay for the looking with each of its calls.
+    """
+
+    def preprocess_request(self) -> Any:
+        """What hooks do before a person's request."""
+        return None if _is_program() else super().preprocess_request()
+
+    def process_response(self, response: Response) -> Response:
+        """What hooks do to a person's answer, or the headers of data."""
+        if not _is_program():
+            return super().process_response(response)
+        response.headers.extend(DATA_HEADERS)
+        talisman._set_hsts_headers(response.headers)
+        return response
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: none here is async, and nobody looks each time."""
+        return func
+
+
+def _is_program() -> bool:
+    return request.path.startswith(PROGRAMS)
 
 
 class Cookies(SecureCookieSessionInterface):
