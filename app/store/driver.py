@@ -32,13 +32,18 @@ def executed(
 ) -> Any:
     """The driver's cursor after a statement, or after `many`: one for each of `values`.
 
-    Begins a transaction if there is none. Raises what SQLAlchemy would, also for what
-    was to be written `later`.
+    Begins a transaction if there is none, but for a connection that only reads: what
+    SQLAlchemy does around one costs as much as a small query. Raises what SQLAlchemy
+    would, also for what was to be written `later`.
     """
-    if not connection.in_transaction():
+    if not connection.in_transaction() and not _only_reads(connection):
         connection.begin()
     write_now(connection)
     return told(connection, statement, values, many=many)
+
+
+def _only_reads(connection: Connection) -> bool:
+    return connection.get_execution_options().get("begin") == ""
 
 
 def told(
