@@ -6,11 +6,11 @@ is none.
 """
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from http.client import HTTPConnection
 from itertools import count
 from operator import truediv
 from pathlib import Path
@@ -34,6 +34,7 @@ from tests.benchmarks.measure import (
     stopwatch,
 )
 from tests.benchmarks.medusa import Medusa, NotHere, medusa
+from tests.benchmarks.sender import asked
 
 CLIENTS = (1, 8)
 SECONDS = 2.0
@@ -111,19 +112,25 @@ def by_function(engine: sa.Engine) -> Claim:
 
 
 def by_http(port: int, token: str, path: str = "/api/v1/holds") -> Claim:
-    """One HTTP call per claim, on a connection that stays open."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    """One HTTP call per claim, on a connection that stays open.
+
+    Python's own client would take a third of the time in which Flask says hello.
+    """
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: "
+    )
 
     def claim(sku: str) -> bool:
         body = json.dumps(
             {"lines": [{"sku": sku, "quantity": 1}], "expires_in": 90_000}
         )
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        told = answer.read()
-        assert answer.status in (200, 201, 409), told
-        return answer.status != 409
+        request = f"{head}{len(body)}\r\n\r\n{body}".encode()
+        status, told = asked(connection, request)
+        assert status in (200, 201, 409), told
+        return status != 409
 
     return claim
 

@@ -52,6 +52,19 @@ def webhook(path: str, message_id: str, body: Mapping[str, Any]) -> bytes:
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + raw
 
 
+def asked(connection: socket.socket, request: bytes) -> tuple[int, bytes]:
+    """The status and body of the answer to one request on a kept-alive connection."""
+    connection.sendall(request)
+    received = b""
+    while not _is_complete(received):
+        part = connection.recv(65536)
+        if not part:
+            raise ConnectionError("the server closed a connection")
+        received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head[9:12]), body
+
+
 @dataclass
 class Load:
     """Requests on their way to one server."""
@@ -109,7 +122,10 @@ class Load:
         for key, _ in self._selector.select(wait):
             connection: _Open = key.data
             connection.received += connection.socket.recv(65536)
+            if not connection.received:
+                raise ConnectionError("the server closed a connection")
             if _is_complete(connection.received):
+                _check(connection.received)
                 late = time.monotonic() - connection.due_at
                 self.answers.append(Answered(connection.due_at, late))
                 yield connection
@@ -118,10 +134,11 @@ class Load:
 def _is_complete(answer: bytes) -> bool:
     head, separator, body = answer.partition(b"\r\n\r\n")
     if not separator:
-        if not answer:
-            raise ConnectionError("the server closed a connection")
         return False
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise ConnectionError(f"refused: {json.dumps(answer.decode())[:400]}")
     length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
     return len(body) >= int(length)
+
+
+def _check(answer: bytes) -> None:
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise ConnectionError(f"refused: {json.dumps(answer.decode())[:400]}")
