@@ -30,11 +30,17 @@ from app.pipeline.applying.deciding import Decider
 from app.pipeline.applying.hearing import Said, hear
 from app.pipeline.applying.names import look_up
 from app.pipeline.applying.posting import Entry, OfKit, of_kit, post
-from app.pipeline.applying.told import Applied, Told, event_of, released
+from app.pipeline.applying.told import (
+    NOTHING_YET,
+    Applied,
+    Prepared,
+    Told,
+    event_of,
+    released,
+)
 from app.pipeline.house import House
 from app.pipeline.watching import observing
 from app.store.stock import cases, history, holds
-from app.store.stock.levels import Levels
 
 
 def apply(
@@ -42,10 +48,9 @@ def apply(
     house: House,
     batch: Sequence[Told],
     now: Instant,
-    locked: Levels | None = None,
+    prepared: Prepared = NOTHING_YET,
 ) -> Applied:
-    """Apply a batch inside the caller's `applying` transaction, who may have `locked`
-    the levels that it changes."""
+    """Apply a batch inside the caller's `applying` transaction."""
     heard = [hear(house, told) for told in batch]
     everything = [said for spoken in heard for said in spoken]
     names = look_up(connection, house, everything)
@@ -61,9 +66,9 @@ def apply(
         # By their own cause, lest a channel be thought to have done it.
         more, folded = _changes(house, decider)
         changes += more
-    decider.log.number()
+    decider.log.number(prepared.event_ids)
     entries, suspects = _entries(connection, changes), set[int]()
-    applied.wake = post(connection, house, entries, now, suspects, locked)
+    applied.wake = post(connection, house, entries, now, suspects, prepared.levels)
     cases.save(connection, list(book.changed.values()))
     paying.follow(connection, book.changed.values(), now)
     flagging.flag_cases(connection, house, book, folded, now)

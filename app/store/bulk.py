@@ -85,7 +85,7 @@ def select(
     """Run a query in which `{among}` stands for "is one of these values".
 
     `kind` is the values' PostgreSQL type: text or bigint. What is `given` is bound to
-    `{given}`s before it: a text that is always the same is prepared only once.
+    `{given}`s before all of it: a text that is always the same is prepared only once.
     """
     listed = list(values)
     if not listed:
@@ -95,7 +95,8 @@ def select(
     else:
         among, mark, bound = f"= ANY(%s::{kind}[])", "%s", array(listed)
     text = statement.replace("{among}", among).replace("{given}", mark)
-    return driver.fetched(connection, text, (*given, bound))
+    all_bound = (*given, *[bound] * statement.count("{among}"))
+    return driver.fetched(connection, text, all_bound)
 
 
 def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[int]:

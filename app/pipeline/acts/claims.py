@@ -52,9 +52,12 @@ class Claims:
         self._known = sku_ids(connection, [str(line["sku"]) for line in lines])
         self._kits = desired.kits_among(house, set(self._known.values()), now)
         ids = set(self._known.values()).union(*self._kits.values())
-        over = holds.overdue(connection, now, ids)
-        give_back_expired(connection, house, over, now)
-        self.levels = levels.lock_skus(connection, ids)
+        locked, are_overdue = levels.lock_to_claim(connection, ids, now)
+        if are_overdue:
+            over = holds.overdue(connection, now, ids)
+            give_back_expired(connection, house, over, now)
+            locked = levels.lock_skus(connection, ids)
+        self.levels: levels.Levels = locked
         """Those of these SKUs, locked: what is claimed may be applied to them."""
         self._free: dict[int, dict[int, int]] = defaultdict(dict)
         for (sku_id, spot), level in self.levels.items():

@@ -22,7 +22,7 @@ from app.domain.events import StockEvent
 from app.domain.instants import SECOND, Instant, iso
 from app.pipeline.acts.claims import Claims, Lines, Taken
 from app.pipeline.apply import apply
-from app.pipeline.applying.told import Meant, Told
+from app.pipeline.applying.told import Meant, Prepared, Told
 from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
 from app.store.engine import applying
@@ -112,8 +112,9 @@ def grant(
             new = holds.New(hold_id, asked.reference, asked.actor, asked.now, until)
             granted.append((new, taken))
         answers.append(answer_of(hold_id, *known[hold_id]))
-    told = _written(connection, house, granted)
-    applied = apply(connection, house, told, now, claims.levels)
+    told, event_ids = _written(connection, house, granted)
+    prepared = Prepared(claims.levels, event_ids)
+    applied = apply(connection, house, told, now, prepared)
     return answers, lanes(house, applied.wake)
 
 
@@ -121,10 +122,13 @@ def _written(
     connection: Connection,
     house: House,
     granted: Sequence[tuple[holds.New, list[Taken]]],
-) -> list[Told]:
-    """Write the holds down; return what moves their units."""
-    count = sum(1 + len(one.parts) for _, taken in granted for one in taken)
-    made, lines = holds.make(connection, [new for new, _ in granted], count)
+) -> tuple[list[Told], Sequence[int]]:
+    """Write the holds down; return what moves their units, and its events' ids."""
+    all_taken = [one for _, taken in granted for one in taken]
+    count = sum(1 + len(one.parts) for one in all_taken)
+    made, lines, event_ids = holds.make(
+        connection, [new for new, _ in granted], count, len(all_taken)
+    )
     ids = iter(lines)
     rows: list[tuple[int, holds.Line]] = []
     told = []
@@ -150,7 +154,7 @@ def _written(
             )
         )
     holds.add_lines(connection, rows)
-    return told
+    return told, event_ids
 
 
 def _held(new: holds.New, line: int, taken: Taken, place: str) -> StockEvent:

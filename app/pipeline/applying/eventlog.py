@@ -4,6 +4,7 @@ The table is append-only: a row's facts never change, only its verdict when what
 waited for became known.
 """
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
@@ -37,9 +38,11 @@ class EventLog:
         """Take in which lines an order has: what a later word about others is worth."""
         self._whole.append((told, channel, order))
 
-    def number(self) -> None:
-        """Give the new events their ids, so that ledger entries can name them."""
-        ids = bulk.next_ids(self._connection, stock_events, len(self._new))
+    def number(self, ids: Sequence[int] = ()) -> None:
+        """Give the new events their ids, so that ledger entries can name them: those
+        that were reserved for them, if they are as many."""
+        if len(ids) != len(self._new):
+            ids = bulk.next_ids(self._connection, stock_events, len(self._new))
         for (said, _), event_id in zip(self._new, ids, strict=True):
             said.verdict.event_id = event_id
 

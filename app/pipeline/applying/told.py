@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import Instant
+from app.store.stock.levels import Levels
 
 POSTED: Final = "posted"
 SUPERSEDED: Final = "superseded"
@@ -47,6 +48,18 @@ class Told:
     """What the events mean, when they are told again or a claim has looked it up."""
     is_first: bool = False
     """Whether nothing can have been told of its cases before."""
+
+
+class Prepared(NamedTuple):
+    """What whoever lets a batch be applied has read already, for reasons of their own."""
+
+    levels: Levels | None = None
+    """Locked, and not changed since."""
+    event_ids: Sequence[int] = ()
+    """Reserved for the rows of the batch's events."""
+
+
+NOTHING_YET: Final = Prepared()
 
 
 @dataclass(slots=True)

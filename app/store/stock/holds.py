@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.tables import hold_lines, holds, locations, skus
+from app.store.tables import hold_lines, holds, locations, skus, stock_events
 
 ACTIVE: Final = "active"
 COMMITTED: Final = "committed"
@@ -148,16 +148,16 @@ class Line(NamedTuple):
 
 
 def make(
-    connection: Connection, new: Sequence[New], lines: int
-) -> tuple[Sequence[int], Sequence[int]]:
+    connection: Connection, new: Sequence[New], lines: int, events: int
+) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
     """Insert active holds, inside an `applying` transaction; return their ids, and ids
-    for so many lines about to be inserted."""
-    counts = {holds: len(new), hold_lines: lines}
-    ids, line_ids = bulk.next_ids_of(connection, counts)
+    for so many lines and stock events about to be inserted."""
+    counts = {holds: len(new), hold_lines: lines, stock_events: events}
+    ids, line_ids, event_ids = bulk.next_ids_of(connection, counts)
     columns = ("id", "state", *New._fields)
     rows = [(id_, ACTIVE, *one) for id_, one in zip(ids, new, strict=True)]
     bulk.insert(connection, holds, columns, rows)
-    return ids, line_ids
+    return ids, line_ids, event_ids
 
 
 def add_lines(connection: Connection, new: Sequence[tuple[int, Line]]) -> None:
