@@ -106,7 +106,12 @@ def _listen(engine: Engine) -> None:
 
 def _open_sqlite(url: str) -> Engine:
     engine = sa.create_engine(
-        url, connect_args={"timeout": PATIENCE}, hide_parameters=True
+        url,
+        connect_args={"timeout": PATIENCE},
+        poolclass=sa.QueuePool,
+        # The one that wrote last still knows the file's pages: all others read anew.
+        pool_use_lifo=True,
+        hide_parameters=True,
     )
 
     @sa.event.listens_for(engine, "connect")
