@@ -6,6 +6,7 @@ https://docs.gunicorn.org/en/stable/settings.html
 import os
 import shutil
 import socket
+from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -41,6 +42,12 @@ keepalive = 75
 timeout = 30
 graceful_timeout = 20
 backlog = 2048
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn picks a name there and unlinks it
+if _MEMORY.is_dir():
+    # A worker notes there around every request that it is alive. On a disk that would
+    # wait for what the database has made durable.
+    worker_tmp_dir = str(_MEMORY)
 
 limit_request_line = 4094
 limit_request_fields = 100
