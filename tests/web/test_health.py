@@ -139,7 +139,10 @@ def test_cookies_are_secure_where_the_settings_say_so(settings, engine):
         assert "Secure" in cookie
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
-    assert "Strict-Transport-Security" in response.headers
+    data = app.test_client().get("/api/v1/stock", base_url="https://hub.example")
+    assert "Set-Cookie" not in data.headers
+    for one in (response, data):
+        assert "Strict-Transport-Security" in one.headers
     hub = app.extensions[EXTENSION]
     hub.engine.dispose()
     hub.receiver.close()
