@@ -36,14 +36,11 @@ def executed(
     SQLAlchemy does around one costs as much as a small query. Raises what SQLAlchemy
     would, also for what was to be written `later`.
     """
-    if not connection.in_transaction() and not _only_reads(connection):
+    only_reads = connection.get_execution_options().get("begin") == ""
+    if not only_reads and not connection.in_transaction():
         connection.begin()
     write_now(connection)
     return told(connection, statement, values, many=many)
-
-
-def _only_reads(connection: Connection) -> bool:
-    return connection.get_execution_options().get("begin") == ""
 
 
 def told(
