@@ -41,8 +41,19 @@ def insert(
     if not rows:
         return
     columns, filled = _filled(columns, rows)
-    statement = _insert_sql(table, columns, or_ignore, _mark(connection, rows))
+    ending = " ON CONFLICT DO NOTHING" if or_ignore else ""
+    statement = _insert_sql(table, columns, ending, _mark(connection, rows))
     _write(connection, table, statement, filled)
+
+
+def add(
+    connection: Connection, table: sa.Table, columns: tuple[str, ...], rows: Rows
+) -> None:
+    """Insert rows whose `columns` begin with the table's key, or add to what is there
+    under it, by the commit at the latest."""
+    if rows:
+        statement = _insert_sql(table, columns, _adding(table), _mark(connection, rows))
+        _write(connection, table, statement, rows)
 
 
 def _filled(columns: tuple[str, ...], rows: Rows) -> tuple[tuple[str, ...], Rows]:
@@ -90,13 +101,43 @@ def select(
     listed = list(values)
     if not listed:
         return []
+    return driver.fetched(
+        connection, *_worded(connection, statement, listed, kind, given)
+    )
+
+
+def update(
+    connection: Connection,
+    table: sa.Table,
+    statement: str,
+    values: Iterable[Any],
+    kind: str = "text",
+    given: tuple[Any, ...] = (),
+) -> None:
+    """Run a change of a table worded as for `select`, by the commit at the latest."""
+    if not (listed := list(values)):
+        return
+    text, bound = _worded(connection, statement, listed, kind, given)
     if is_sqlite(connection):
-        among, mark, bound = _AMONG_SQLITE, "?", _json(listed).decode()
+        driver.executed(connection, text, bound)
     else:
-        among, mark, bound = f"= ANY(%s::{kind}[])", "%s", array(listed)
-    text = statement.replace("{among}", among).replace("{given}", mark)
+        driver.later(connection, table.name, text, bound)
+
+
+def _worded(
+    connection: Connection,
+    statement: str,
+    listed: list[Any],
+    kind: str,
+    given: tuple[Any, ...],
+) -> tuple[str, tuple[Any, ...]]:
+    if is_sqlite(connection):
+        among, bound = _AMONG_SQLITE, _json(listed).decode()
+    else:
+        among, bound = f"= ANY(%s::{kind}[])", array(listed)
     all_bound = (*given, *[bound] * statement.count("{among}"))
-    return driver.fetched(connection, text, all_bound)
+    text = statement.replace("{among}", among)
+    return text.replace("{given}", driver.slot(connection)), all_bound
 
 
 def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[int]:
@@ -137,9 +178,9 @@ _ARRAYS_OF_THEM = ""
 
 def _mark(connection: Connection, rows: Rows) -> str:
     """What stands for one value in a statement, or `_ARRAYS_OF_THEM`."""
-    if is_sqlite(connection):
-        return "?"
-    return "%s" if len(rows) == 1 else _ARRAYS_OF_THEM
+    if is_sqlite(connection) or len(rows) == 1:
+        return driver.slot(connection)
+    return _ARRAYS_OF_THEM
 
 
 def _write(connection: Connection, table: sa.Table, statement: str, rows: Rows) -> None:
@@ -189,15 +230,25 @@ def _element(value: Any) -> str:
 
 @cache
 def _insert_sql(
-    table: sa.Table, columns: tuple[str, ...], or_ignore: bool, mark: str
+    table: sa.Table, columns: tuple[str, ...], ending: str, mark: str
 ) -> str:
     names = ", ".join(columns)
-    ending = " ON CONFLICT DO NOTHING" if or_ignore else ""
     if mark:
         marks = ", ".join([mark] * len(columns))
         return f"INSERT INTO {table.name} ({names}) VALUES ({marks}){ending}"
     arrays = ", ".join(_array(table, name) for name in columns)
     return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}){ending}"
+
+
+@cache
+def _adding(table: sa.Table) -> str:
+    key = ", ".join(column.name for column in table.primary_key)
+    sums = ", ".join(
+        f"{one} = {table.name}.{one} + excluded.{one}"
+        for one in (column.name for column in table.columns)
+        if one not in table.primary_key.columns
+    )
+    return f" ON CONFLICT ({key}) DO UPDATE SET {sums}"
 
 
 @cache

@@ -43,6 +43,11 @@ def executed(
     return told(connection, statement, values, many=many)
 
 
+def slot(connection: Connection) -> str:
+    """What stands for a value in a statement."""
+    return "?" if connection.dialect.name == "sqlite" else "%s"
+
+
 def told(
     connection: Connection,
     statement: str,

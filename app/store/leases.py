@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import SECOND, Instant
+from app.store import driver
 from app.store.engine import is_sqlite
 
 _SQLITE_CLOCK = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
@@ -18,27 +19,27 @@ def acquire(connection: Connection, name: str, holder: str, seconds: float) -> b
     A dead holder's lease ends by itself, at most `seconds` after its last renewal; or
     after somebody asked for it, when the database's clock was set back meanwhile.
     """
-    take, shorten = _statements(_clock(connection), int(seconds * SECOND))
-    taken = connection.execute(take, {"name": name, "holder": holder})
-    if not taken.rowcount:
-        connection.execute(shorten, {"name": name})
-    return taken.rowcount == 1
+    clock, slot = _clock(connection), driver.slot(connection)
+    take, shorten = _statements(clock, slot, int(seconds * SECOND))
+    if driver.executed(connection, take, (name, holder)).rowcount:
+        return True
+    driver.executed(connection, shorten, (name,))
+    return False
 
 
 @cache
-def _statements(clock: str, length: int) -> tuple[sa.TextClause, sa.TextClause]:
+def _statements(clock: str, slot: str, length: int) -> tuple[str, str]:
     """Take or renew a lease of this length; let nobody's last longer than that."""
     until = f"{clock} + {length}"
-    return (
-        sa.text(
-            f"INSERT INTO leases (name, holder, until) VALUES (:name, :holder, {until}) "
-            f"ON CONFLICT (name) DO UPDATE SET holder = :holder, until = {until} "
-            f"WHERE leases.holder = :holder OR leases.until < {clock}"
-        ),
-        sa.text(
-            f"UPDATE leases SET until = {until} WHERE name = :name AND until > {until}"
-        ),
+    take = (
+        f"INSERT INTO leases (name, holder, until) VALUES ({slot}, {slot}, {until}) "
+        f"ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = {until} "
+        f"WHERE leases.holder = excluded.holder OR leases.until < {clock}"
     )
+    shorten = (
+        f"UPDATE leases SET until = {until} WHERE name = {slot} AND until > {until}"
+    )
+    return take, shorten
 
 
 def ended(connection: Connection, name: str) -> Instant | None:

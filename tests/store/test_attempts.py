@@ -3,7 +3,8 @@
 import pytest
 
 from app.domain.channels import Wish
-from app.store.engine import writing
+from app.store import driver
+from app.store.engine import is_sqlite, writing
 from app.store.publishing import attempts
 
 
@@ -34,3 +35,30 @@ def test_a_spent_key_is_not_used_again(engine, listed, result):
     finish(engine, attempt, result)
 
     assert begin(engine, listed, "4 for A", 30)[1] != key
+
+
+def test_a_key_is_found_however_many_attempts_there_were(engine, listed, monkeypatch):
+    with writing(engine) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO push_attempts "
+            "(channel_id, key, variables_hash, started_at, result) "
+            "WITH RECURSIVE numbers(n) AS "
+            "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000) "
+            "SELECT 1, 'key-' || n, 'numbers-' || n, n, 'accepted' FROM numbers"
+        )
+        connection.exec_driver_sql("ANALYZE")
+    asked = []
+    fetched = driver.fetched
+
+    def hear(*given):
+        asked.append(given[1:])
+        return fetched(*given)
+
+    monkeypatch.setattr(driver, "fetched", hear)
+    begin(engine, listed, "4 for A", 10)
+
+    (statement, values), *_ = asked
+    word = "EXPLAIN QUERY PLAN" if is_sqlite(engine) else "EXPLAIN"
+    with engine.connect() as connection:
+        plan = fetched(connection, f"{word} {statement}", values)
+    assert "ix_push_attempts_keys" in str(plan)

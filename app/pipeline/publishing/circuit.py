@@ -16,6 +16,7 @@ from app.domain.budget import Budget
 from app.domain.errors import RetryLater
 from app.domain.instants import MINUTE, SECOND, Instant
 from app.domain.retry import Delay, Policy, hold
+from app.store import bulk
 from app.store.engine import writing
 from app.store.tables import channels
 from app.store.watching import incidents
@@ -87,9 +88,14 @@ def answered(
 
     After trouble it is polled at once: its webhooks may have got lost as well.
     """
-    _write(connection, adapter, {**CLOSED, "answered_at": now}, _POLLED_SOON)
+    values = {**CLOSED, "answered_at": now}
     if troubled:
+        _write(connection, adapter, values, _POLLED_SOON)
         incidents.close_incidents(connection, "channel", adapter.channel.key, now)
+        return
+    values |= _told(adapter)
+    row = (*values.values(), adapter.channel.id)
+    bulk.change(connection, channels, tuple(values), [row])
 
 
 def refused(connection: Connection, adapter: Adapter, error: Exception) -> None:
@@ -166,12 +172,18 @@ def _write(
     values: dict[str, Any],
     change: sa.Update = _CHANGE,
 ) -> None:
+    given = {"channel": adapter.channel.id, **values, **_told(adapter)}
+    connection.execute(change, given)
+
+
+def _told(adapter: Adapter) -> dict[str, Any]:
+    """What the last answer told beside its body, as the channel's row keeps it."""
     http, told = adapter.http, dict[str, Any]()
     if http.budget is not None:
         told["budget"] = http.budget.written()
     if http.told_time_at is not None:
         told |= {"clock_ahead": http.ahead, "clock_told_at": http.told_time_at}
-    connection.execute(change, {"channel": adapter.channel.id, **values, **told})
+    return told
 
 
 def _tell(connection: Connection, adapter: Adapter, words: str, now: Instant) -> None:

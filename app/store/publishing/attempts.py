@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 from app.domain import channels as words
 from app.domain.channels import Wish
 from app.domain.instants import DAY, Instant
-from app.store import bulk
+from app.store import bulk, driver
 from app.store.tables import publications, push_attempt_items, push_attempts
+from app.store.tables.publishing import HAS_NOT_ENDED_WELL
 
 SENDING = "sending"
 ACCEPTED = "accepted"
@@ -19,21 +20,17 @@ REFUSED = "refused"
 RETRY = "retry"
 UNKNOWN = "unknown"
 
-_SAME_KEY = (
-    sa.select(push_attempts.c.key)
-    .where(
-        push_attempts.c.channel_id == sa.bindparam("channel"),
-        push_attempts.c.variables_hash == sa.bindparam("hash"),
-        push_attempts.c.result.in_((SENDING, RETRY, UNKNOWN)),
-        push_attempts.c.started_at > sa.bindparam("after"),
-    )
-    .order_by(push_attempts.c.id.desc())
-    .limit(1)
-)
-_FINISH = push_attempts.update().where(push_attempts.c.id == sa.bindparam("attempt"))
-_SAY = push_attempt_items.update().where(
-    push_attempt_items.c.attempt_id == sa.bindparam("attempt"),
-    push_attempt_items.c.publication_id.in_(sa.bindparam("these", expanding=True)),
+_BEGIN = f"""
+INSERT INTO push_attempts (channel_id, key, variables_hash, started_at, result)
+SELECT {{given}}, coalesce((
+  SELECT key FROM push_attempts WHERE channel_id = {{given}}
+  AND variables_hash = {{given}} AND {HAS_NOT_ENDED_WELL} AND started_at > {{given}}
+  ORDER BY id DESC LIMIT 1), {{given}}), {{given}}, {{given}}, '{SENDING}'
+RETURNING id, key
+"""
+_SAY = (
+    "UPDATE push_attempt_items SET verdict = {given}, reason = {given} "
+    "WHERE attempt_id = {given} AND publication_id {among}"
 )
 
 
@@ -49,16 +46,9 @@ def begin(
     The key is bound to the exact variables: the same ones again, after an attempt that
     did not end well, go out under the same key.
     """
-    key = _same_key(connection, channel_id, variables_hash, now) or str(uuid4())
-    attempt_id = bulk.insert_one(
-        connection,
-        push_attempts,
-        channel_id=channel_id,
-        key=key,
-        variables_hash=variables_hash,
-        started_at=now,
-        result=SENDING,
-    )
+    given = (channel_id, variables_hash, now - DAY, str(uuid4()), variables_hash, now)
+    begun = _BEGIN.replace("{given}", driver.slot(connection))
+    ((attempt_id, key),) = driver.fetched(connection, begun, (channel_id, *given))
     bulk.insert(
         connection,
         push_attempt_items,
@@ -109,13 +99,6 @@ def last(
     return connection.execute(query).mappings().first()
 
 
-def _same_key(
-    connection: Connection, channel_id: int, variables_hash: str, now: Instant
-) -> str | None:
-    given = {"channel": channel_id, "hash": variables_hash, "after": now - DAY}
-    return connection.execute(_SAME_KEY, given).scalar()
-
-
 def finish(
     connection: Connection,
     attempt_id: int,
@@ -135,11 +118,13 @@ def finish(
         "error_class": error_class,
         "delay_reason": delay_reason,
     }
-    connection.execute(_FINISH, {"attempt": attempt_id, **ended})
+    bulk.change(
+        connection, push_attempts, tuple(ended), [(*ended.values(), attempt_id)]
+    )
     alike: dict[tuple[str, str | None], list[int]] = {}
     told = (verdicts or {}).items()
     for publication_id, said in told:
         alike.setdefault(said, []).append(publication_id)
     for (verdict, reason), ids in alike.items():
-        same = {"verdict": verdict, "reason": reason}
-        connection.execute(_SAY, {"attempt": attempt_id, "these": ids, **same})
+        given = (verdict, reason, attempt_id)
+        bulk.update(connection, push_attempt_items, _SAY, ids, "bigint", given)

@@ -3,37 +3,40 @@
 Entries get their ids one applier at a time, so an id says what has been seen.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.domain.states import AVAILABLE
+from app.store import driver
 from app.store.engine import is_sqlite
 from app.store.publishing.publications import MARK_SOLD
 from app.store.tables import channels, kit_parts, ledger, publications
 
 _MOVED = f"""
-SELECT sku_id FROM ledger WHERE id > :after AND id <= :upto
+SELECT sku_id FROM ledger WHERE id > {{given}} AND id <= {{given}}
 AND (from_state = '{AVAILABLE}' OR to_state = '{AVAILABLE}')
 """
 _CHANGED = f"""
-SELECT id FROM publications WHERE channel_id = :channel AND sku_id IN (
+SELECT id FROM publications WHERE channel_id = {{given}} AND sku_id IN (
   {_MOVED} UNION SELECT kit_id FROM kit_parts WHERE sku_id IN ({_MOVED}))
 """
-_MARK_THEN = MARK_SOLD.replace("{given}", ":now")
-_MARK_CHANGED = sa.text(_MARK_THEN.replace("{these}", f"id IN ({_CHANGED})"))
-_MARK_CHANGED_IN_ORDER = sa.text(
-    _MARK_THEN.replace("{these}", f"id = ANY(ARRAY({_CHANGED} ORDER BY id FOR UPDATE))")
+_MARK_CHANGED = MARK_SOLD.replace("{these}", f"id IN ({_CHANGED})")
+_MARK_CHANGED_IN_ORDER = MARK_SOLD.replace(
+    "{these}", f"id = ANY(ARRAY({_CHANGED} ORDER BY id FOR UPDATE))"
 )
-_NEWEST = sa.select(sa.func.coalesce(sa.func.max(ledger.c.id), 0))
-_MOVE_MARK = sa.text(
-    "UPDATE channels SET marked_to = :upto WHERE id = :channel AND marked_to = :after"
+_NEWEST = "SELECT coalesce(max(id), 0) FROM ledger"
+_MOVE_MARK = (
+    "UPDATE channels SET marked_to = {given} WHERE id = {given} AND marked_to = {given}"
 )
 
 
 def last_entry(connection: Connection) -> int:
     """The id of the newest ledger entry, 0 before the first."""
-    return int(connection.execute(_NEWEST).scalar_one())
+    ((newest,),) = driver.fetched(connection, _NEWEST)
+    return int(newest)
 
 
 def mark_changed(
@@ -41,14 +44,17 @@ def mark_changed(
 ) -> None:
     """Say that a channel's rows may have changed whose SKUs these entries changed."""
     mark = _MARK_CHANGED if is_sqlite(connection) else _MARK_CHANGED_IN_ORDER
-    given = {"channel": channel_id, "after": after, "upto": upto, "now": now}
-    connection.execute(mark, given)
+    _run(connection, mark, (now, channel_id, after, upto, after, upto))
 
 
 def move_mark(connection: Connection, channel_id: int, after: int, upto: int) -> bool:
     """Note how far a channel's rows are marked; False when somebody else just did."""
-    given = {"channel": channel_id, "after": after, "upto": upto}
-    return bool(connection.execute(_MOVE_MARK, given).rowcount)
+    return bool(_run(connection, _MOVE_MARK, (upto, channel_id, after)).rowcount)
+
+
+def _run(connection: Connection, statement: str, values: tuple[int, ...]) -> Any:
+    text = statement.replace("{given}", driver.slot(connection))
+    return driver.executed(connection, text, values)
 
 
 def is_behind() -> sa.ColumnElement[bool]:

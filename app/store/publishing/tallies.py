@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import HOUR, Instant
+from app.store import bulk
 from app.store.tables import channels, push_hours, push_tallies
 
 ATTEMPT: Final = "attempt:"
@@ -25,41 +26,21 @@ DRIFT: Final = "drift:"
 MILLISECONDS: Final = "milliseconds"
 """How long calls took in all."""
 
-_ADD = sa.text(
-    "INSERT INTO push_tallies (channel_id, what, times) "
-    "VALUES (:channel_id, :what, :times) ON CONFLICT (channel_id, what) "
-    "DO UPDATE SET times = push_tallies.times + excluded.times"
-)
-
-
-_ADD_HOUR = sa.text(
-    "INSERT INTO push_hours (channel_id, hour, delivered, failed) "
-    "VALUES (:channel_id, :hour, :delivered, :failed) "
-    "ON CONFLICT (channel_id, hour) DO UPDATE SET "
-    "delivered = push_hours.delivered + excluded.delivered, "
-    "failed = push_hours.failed + excluded.failed"
-)
-
 
 def add(
     connection: Connection, channel_id: int, counts: Mapping[str, int], now: Instant
 ) -> None:
     """Count some more of each, for ever and for this hour."""
     rows = [
-        {"channel_id": channel_id, "what": what, "times": times}
-        for what, times in sorted(counts.items())
-        if times
+        (channel_id, what, times) for what, times in sorted(counts.items()) if times
     ]
-    if rows:
-        connection.execute(_ADD, rows)
-    hour = {
-        "channel_id": channel_id,
-        "hour": now // HOUR * HOUR,
-        "delivered": counts.get(TAKEN, 0) + counts.get(CORRECT, 0),
-        "failed": sum(counts.get(what, 0) for what in _FAILED),
-    }
-    if hour["delivered"] or hour["failed"]:
-        connection.execute(_ADD_HOUR, hour)
+    bulk.add(connection, push_tallies, ("channel_id", "what", "times"), rows)
+    delivered = counts.get(TAKEN, 0) + counts.get(CORRECT, 0)
+    failed = sum(counts.get(what, 0) for what in _FAILED)
+    if delivered or failed:
+        hour = (channel_id, now // HOUR * HOUR, delivered, failed)
+        columns = ("channel_id", "hour", "delivered", "failed")
+        bulk.add(connection, push_hours, columns, [hour])
 
 
 def hours(

@@ -101,6 +101,8 @@ drifts = sa.Table(  # differences found between a channel's numbers and ours
     Index(None, "publication_id"),
 )
 
+HAS_NOT_ENDED_WELL = "result IN ('sending', 'retry', 'unknown')"
+"""Attempts that hold their key: the same numbers go out under it again."""
 push_attempts = sa.Table(
     "push_attempts",
     metadata,
@@ -116,6 +118,13 @@ push_attempts = sa.Table(
     Column("error_class", Text),
     Column("delay_reason", Text),
     Index(None, "channel_id", "id"),
+    Index(
+        "ix_push_attempts_keys",
+        "channel_id",
+        "variables_hash",
+        sqlite_where=sa.text(HAS_NOT_ENDED_WELL),
+        postgresql_where=sa.text(HAS_NOT_ENDED_WELL),
+    ),
 )
 
 push_attempt_items = sa.Table(
