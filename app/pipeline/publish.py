@@ -2,15 +2,14 @@
 
 Before: `apply`; `marking` reads off the ledger what is wanted. One drain at a time works
 on a channel, under a lease. There is no queue of numbers to replay: a row is sent as it
-is now.
+is now. What is sold while a call is made waits for that call's end, so the way to the
+next one is short: one transaction from the mark to the attempt, unless there is a doubt.
 """
 
 import hashlib
 import json
-import random
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -23,10 +22,11 @@ from app.domain.budget import FIRST, Budget, newest
 from app.domain.channels import Outcome, Wish
 from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import Instant, now as clock
+from app.domain.misses import next_look
 from app.pipeline.house import HouseKeeper
 from app.pipeline.publishing import circuit, desired
 from app.pipeline.publishing.answering import Answerer, unread
-from app.pipeline.publishing.marking import mark
+from app.pipeline.publishing.marking import mark, marked
 from app.pipeline.publishing.outcomes import Call, Recorder
 from app.pipeline.publishing.reading import Readings
 from app.pipeline.publishing.tuning import Tuning, policy_of
@@ -88,30 +88,46 @@ class Publisher:
         now = clock()
         with reading(self._engine) as connection:
             channel = channel_store.row(connection, key)
-        mark(self._engine, channel, now)
         if is_held(channel, now):
+            mark(self._engine, channel, now)
             return False
         with reading(self._engine) as connection:
-            adapter = self.adapter(connection, channel)
-        budget = newest(adapter.http.budget, Budget.of(channel["budget"]))
-        turn = self._turns.next(channel["id"], adapter.batch_limit, budget, now)
-        if not turn.rows or not self._may_spend(adapter, turn, budget, now):
-            return False
-        is_probe = channel["tripped_at"] is not None
-        # Any of them: one that the channel chokes on must not hold up the others.
-        rows = [random.choice(turn.rows)] if is_probe else turn.rows
-        call = Call(adapter, {row["id"]: row for row in rows}, (), is_probe=is_probe)
+            call = Call(self.adapter(connection, channel))
+        call.is_probe = channel["tripped_at"] is not None
         call.troubled = is_troubled(channel)
         try:
-            told = unread(rows)
-            if self._must_read(adapter, rows):
-                if not self.lease(key):
-                    return False
-                rows, told = self.readings.look(adapter, rows, channel)
-            rows = self._answerer.answer(adapter, channel, told, rows)
-            self._push(call, rows)
+            if not self._begin_next(call, channel, now):
+                return False
+            self._push(call)
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(call, error)
+        return True
+
+    def _begin_next(self, call: Call, channel: RowMapping, now: Instant) -> bool:
+        """Begin a call with what is due next; False when nothing can be sent now."""
+        adapter = call.adapter
+        budget = newest(adapter.http.budget, Budget.of(channel["budget"]))
+        asked = channel["id"], adapter.batch_limit, budget, now
+        with marked(self._engine, channel, now) as connection:
+            turn = self._turns.look(connection, *asked)
+            rows = call.choose(turn.rows)
+            if turn.is_ready and self._is_plain(adapter, rows):
+                self._begin(connection, call, rows)
+                return True
+        # The rest takes its time: nobody waits for the gate meanwhile.
+        if turn.is_unranked:
+            turn = self._turns.next(*asked)
+            rows = call.choose(turn.rows)
+        if not rows or not self._may_spend(adapter, turn, budget, now):
+            return False
+        told = unread(rows)
+        if self._must_read(adapter, rows):
+            if not self.lease(channel["key"]):
+                return False
+            rows, told = self.readings.look(adapter, rows, channel)
+        rows = self._answerer.answer(adapter, channel, told, rows)
+        with writing(self._engine) as connection:
+            self._begin(connection, call, rows)
         return True
 
     def _may_spend(
@@ -150,6 +166,12 @@ class Publisher:
         self._adapters[key] = changed_at, known
         return known
 
+    def _is_plain(self, adapter: Adapter, rows: Sequence[RowMapping]) -> bool:
+        """Whether nothing is to be read or answered before these rows are sent."""
+        if self._must_read(adapter, rows) or unread(rows):
+            return False
+        return all(row["disputed"] != 0 for row in rows)
+
     def _must_read(self, adapter: Adapter, rows: Sequence[RowMapping]) -> bool:
         return adapter.reads and any(
             row["unsure"]
@@ -160,64 +182,79 @@ class Publisher:
 
     # -- one call ------------------------------------------------------------
 
-    def _push(self, call: Call, rows: Sequence[RowMapping]) -> None:
-        left = list(rows)
-        while left:
-            call, correct = self._prepare(call, left)
-            if correct:
-                self._settle(call, correct)
-            if not call.wishes:
-                return
-            outcomes = self._send(call)
-            unsent = {o.publication_id for o in outcomes if o.verdict == words.UNSENT}
-            left = [row for row in left if row["id"] in unsent]
+    def _begin(
+        self, connection: Connection, call: Call, rows: Sequence[RowMapping]
+    ) -> None:
+        """Write an attempt down for those of these rows that are to be sent.
 
-    def _prepare(
-        self, call: Call, rows: Sequence[RowMapping]
-    ) -> tuple[Call, Sequence[tuple[RowMapping, int]]]:
-        """Versions were read with the rows; the levels are read now, after them."""
-        now = clock()
-        with reading(self._engine) as connection:
-            house = self.keeper.house(connection)
-            numbers = desired.numbers(connection, rows, house, now)
-            names = store.names(connection, [row["id"] for row in rows])
-        correct: list[tuple[RowMapping, int]] = []
-        wishes: list[Wish] = []
-        kept: list[Wish] = []
+        Versions were read with the rows; the levels are read now, after them.
+        """
+        adapter, now = call.adapter, clock()
+        house = self.keeper.house(connection)
+        numbers = desired.numbers(connection, rows, house, now)
+        names = store.names(connection, numbers)
+        correct, kept, wishes = list[RowMapping](), list[RowMapping](), list[Wish]()
         for row in rows:
             number = numbers[row["id"]]
             if shows_already(row, number):
-                correct.append((row, number))
-                continue
-            wish = wish_of(call.adapter, row, names[row["id"]], number, now)
-            (kept if is_too_high(call.adapter, row, number) else wishes).append(wish)
-        if kept:
-            self._recorder.put_off(call, kept)
-        by_id = {row["id"]: row for row in rows}
-        return replace(call, rows=by_id, wishes=wishes, started_at=now), correct
+                correct.append(row)
+            elif is_too_high(adapter, row, number):
+                kept.append(row)
+            else:
+                wishes.append(wish_of(adapter, row, names[row["id"]], number, now))
+        call.rows, call.wishes, call.attempt_id = {r["id"]: r for r in rows}, (), 0
+        if correct or kept:
+            # All rows of the call in the order in which everybody locks them.
+            store.lock(connection, call.rows)
+            self._settle(connection, adapter, correct, numbers)
+            self._put_off(connection, kept)
+        if not wishes or not self._renew(connection, adapter.channel.key):
+            return
+        call.wishes, call.composed = wishes, adapter.compose(wishes)
+        text = json.dumps(call.composed, sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        call.started_at = clock()
+        call.attempt_id, call.key = attempts.begin(
+            connection, adapter.channel.id, digest, wishes, call.started_at
+        )
 
-    def _settle(self, call: Call, correct: Sequence[tuple[RowMapping, int]]) -> None:
-        newer = sum(r["wanted_version"] - r["accepted_version"] - 1 for r, _ in correct)
-        counts = {tallies.CORRECT: len(correct), tallies.SUPERSEDED: newer}
-        with writing(self._engine, durable=False) as connection:
-            for row, number in correct:
-                store.settle(connection, row["id"], row["wanted_version"], number)
-            tallies.add(connection, call.adapter.channel.id, counts, clock())
+    def _settle(
+        self,
+        connection: Connection,
+        adapter: Adapter,
+        rows: Sequence[RowMapping],
+        numbers: Mapping[int, int],
+    ) -> None:
+        """The channel shows these numbers already."""
+        newer = sum(r["wanted_version"] - r["accepted_version"] - 1 for r in rows)
+        counts = {tallies.CORRECT: len(rows), tallies.SUPERSEDED: newer}
+        for row in rows:
+            number = numbers[row["id"]]
+            store.settle(connection, row["id"], row["wanted_version"], number)
+        tallies.add(connection, adapter.channel.id, counts, clock())
+
+    def _put_off(self, connection: Connection, rows: Sequence[RowMapping]) -> None:
+        """Keep back numbers above what the channel shows, until that is explained."""
+        for row in rows:
+            misses = row["misses"] + 1
+            until = next_look(misses, clock())
+            store.put_off(connection, row["id"], misses, until)
+
+    def _push(self, call: Call) -> None:
+        """Make a call that was begun, and one more for what its neighbours kept back."""
+        while call.wishes:
+            outcomes = self._send(call)
+            unsent = {o.publication_id for o in outcomes if o.verdict == words.UNSENT}
+            if not unsent:
+                return
+            left = [row for row in call.rows.values() if row["id"] in unsent]
+            with writing(self._engine) as connection:
+                self._begin(connection, call, left)
 
     def _send(self, call: Call) -> Sequence[Outcome]:
         adapter = call.adapter
-        composed = adapter.compose(call.wishes)
-        text = json.dumps(composed, sort_keys=True, default=str)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        call.started_at = clock()
-        with writing(self._engine) as connection:
-            if not self._renew(connection, adapter.channel.key):
-                return ()
-            call.attempt_id, key = attempts.begin(
-                connection, adapter.channel.id, digest, call.wishes, call.started_at
-            )
         try:
-            outcomes = adapter.send(composed, call.wishes, key)
+            outcomes = adapter.send(call.composed, call.wishes, call.key)
             if all(outcome.verdict == words.UNSENT for outcome in outcomes):
                 who = f"{adapter.title} ({adapter.channel.key})"
                 raise RetryLater(f"{who} took none of the numbers and blamed none")

@@ -6,11 +6,14 @@ for two channels and for twenty; a mark cannot get lost, because it is the entry
 and ten sales that come while a channel is busy are one mark.
 """
 
-from sqlalchemy.engine import Engine, RowMapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.instants import Instant
 from app.store.configuration import channels
-from app.store.engine import reading, writing
+from app.store.engine import is_sqlite, reading, writing
 from app.store.publishing import marks
 
 PORTION = 500
@@ -31,8 +34,8 @@ def mark_all(engine: Engine, now: Instant) -> set[str]:
 def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     """Mark a channel's rows wanted for every entry since it was last marked.
 
-    False when there was nothing new. Two who do it at once mark a row twice, which says nothing new; one of them moves
-    the channel's mark.
+    False when there was nothing new. Two who do it at once mark a row twice, which says
+    nothing new; one of them moves the channel's mark.
     """
     after = channel["marked_to"]
     with reading(engine) as connection:
@@ -40,8 +43,36 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     while after < last:
         upto = min(last, after + PORTION)
         with writing(engine, durable=False) as connection:
-            marks.mark_changed(connection, channel["id"], after, upto, now)
-            if not marks.move_mark(connection, channel["id"], after, upto):
+            if not _mark(connection, channel, after, upto, now):
                 break
         after = upto
     return bool(after > channel["marked_to"])
+
+
+@contextmanager
+def marked(engine: Engine, channel: RowMapping, now: Instant) -> Iterator[Connection]:
+    """A write transaction in which a channel's rows are marked.
+
+    On SQLite they are marked in it: one wait for the gate instead of two. On PostgreSQL
+    everybody locks rows in the order of their ids, and those that are sent next may
+    come before those that are marked: so they are before it begins.
+    """
+    if is_near := is_sqlite(engine):
+        with reading(engine) as connection:
+            is_near = marks.last_entry(connection) <= channel["marked_to"] + PORTION
+    if not is_near:
+        mark(engine, channel, now)
+    with writing(engine) as connection:
+        if is_near:
+            after, last = channel["marked_to"], marks.last_entry(connection)
+            if after < last:
+                _mark(connection, channel, after, last, now)
+        yield connection
+
+
+def _mark(
+    connection: Connection, channel: RowMapping, after: int, upto: int, now: Instant
+) -> bool:
+    """Mark for some entries; False when somebody else just did."""
+    marks.mark_changed(connection, channel["id"], after, upto, now)
+    return marks.move_mark(connection, channel["id"], after, upto)

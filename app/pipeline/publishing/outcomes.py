@@ -7,7 +7,8 @@ nowhere else.
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -32,14 +33,25 @@ class Call:
     """One call to a channel, from the rows claimed to the outcomes."""
 
     adapter: Adapter
-    rows: Mapping[int, RowMapping]
-    wishes: Sequence[Wish]
+    rows: Mapping[int, RowMapping] = field(default_factory=dict)
+    wishes: Sequence[Wish] = ()
+    composed: Any = None
+    """The wishes as the adapter sends them."""
     started_at: Instant = 0
     attempt_id: int = 0
+    key: str = ""
+    """By which the channel knows a repeat."""
     troubled: bool = True
     """Whether the channel may have an open incident that an answer closes."""
     is_probe: bool = False
     """The channel is held: a failure says so again and costs its row no attempt."""
+
+    def choose(self, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
+        """Be for these rows, a probe for any of them: one that the channel chokes on
+        must not hold up the others."""
+        chosen = [random.choice(rows)] if rows and self.is_probe else rows
+        self.rows = {row["id"]: row for row in chosen}
+        return chosen
 
 
 def _meanwhile(call: Call, believed: Mapping[int, int | None]) -> Mapping[int, int]:
@@ -112,15 +124,6 @@ class Recorder:
                 store.put_off(connection, wish.publication_id, misses, until)
         elif outcome.verdict != words.ACCEPTED:
             store.sure(connection, wish.publication_id)
-
-    def put_off(self, call: Call, wishes: Sequence[Wish]) -> None:
-        """Keep back numbers above what the channel shows, until that is explained."""
-        now = clock()
-        with writing(self._engine, durable=False) as connection:
-            for wish in wishes:
-                misses = call.rows[wish.publication_id]["misses"] + 1
-                until = next_look(misses, now)
-                store.put_off(connection, wish.publication_id, misses, until)
 
     # -- a call that did not work --------------------------------------------
 

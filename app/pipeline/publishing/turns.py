@@ -32,6 +32,13 @@ class Turn:
     lane: str
     rows: Sequence[RowMapping]
     wait: float = 0.0
+    is_unranked: bool = False
+    """More wait than one batch takes, and which are to go first is not worked out."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there are rows, and nothing is to be done before they are sent."""
+        return bool(self.rows) and not self.wait and not self.is_unranked
 
 
 NOTHING = Turn(FIRST, ())
@@ -48,7 +55,27 @@ class Turns:
     def next(
         self, channel_id: int, limit: int, budget: Budget | None, now: Instant
     ) -> Turn:
-        """The next batch of a channel, chosen among what is due.
+        """The next batch of a channel, chosen among what is due, and ranked if it must."""
+        with reading(self._engine) as connection:
+            turn = self.look(connection, channel_id, limit, budget, now)
+            if not turn.is_unranked:
+                return turn
+            house = self._keeper.house(connection)
+        expose_lane(self._engine, house, channel_id, turn.lane, now)
+        with reading(self._engine) as connection:
+            return self.look(connection, channel_id, limit, budget, now, ranked=True)
+
+    def look(
+        self,
+        connection: Connection,
+        channel_id: int,
+        limit: int,
+        budget: Budget | None,
+        now: Instant,
+        *,
+        ranked: bool = False,
+    ) -> Turn:
+        """The same as it is ranked now.
 
         When the budget is too small for a lane, the others are looked at; when it is
         too small for any, the batch comes with the time to wait.
@@ -57,7 +84,9 @@ class Turns:
         short: Turn | None = None
         for lane in (turn, *(one for one in LANES if one != turn)):
             wait = budget.wait(lane, now) if budget is not None else 0.0
-            rows = self._batch(channel_id, lane, limit, now)
+            rows = _batch(connection, channel_id, lane, limit, now)
+            if not ranked and _is_unordered(connection, channel_id, lane, limit, rows):
+                return Turn(lane, rows, wait, is_unranked=True)
             if rows and not wait:
                 self._taken[channel_id] += 1
                 return Turn(lane, rows)
@@ -65,29 +94,24 @@ class Turns:
                 short = Turn(lane, rows, wait)
         return short or NOTHING
 
-    def _batch(
-        self, channel_id: int, lane: str, limit: int, now: Instant
-    ) -> Sequence[RowMapping]:
-        with reading(self._engine) as connection:
-            if lane == RETRY:
-                return _fewer(
-                    store.due(connection, channel_id, lane, limit, now), limit
-                )
-            rows = store.due(connection, channel_id, lane, limit, now)
-            if len(rows) < limit or not _is_unordered(
-                connection, channel_id, lane, limit
-            ):
-                return rows
-            house = self._keeper.house(connection)
-        expose_lane(self._engine, house, channel_id, lane, now)
-        with reading(self._engine) as connection:
-            return store.due(connection, channel_id, lane, limit, now)
+
+def _batch(
+    connection: Connection, channel_id: int, lane: str, limit: int, now: Instant
+) -> Sequence[RowMapping]:
+    rows = store.due(connection, channel_id, lane, limit, now)
+    return _fewer(rows, limit) if lane == RETRY else rows
 
 
 def _is_unordered(
-    connection: Connection, channel_id: int, lane: str, limit: int
+    connection: Connection,
+    channel_id: int,
+    lane: str,
+    limit: int,
+    rows: Sequence[RowMapping],
 ) -> bool:
     """Whether more wait than one batch, some of them without a rank."""
+    if lane == RETRY or len(rows) < limit:
+        return False
     if not store.is_busy(connection, channel_id, lane, limit):
         return False
     return bool(store.unranked_in(connection, channel_id, lane, 1))

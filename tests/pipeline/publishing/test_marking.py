@@ -1,5 +1,6 @@
 """Marking: the ledger read on, channel by channel."""
 
+import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import now
@@ -104,6 +105,26 @@ def test_a_long_backlog_is_marked_in_portions(shop, monkeypatch):
     assert wanted(shop, "web") == [before + 3]
     with shop.engine.connect() as connection:
         assert channel(shop, "web")["marked_to"] == last_entry(connection)
+
+
+@pytest.mark.parametrize("portion", [500, 2])
+def test_who_writes_next_finds_everything_marked(shop, monkeypatch, portion):
+    """Just behind the ledger, or far."""
+    monkeypatch.setattr(marking, "PORTION", portion)
+    settle(shop, "web")
+    (before,) = wanted(shop, "web")
+    for number in range(5):
+        sell(shop, number)
+
+    with marking.marked(shop.engine, channel(shop, "web"), now()) as connection:
+        newest = last_entry(connection)
+        marked = connection.execute(sa.select(publications.c.wanted_version)).scalars()
+        assert max(marked) > before
+
+    assert channel(shop, "web")["marked_to"] == newest
+    with marking.marked(shop.engine, channel(shop, "web"), now()):
+        pass
+    assert channel(shop, "web")["marked_to"] == newest
 
 
 def test_of_two_who_mark_at_once_one_moves_the_mark(shop):
