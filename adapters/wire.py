@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -35,11 +36,21 @@ class Wire(requests.Session):
         self.auth = _as_it_is
         self._lines: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
         self._over = threading.Event()
+        self._surroundings: dict[tuple[str, str], Any] = {}
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Mount(self))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere: a redirect is an answer like any other."""
+
+    def merge_environment_settings(self, url: Any, *given: Any) -> Any:
+        """The proxies and certificates that the environment names, asked once for each
+        host: requests would copy and search all of it for every call."""
+        asked = urlsplit(url).netloc, repr(given)
+        if asked not in self._surroundings:
+            found = super().merge_environment_settings(url, *given)
+            self._surroundings[asked] = found
+        return self._surroundings[asked]
 
     @contextlib.contextmanager
     def cut_after(self, seconds: float) -> Iterator[None]:

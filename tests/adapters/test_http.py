@@ -252,6 +252,20 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch):
         assert http().get(url).body == b"ok"
 
 
+def test_a_proxy_that_the_environment_names_is_asked_at_every_call(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.delenv("no_proxy", raising=False)
+    with server(says(_OK)) as (url, heard):
+        monkeypatch.setenv("http_proxy", url.removesuffix("/stock"))
+        calls = http()
+        for path in ("a", "b"):
+            calls.get(f"http://shop.example/{path}")
+
+    assert heard[0].startswith(b"GET http://shop.example/a ")
+    assert heard[1].startswith(b"GET http://shop.example/b ")
+
+
 # -- where it may go ------------------------------------------------------------------
 
 
