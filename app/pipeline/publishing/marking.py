@@ -38,8 +38,7 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     nothing new; one of them moves the channel's mark.
     """
     after = channel["marked_to"]
-    with reading(engine) as connection:
-        last = marks.last_entry(connection)
+    last = after + _behind(engine, channel)
     while after < last:
         upto = min(last, after + PORTION)
         with writing(engine, durable=False) as connection:
@@ -57,9 +56,7 @@ def marked(engine: Engine, channel: RowMapping, now: Instant) -> Iterator[Connec
     everybody locks rows in the order of their ids, and those that are sent next may
     come before those that are marked: so they are before it begins.
     """
-    if is_near := is_sqlite(engine):
-        with reading(engine) as connection:
-            is_near = marks.last_entry(connection) <= channel["marked_to"] + PORTION
+    is_near = is_sqlite(engine) and _behind(engine, channel) <= PORTION
     if not is_near:
         mark(engine, channel, now)
     with writing(engine) as connection:
@@ -68,6 +65,12 @@ def marked(engine: Engine, channel: RowMapping, now: Instant) -> Iterator[Connec
             if after < last:
                 _mark(connection, channel, after, last, now)
         yield connection
+
+
+def _behind(engine: Engine, channel: RowMapping) -> int:
+    """How many entries there are that a channel's rows are not marked for."""
+    with reading(engine) as connection:
+        return marks.last_entry(connection) - int(channel["marked_to"])
 
 
 def _mark(
