@@ -119,12 +119,12 @@ def test_a_database_without_an_inbox_is_an_error_that_is_known(writer, engine):
 
 
 def test_what_is_read_twice_from_a_channel_is_one_message(engine):
-    found = [("orders/updated", {"id": 1}), ("orders/updated", {"id": 2})]
+    found = [("orders/updated", {"id": one}, store.READ) for one in (1, 2)]
     for at in (5, 6):
         with writing(engine) as connection:
             store.store_read(connection, 1, found, at)
     with writing(engine) as connection:
-        changed = [("orders/updated", {"id": 1, "cancelled": True})]
+        changed = [("orders/updated", {"id": 1, "cancelled": True}, store.READ)]
         store.store_read(connection, 1, changed, 7)
 
     assert [row.received_at for row in stored(engine)] == [5, 5, 7]
