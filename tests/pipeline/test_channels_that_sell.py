@@ -391,6 +391,18 @@ def test_one_read_serves_all_webhooks_that_point_at_an_order(
 
 
 @compared
+def test_a_number_told_in_the_second_of_a_sale_is_not_the_newest(trade, eventually):
+    trade.settle(eventually, 5)
+    # One was sold and came back at once: of the two numbers, this one came last.
+    change(trade, observed=4, observed_at=now())
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+
+    trade.work()
+
+    assert trade.shows() == 4
+
+
+@compared
 def test_a_sale_in_the_second_of_a_write_came_after_it(trade, eventually):
     trade.settle(eventually, 5)
     sell(trade, place=PLACE)

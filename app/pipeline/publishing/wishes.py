@@ -31,9 +31,15 @@ def is_troubled(channel: RowMapping) -> bool:
 
 
 def shows_already(row: RowMapping, number: int) -> bool:
-    """Whether a reading newer than our last write already shows this number."""
+    """Whether a reading newer than our last write already shows this number.
+
+    Where the channel's own sales came after that reading, as far as anybody can tell
+    within a second, it is not the newest word.
+    """
+    is_newest = row["doubt_at"] is not None or row["believed"] == number
     return (
         row["observed"] == number
+        and is_newest
         and not row["unsure"]
         and row["observed_at"] is not None
         and row["observed_at"] >= (row["accepted_at"] or 0)
