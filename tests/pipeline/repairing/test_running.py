@@ -155,7 +155,7 @@ def test_a_plan_says_what_a_run_would_take(dead):
     budget = Budget(left=40, size=40, read_at=now(), rate=0.01, cost=10)
     with writing(dead.engine) as connection:
         connection.execute(channels.update().values(budget=budget.written()))
-        right = {"observed": 7, "observed_at": now(), "unsure": False}
+        right = {"observed": 7, "observed_at": now(), "believed": 7, "unsure": False}
         connection.execute(
             publications.update().where(publications.c.id == 2).values(**right)
         )
