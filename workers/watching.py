@@ -72,4 +72,7 @@ class Watch:
         except Exception as error:
             log.exception("looking for trouble failed")
             wrong = trouble(error)
+            if wrong is None:
+                # It says nothing of the database, nor that it is well again.
+                return
         self._outages.heed(wrong, tell, now())

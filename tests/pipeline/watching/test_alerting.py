@@ -1,7 +1,9 @@
 """People hear once that something is wrong and once that it is over."""
 
+import sqlite3
 import time
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
@@ -167,3 +169,21 @@ def test_whoever_is_left_tells_that_the_scheduler_is_silent(
         ("Onecount needs you", rounds.WORDS),
         ("Onecount: recovered", rounds.WORDS),
     ]
+
+
+def test_a_failure_that_is_not_the_database_s_is_no_recovery(
+    shop, settings, monkeypatch
+):
+    monkeypatch.setattr(alerting, "SETTLED", 0)
+    heard = []
+    watcher = Watch(shop.engine, settings, "scheduler")
+    failures = [sqlite3.OperationalError("gone"), ValueError("ours"), None]
+    for failure in failures:
+        looked = Mock(side_effect=failure)
+        monkeypatch.setattr("workers.watching.watch", looked)
+        watcher._look(lambda title, text: heard.append(title) or True)
+
+        assert looked.called
+        if failure is not None:
+            assert heard == ["Onecount needs you"]
+    assert heard == ["Onecount needs you", "Onecount: recovered"]

@@ -174,14 +174,19 @@ def look(trade: Trade) -> bool:
     return trade.publisher.readings.catch_up(adapter, row)
 
 
-@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
-def test_a_look_that_is_cut_off_goes_on_where_it_was(trade, eventually):
+def four_are_sold(trade: Trade, eventually) -> None:
+    """Unheard, half a minute apart."""
     trade.settle(eventually, 5)
     trade.shop.deaf = True
     for _ in range(4):
         sell(trade, place=PLACE)
     for ago, order in enumerate(trade.sandbox.orders.values()):
-        order.updated_at -= timedelta(seconds=10 * ago)
+        order.updated_at -= timedelta(seconds=30 * ago)
+
+
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_a_look_that_is_cut_off_goes_on_where_it_was(trade, eventually):
+    four_are_sold(trade, eventually)
 
     def has_looked() -> bool:
         # Points for the list and two orders.
@@ -202,12 +207,7 @@ def test_a_look_that_is_cut_off_goes_on_where_it_was(trade, eventually):
 def test_a_look_takes_turns_and_the_next_worker_goes_on(
     trade, settings, eventually, monkeypatch
 ):
-    trade.settle(eventually, 5)
-    trade.shop.deaf = True
-    for _ in range(4):
-        sell(trade, place=PLACE)
-    for ago, order in enumerate(trade.sandbox.orders.values()):
-        order.updated_at -= timedelta(seconds=30 * ago)
+    four_are_sold(trade, eventually)
     monkeypatch.setattr(rounds, "PORTION", 1)
     monkeypatch.setattr(rounds, "TURN_SECONDS", 0)
     opened = opening(trade, monkeypatch)
