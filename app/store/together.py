@@ -5,21 +5,58 @@ its turn, the statements, and the wait for the disk.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Condition
+from threading import Lock
 from typing import Generic, TypeVar
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
-Waiting = tuple[Asked, Future[Answer]]
+
+
+class Seat(Generic[Answer]):
+    """Where one who asks waits: woken once, to be answered or to serve."""
+
+    def __init__(self) -> None:
+        self._bell = Lock()
+        self._bell.acquire()
+        self._answers: list[Answer] = []
+        self._error: Exception | None = None
+
+    def set_result(self, answer: Answer) -> None:
+        """Answer who sits here."""
+        self._answers.append(answer)
+        self._bell.release()
+
+    def set_exception(self, error: Exception) -> None:
+        """Let it be raised to who sits here."""
+        self._error = error
+        self._bell.release()
+
+    def call(self) -> None:
+        """Let who sits here serve."""
+        self._bell.release()
+
+    def wait(self) -> bool:
+        """Wait; whether there is an answer. Else it is this one's turn to serve."""
+        self._bell.acquire()
+        return bool(self._answers) or self._error is not None
+
+    def result(self) -> Answer:
+        """What was answered, or raised."""
+        if self._error is not None:
+            raise self._error
+        return self._answers[0]
+
+
+Waiting = tuple[Asked, Seat[Answer]]
 
 
 class Together(Generic[Asked, Answer]):
-    """Those who ask for the same. One of them serves all who came until then."""
+    """Those who ask for the same. One of them serves all who came until then, and
+    hands on to one of those who came meanwhile."""
 
     def __init__(self) -> None:
         self._waiting: list[Waiting[Asked, Answer]] = []
-        self._change = Condition()
+        self._lock = Lock()
         self._is_served = False
 
     def served(
@@ -32,22 +69,27 @@ class Together(Generic[Asked, Answer]):
         `serve` answers everybody who has come by the time that it is its turn: it is
         then told of them by the function it is given.
         """
-        mine: Future[Answer] = Future()
-        with self._change:
+        mine = Seat[Answer]()
+        with self._lock:
             self._waiting.append((asked, mine))
-            self._change.wait_for(lambda: mine.done() or not self._is_served)
-            if mine.done():
-                return mine.result()
-            self._is_served = True
-        try:
-            serve(self._come)
-        finally:
-            with self._change:
-                self._is_served = False
-                self._change.notify_all()
+            is_first, self._is_served = not self._is_served, True
+        if is_first or not mine.wait():
+            try:
+                serve(self._come)
+            finally:
+                self._hand_on(mine)
         return mine.result()
 
     def _come(self) -> list[Waiting[Asked, Answer]]:
-        with self._change:
+        with self._lock:
             come, self._waiting = self._waiting, []
         return come
+
+    def _hand_on(self, done: Seat[Answer]) -> None:
+        with self._lock:
+            # Who died before asking who came still sits there, and hears no call.
+            self._waiting = [one for one in self._waiting if one[1] is not done]
+            if self._waiting:
+                self._waiting[0][1].call()
+            else:
+                self._is_served = False

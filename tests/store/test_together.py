@@ -1,0 +1,97 @@
+"""Threads that want to write at the same time share one write."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app.store.together import Together, Waiting
+
+PATIENCE = 10.0
+Come = Callable[[], list[Waiting[int, int]]]
+
+
+class Desk:
+    """Doubles numbers; the first one that it serves is kept until the others wait."""
+
+    def __init__(self) -> None:
+        self.queue = Together[int, int]()
+        self.is_open = threading.Event()
+        self.is_busy = threading.Event()
+        self.shares: list[int] = []
+
+    def ask(self, number: int) -> int:
+        return self.queue.served(number, self.serve)
+
+    def serve(self, come: Come) -> None:
+        self.is_busy.set()
+        assert self.is_open.wait(PATIENCE)
+        waiting = come()
+        self.shares.append(len(waiting))
+        for number, answer in waiting:
+            if number < 0:
+                answer.set_exception(ValueError(str(number)))
+            else:
+                answer.set_result(2 * number)
+
+    def wait_for(self, many: int) -> None:
+        """Until so many wait."""
+        ends = threading.Event()
+        while len(self.queue._waiting) < many:
+            assert not ends.wait(0.01)
+
+
+class Died(BaseException):
+    """A thread that is gone from one moment to the next."""
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_everybody_gets_their_own_answer_from_one_write(desk: Desk) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(desk.ask, number) for number in range(8)]
+        desk.wait_for(8)
+        desk.is_open.set()
+        answers = [one.result(PATIENCE) for one in asked]
+    assert answers == [2 * number for number in range(8)]
+    assert desk.shares == [8]
+
+
+def test_who_comes_while_others_are_served_is_served_next(desk: Desk) -> None:
+    desk.is_open.set()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(desk.ask, range(400), timeout=PATIENCE))
+    assert answers == [2 * number for number in range(400)]
+    assert sum(desk.shares) == 400
+
+
+def test_what_is_wrong_with_one_is_raised_to_that_one(desk: Desk) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        bad, good = pool.submit(desk.ask, -1), pool.submit(desk.ask, 3)
+        desk.wait_for(2)
+        desk.is_open.set()
+        assert good.result(PATIENCE) == 6
+        with pytest.raises(ValueError, match="-1"):
+            bad.result(PATIENCE)
+
+
+def test_who_dies_before_serving_leaves_the_others_to_the_next(desk: Desk) -> None:
+    def die(_: Come) -> None:
+        desk.is_busy.set()
+        assert desk.is_open.wait(PATIENCE)
+        raise Died
+
+    with ThreadPoolExecutor(3) as pool:
+        dying = pool.submit(desk.queue.served, 1, die)
+        assert desk.is_busy.wait(PATIENCE)
+        others = [pool.submit(desk.ask, number) for number in (2, 3)]
+        desk.wait_for(3)
+        desk.is_open.set()
+        with pytest.raises(Died):
+            dying.result(PATIENCE)
+        assert [one.result(PATIENCE) for one in others] == [4, 6]
+    assert desk.ask(4) == 8
