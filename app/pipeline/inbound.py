@@ -28,34 +28,21 @@ from app.pipeline.configuring import listings
 from app.pipeline.house import House, HouseKeeper
 from app.store.configuration import channels as channel_store
 from app.store.engine import applying, reading, writing
-from app.store.receiving import inbox as store
-from app.store.tables import channels, inbox
+from app.store.receiving import waiting as store
+from app.store.receiving.waiting import Stored
+from app.store.tables import channels
 from app.store.trouble import trouble
 from app.store.vault import Vault
 from app.store.watching import incidents
 
 log = structlog.get_logger()
 
-_IS_OURS = sa.and_(inbox.c.state == "waiting", inbox.c.lane == "apply")
-_WAITING = (
-    sa.select(inbox.c.id)
-    .where(_IS_OURS)
-    .order_by(inbox.c.id)
-    .limit(sa.bindparam("most"))
-)
-_CLAIMED = (
-    sa.select(inbox)
-    .where(inbox.c.id.in_(sa.bindparam("ids", expanding=True)), _IS_OURS)
-    .order_by(inbox.c.id)
-    .with_for_update(skip_locked=True)  # on SQLite there is nothing to lock
-)
-
 
 @dataclass(slots=True)
 class Opened:
     """A claimed message on its way through a batch."""
 
-    row: sa.RowMapping
+    row: Stored
     topic: str = ""
     document: Any = None
     said: Normalised | None = None
@@ -79,8 +66,7 @@ class Inbound:
     def run(self, now: Instant) -> int:
         """Apply one batch of what waits; return how many messages were claimed."""
         with reading(self._engine) as connection:
-            waiting = connection.execute(_WAITING, {"most": self._batch})
-            ids = [row.id for row in waiting]
+            ids = store.longest(connection, self._batch)
         if ids:
             self._apply(ids, now)
         return len(ids)
@@ -106,8 +92,7 @@ class Inbound:
         house = self._keeper.house(connection)
         if self._mark != house.mark:
             self._adapters, self._mark = {}, house.mark
-        rows = connection.execute(_CLAIMED, {"ids": ids}).mappings().all()
-        opened = [self._open(connection, row) for row in rows]
+        opened = [self._open(connection, row) for row in store.claim(connection, ids)]
         good = [one for one in opened if one.said is not None]
         told = [with_payment(house, _told(one)) for one in good]
         applied = apply(connection, house, told, now)
@@ -121,30 +106,27 @@ class Inbound:
     def _wake(self, house: House, opened: Sequence[Opened], ids: set[int]) -> None:
         for one in opened:
             if _waits_for_fetch(one):
-                key = house.channels[one.row["channel_id"]].key
+                key = house.channels[one.row.channel_id].key
                 self.woken.add(f"fetch:{key}")
         self.woken |= {f"outbound:{house.channels[one].key}" for one in ids}
 
-    def _open(self, connection: Connection, row: sa.RowMapping) -> Opened:
+    def _open(self, connection: Connection, row: Stored) -> Opened:
         one = Opened(row)
         try:
-            adapter = self._adapter(connection, row["channel_id"])
-            if row["body"] is not None and row["document"] is None:
-                one.document = adapter.document(self._vault.open(row["body"]))
-            else:
-                one.document = json.loads(row["document"])
-            headers = json.loads(row["headers"])
-            one.topic = row["topic"] or adapter.topic(headers, one.document)
+            adapter = self._adapter(connection, row.channel_id)
+            one.document = self._document(adapter, row)
+            headers = json.loads(row.headers)
+            one.topic = row.topic or adapter.topic(headers, one.document)
             message = Message(
                 one.topic,
                 one.document,
-                row["received_at"],
+                row.received_at,
                 headers,
-                json.loads(row["fetched"]) if row["fetched"] else None,
-                row["fetched_at"],
+                json.loads(row.fetched) if row.fetched else None,
+                row.fetched_at,
             )
             one.said = without_copies(
-                adapter.normalise(message), adapter.channel.ignore, row["received_at"]
+                adapter.normalise(message), adapter.channel.ignore, row.received_at
             )
         except MalformedPayload as error:
             one.error = str(error)
@@ -154,16 +136,23 @@ class Inbound:
             # Reading the channel failed, not the message.
             raise
         except Exception as error:
-            log.exception("normalise failed", inbox_id=row["id"], topic=one.topic)
+            log.exception("normalise failed", inbox_id=row.id, topic=one.topic)
             one.error = f"our adapter failed on this message ({type(error).__name__})"
         return one
+
+    def _document(self, adapter: Adapter, row: Stored) -> Any:
+        if row.document is not None:
+            return json.loads(row.document)
+        if row.body is None:
+            raise MalformedPayload("its body is not kept any more")
+        return adapter.document(self._vault.open(row.body))
 
     def _read_again(self, connection: Connection, one: Opened, now: Instant) -> None:
         """Let an order be read whose webhooks tie; else let a person decide."""
         tie = next((verdict for verdict in one.verdicts if verdict.reread), None)
-        if tie is None or one.said is None or one.row["fetched"] is not None:
+        if tie is None or one.said is None or one.row.fetched is not None:
             return
-        adapter = self._adapter(connection, one.row["channel_id"])
+        adapter = self._adapter(connection, one.row.channel_id)
         read = adapter.reread(str(tie.reread))
         if read is not None:
             one.said = replace(one.said, read=read)
@@ -174,7 +163,7 @@ class Inbound:
             tie.key,
             f"{tie.key} was told twice in one second, with different numbers, and the "
             f"order cannot be read: a person must decide",
-            channel_id=one.row["channel_id"],
+            channel_id=one.row.channel_id,
             now=now,
         )
 
@@ -192,7 +181,7 @@ class Inbound:
     ) -> None:
         if one.said is None:
             return
-        channel = house.channels[one.row["channel_id"]]
+        channel = house.channels[one.row.channel_id]
         for seen in one.said.listings:
             listings.keep_up(connection, channel.id, seen, now)
         if one.said.disconnected is not None:
@@ -205,12 +194,7 @@ class Inbound:
     def _bury(self, inbox_id: int, error: Exception, now: Instant) -> None:
         log.error("buried", inbox_id=inbox_id, exc_info=error)
         with writing(self._engine) as connection:
-            row = (
-                connection.execute(sa.select(inbox).where(inbox.c.id == inbox_id))
-                .mappings()
-                .one()
-            )
-            one = self._open(connection, row)
+            one = self._open(connection, store.message(connection, inbox_id))
             one.said = None
             one.error = one.error or f"cannot be applied: {_words(error)}"
             store.settle(connection, [_settled(one, now)])
@@ -219,19 +203,17 @@ class Inbound:
 def _told(one: Opened) -> Told:
     said = one.said or Normalised()
     return Told(
-        one.row["channel_id"],
+        one.row.channel_id,
         said.events,
-        one.row["received_at"],
+        one.row.received_at,
         said.orders,
-        inbox_id=one.row["id"],
+        inbox_id=one.row.id,
     )
 
 
 def _waits_for_fetch(one: Opened) -> bool:
     return (
-        one.said is not None
-        and one.said.read is not None
-        and one.row["fetched"] is None
+        one.said is not None and one.said.read is not None and one.row.fetched is None
     )
 
 
@@ -242,7 +224,7 @@ def _settled(one: Opened, now: Instant) -> tuple[Any, ...]:
     if _waits_for_fetch(one) and one.said is not None and one.said.read is not None:
         wants, lane, state = json.dumps(asdict(one.said.read)), "fetch", "waiting"
     # A body that could not be read stays sealed until it expires, to be replayed.
-    body = one.row["body"] if one.document is None else None
+    body = one.row.body if one.document is None else None
     document = None if one.document is None else json.dumps(one.document)
     settled_at = None if state == "waiting" else now
     return (
@@ -254,7 +236,7 @@ def _settled(one: Opened, now: Instant) -> tuple[Any, ...]:
         note,
         settled_at,
         body,
-        one.row["id"],
+        one.row.id,
     )
 
 

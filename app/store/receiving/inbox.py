@@ -1,4 +1,4 @@
-"""The inbox: webhooks stored as they came, claimed, kept as the few fields we may keep."""
+"""The inbox: webhooks stored as they came, what was refused, and what gets old."""
 
 import hashlib
 import json
@@ -230,26 +230,6 @@ def prune(connection: Connection, before: Instant, limit: int) -> int:
     ids = connection.execute(old).scalars().all()
     connection.execute(inbox.delete().where(inbox.c.id.in_(ids)))
     return len(ids)
-
-
-def settle(
-    connection: Connection,
-    rows: Sequence[tuple[Any, ...]],
-) -> None:
-    """Write back claimed messages: rows in the order of `_SETTLED`, the id last."""
-    bulk.change(connection, inbox, _SETTLED, rows)
-
-
-_SETTLED = (
-    "state",
-    "lane",
-    "topic",
-    "document",
-    "wants",
-    "error",
-    "settled_at",
-    "body",
-)
 
 
 def count_refusal(

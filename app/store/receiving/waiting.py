@@ -1,0 +1,66 @@
+"""Waiting: the messages of the inbox that are to be applied: found, claimed, settled."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from app.domain.instants import Instant
+from app.store import bulk, driver
+from app.store.engine import is_sqlite
+from app.store.tables import inbox
+
+
+class Stored(NamedTuple):
+    """A message as it lies in the inbox."""
+
+    id: int
+    channel_id: int
+    topic: str | None
+    headers: str
+    body: bytes | None
+    document: str | None
+    fetched: str | None
+    fetched_at: Instant | None
+    received_at: Instant
+
+
+# Written out, for the index of what waits: PostgreSQL finds it by the words alone.
+_IS_OURS = "state = 'waiting' AND lane = 'apply'"
+_LONGEST = f"SELECT id FROM inbox WHERE {_IS_OURS} ORDER BY id LIMIT {{given}}"
+_THESE = f"SELECT {', '.join(Stored._fields)} FROM inbox WHERE id {{among}}"
+_SETTLED = (
+    "state",
+    "lane",
+    "topic",
+    "document",
+    "wants",
+    "error",
+    "settled_at",
+    "body",
+)
+
+
+def longest(connection: Connection, most: int) -> list[int]:
+    """The ids of those that have waited for longest."""
+    query = _LONGEST.replace("{given}", driver.slot(connection))
+    return [id_ for (id_,) in driver.fetched(connection, query, (most,))]
+
+
+def claim(connection: Connection, ids: Sequence[int]) -> list[Stored]:
+    """Those of these that still wait, for this transaction alone."""
+    query = f"{_THESE} AND {_IS_OURS} ORDER BY id"
+    if not is_sqlite(connection):
+        query += " FOR UPDATE SKIP LOCKED"
+    return [Stored(*row) for row in bulk.select(connection, query, ids, "bigint")]
+
+
+def message(connection: Connection, id_: int) -> Stored:
+    """One message, whatever became of it."""
+    ((*values,),) = bulk.select(connection, _THESE, [id_], "bigint")
+    return Stored(*values)
+
+
+def settle(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write back claimed messages: rows in the order of `_SETTLED`, the id last."""
+    bulk.change(connection, inbox, _SETTLED, rows)
