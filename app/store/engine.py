@@ -190,13 +190,23 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
+def writing(
+    engine: Engine, *, durable: bool = True, planned_once: bool = False
+) -> Iterator[Connection]:
     """One write transaction: committed at the end, rolled back on any error.
 
     What is not `durable` does not wait for the disk: a power failure may take it back
     (no other failure can), so it must be something that is then simply done again.
+
+    `planned_once`: it finds its rows by their keys, whatever these are. PostgreSQL
+    would else plan each statement anew for every few rows, which costs more than they.
+    https://www.postgresql.org/docs/current/runtime-config-query.html#GUC-PLAN-CACHE-MODE
     """
-    begin = "BEGIN" if durable else "BEGIN; SET LOCAL synchronous_commit = off"
+    begin = "BEGIN"
+    if not durable:
+        begin += "; SET LOCAL synchronous_commit = off"
+    if planned_once:
+        begin += "; SET LOCAL plan_cache_mode = force_generic_plan"
     with _write(engine, begin, durable) as connection:
         yield connection
 

@@ -108,3 +108,13 @@ def test_a_write_that_may_be_done_again_does_not_wait_for_the_disk(engine):
             return {1: "off", 2: "on"}.get(told, told)
 
     assert [waits(True), waits(False), waits(True)] == ["on", "off", "on"]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_what_finds_its_rows_by_their_keys_is_planned_once(engine):
+    def plans(planned_once: bool) -> str:
+        with writing(engine, planned_once=planned_once) as connection:
+            return connection.exec_driver_sql("SHOW plan_cache_mode").scalar_one()
+
+    told = [plans(one) for one in (False, True, False)]
+    assert told == ["auto", "force_generic_plan", "auto"]

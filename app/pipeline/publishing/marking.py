@@ -41,7 +41,7 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     last = after + _behind(engine, channel)
     while after < last:
         upto = min(last, after + PORTION)
-        with writing(engine, durable=False) as connection:
+        with writing(engine, durable=False, planned_once=True) as connection:
             if not _mark(connection, channel, after, upto, now):
                 break
         after = upto
@@ -59,7 +59,7 @@ def marked(engine: Engine, channel: RowMapping, now: Instant) -> Iterator[Connec
     is_near = is_sqlite(engine) and _behind(engine, channel) <= PORTION
     if not is_near:
         mark(engine, channel, now)
-    with writing(engine) as connection:
+    with writing(engine, planned_once=True) as connection:
         if is_near:
             after, last = channel["marked_to"], marks.last_entry(connection)
             if after < last:

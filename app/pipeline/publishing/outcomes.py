@@ -80,7 +80,8 @@ class Recorder:
         )
         taken = [by_id[o.publication_id] for o in accepted]
         # Lost, it is an attempt that nobody knows the end of: read or sent again.
-        with writing(self._engine, durable=False) as connection:
+        quick = writing(self._engine, durable=False, planned_once=True)
+        with quick as connection:
             # All rows of the call in the order in which everybody locks them.
             believed = store.lock(connection, by_id)
             sent = [(wish, _sent_at(call, wish)) for wish in taken]
