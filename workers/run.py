@@ -132,10 +132,15 @@ def schedule() -> None:
     Watch(mine.engine, settings, "scheduler").start()
     connecting.start(mine)
     pruned = noted = 0.0
+    # One after the other at once, they would take the processor for so long that what
+    # is sold meanwhile is told late.
+    pause = settings.sweep_seconds / 3
     while True:
         try:
             scheduled.sweep(mine)
+            time.sleep(pause)
             twins.look(mine.engine, now())
+            time.sleep(pause)
             sealing.seal(mine.engine, now())
             if time.monotonic() - noted > NOTE_SECONDS:
                 with writing(mine.engine, durable=False) as connection:
@@ -144,10 +149,11 @@ def schedule() -> None:
             if time.monotonic() - pruned > PRUNE_SECONDS:
                 scheduled.prune(mine)
                 pruned = time.monotonic()
+            time.sleep(pause)
         except Exception:
             # The database may be away for a while; the next round tries again.
             log.exception("sweep failed")
-        time.sleep(settings.sweep_seconds)
+            time.sleep(settings.sweep_seconds)
 
 
 def apply() -> None:
