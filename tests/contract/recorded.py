@@ -97,7 +97,7 @@ class Provider:
     def adapter(self, channel: Channel | None = None) -> Adapter:
         channel = channel or self.channel()
         made = self.adapter_class
-        return made(channel, Http(made.title, channel.key, deadline=2.0))
+        return made(channel, Http(made.title, channel.key, deadline=20.0))
 
     def signature(self) -> dict[str, Any]:
         found: dict[str, Any] = self.json("signature.json")
