@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
@@ -131,17 +132,18 @@ def schedule() -> None:
     mine = hands.make(settings)
     Watch(mine.engine, settings, "scheduler").start()
     connecting.start(mine)
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: scheduled.sweep(mine),
+        lambda: twins.look(mine.engine, now()),
+        lambda: sealing.seal(mine.engine, now()),
+    )
     pruned = noted = 0.0
-    # One after the other at once, they would take the processor for so long that what
-    # is sold meanwhile is told late.
-    pause = settings.sweep_seconds / 3
     while True:
         try:
-            scheduled.sweep(mine)
-            time.sleep(pause)
-            twins.look(mine.engine, now())
-            time.sleep(pause)
-            sealing.seal(mine.engine, now())
+            for act in acts:
+                act()
+                # All in one go, they would take the processor from what is sold.
+                time.sleep(settings.sweep_seconds / len(acts))
             if time.monotonic() - noted > NOTE_SECONDS:
                 with writing(mine.engine, durable=False) as connection:
                     rounds.over(connection)
@@ -149,7 +151,6 @@ def schedule() -> None:
             if time.monotonic() - pruned > PRUNE_SECONDS:
                 scheduled.prune(mine)
                 pruned = time.monotonic()
-            time.sleep(pause)
         except Exception:
             # The database may be away for a while; the next round tries again.
             log.exception("sweep failed")

@@ -144,7 +144,7 @@ class Inbound:
         if row.document is not None:
             return json.loads(row.document)
         if row.body is None:
-            raise MalformedPayload("its body is not kept any more")
+            raise MalformedPayload("its body is not kept any more; have it sent again")
         return adapter.document(self._vault.open(row.body))
 
     def _read_again(self, connection: Connection, one: Opened, now: Instant) -> None:

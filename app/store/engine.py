@@ -198,8 +198,9 @@ def writing(
     What is not `durable` does not wait for the disk: a power failure may take it back
     (no other failure can), so it must be something that is then simply done again.
 
-    `planned_once`: it finds its rows by their keys, whatever these are. PostgreSQL
-    would else plan each statement anew for every few rows, which costs more than they.
+    `planned_once`: it finds its rows by keys, never by a range, so that one plan is as
+    good for any of them. PostgreSQL would else plan each statement anew for every few
+    rows, which costs more than they do.
     https://www.postgresql.org/docs/current/runtime-config-query.html#GUC-PLAN-CACHE-MODE
     """
     begin = "BEGIN"

@@ -42,3 +42,16 @@ def test_old_messages_go_and_what_they_meant_stays(shop: Shop, settings: Setting
     prune(settings)
     assert [state for state, _ in shop.messages()] == ["buried", "parked"]
     assert (shop.level(JACKET), count(shop, "stock_events")) == before
+
+
+def test_a_message_whose_body_is_gone_is_buried_and_says_so(shop: Shop):
+    shop.tell("till", b"{")
+    with writing(shop.engine) as connection:
+        gone = "UPDATE inbox SET state = 'waiting', body = NULL, document = NULL"
+        connection.execute(sa.text(gone))
+
+    shop.apply()
+
+    ((state, error),) = shop.messages()
+    assert state == "buried"
+    assert error == "its body is not kept any more; have it sent again"

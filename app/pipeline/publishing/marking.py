@@ -41,7 +41,7 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     last = after + _behind(engine, channel)
     while after < last:
         upto = min(last, after + PORTION)
-        with writing(engine, durable=False, planned_once=True) as connection:
+        with writing(engine, durable=False) as connection:
             if not _mark(connection, channel, after, upto, now):
                 break
         after = upto

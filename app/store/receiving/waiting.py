@@ -57,8 +57,8 @@ def claim(connection: Connection, ids: Sequence[int]) -> list[Stored]:
 
 def message(connection: Connection, id_: int) -> Stored:
     """One message, whatever became of it."""
-    ((*values,),) = bulk.select(connection, _THESE, [id_], "bigint")
-    return Stored(*values)
+    (row,) = bulk.select(connection, _THESE, [id_], "bigint")
+    return Stored(*row)
 
 
 def settle(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
