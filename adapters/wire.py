@@ -6,9 +6,8 @@ one byte a second would hold its lane for ever. `cut_after` is a deadline for al
 
 import contextlib
 import socket
-import threading
 import weakref
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from adapters.addresses import is_public
+from adapters.deadline import Deadline
 from app.domain.errors import GiveUp
 
 
@@ -35,7 +35,7 @@ class Wire(requests.Session):
         # Given so that requests does not look into .netrc for other credentials.
         self.auth = _as_it_is
         self._lines: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
-        self._over = threading.Event()
+        self._deadline = Deadline(self._cut)
         self._surroundings: dict[tuple[str, str], Any] = {}
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Mount(self))
@@ -52,26 +52,18 @@ class Wire(requests.Session):
             self._surroundings[asked] = found
         return self._surroundings[asked]
 
-    @contextlib.contextmanager
-    def cut_after(self, seconds: float) -> Iterator[None]:
+    def cut_after(self, seconds: float) -> AbstractContextManager[None]:
         """Whatever is open after that time is shut under the hands of its reader."""
-        self._over.clear()
-        timer = threading.Timer(seconds, self._cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        return self._deadline.within(seconds)
 
     def is_over(self) -> bool:
         """Whether the time of the last `cut_after` was up."""
-        return self._over.is_set()
+        return self._deadline.is_over
 
     def admit(self, line: HTTPConnection, sock: socket.socket) -> None:
         """Take up a fresh connection, or refuse it before a byte is sent."""
         self._lines.add(line)
-        if self._over.is_set():
+        if self.is_over():
             sock.close()
             raise TimeoutError("connected too late")
         if self.public_only and not is_public(sock.getpeername()[0]):
@@ -79,7 +71,6 @@ class Wire(requests.Session):
             raise GiveUp(f"{line.host} is not a public address")
 
     def _cut(self) -> None:
-        self._over.set()
         for line in list(self._lines):
             if line.sock is not None:
                 with contextlib.suppress(OSError):

@@ -43,6 +43,7 @@ from app.store import leases
 from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
 from app.store.publishing import attempts, publications as store, tallies
+from app.store.publishing.marks import last_entry
 from app.store.vault import Vault
 
 PATIENCE_SECONDS = 1.0
@@ -87,28 +88,30 @@ class Publisher:
         """Send one batch of what is due; False when there is nothing (more) to do."""
         now = clock()
         with reading(self._engine) as connection:
-            channel = channel_store.row(connection, key)
-        if is_held(channel, now):
-            mark(self._engine, channel, now)
-            return False
-        with reading(self._engine) as connection:
+            channel, last = channel_store.row(connection, key), last_entry(connection)
+            if is_held(channel, now):
+                mark(self._engine, channel, now)
+                return False
             call = Call(self.adapter(connection, channel))
         call.is_probe = channel["tripped_at"] is not None
         call.troubled = is_troubled(channel)
         try:
-            if not self._begin_next(call, channel, now):
+            if not self._begin_next(call, channel, last, now):
                 return False
             self._push(call)
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(call, error)
         return True
 
-    def _begin_next(self, call: Call, channel: RowMapping, now: Instant) -> bool:
-        """Begin a call with what is due next; False when nothing can be sent now."""
+    def _begin_next(
+        self, call: Call, channel: RowMapping, last: int, now: Instant
+    ) -> bool:
+        """Begin a call with what is due next, as of the `last` entry or a later one;
+        False when nothing can be sent now."""
         adapter = call.adapter
         budget = newest(adapter.http.budget, Budget.of(channel["budget"]))
         asked = channel["id"], adapter.batch_limit, budget, now
-        with marked(self._engine, channel, now) as connection:
+        with marked(self._engine, channel, last, now) as connection:
             turn = self._turns.look(connection, *asked)
             rows = call.choose(turn.rows)
             if turn.is_ready and self._is_plain(adapter, rows):

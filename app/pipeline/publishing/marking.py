@@ -23,11 +23,11 @@ PORTION = 500
 def mark_all(engine: Engine, now: Instant) -> set[str]:
     """Mark the rows of every channel that publishes; return the lanes to wake."""
     with reading(engine) as connection:
-        rows = channels.rows(connection)
+        rows, last = channels.rows(connection), marks.last_entry(connection)
     return {
         f"outbound:{channel['key']}"
         for channel in rows
-        if channel["publish"] is not None and mark(engine, channel, now)
+        if channel["publish"] is not None and _mark_upto(engine, channel, last, now)
     }
 
 
@@ -37,8 +37,13 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
     False when there was nothing new. Two who do it at once mark a row twice, which says
     nothing new; one of them moves the channel's mark.
     """
+    with reading(engine) as connection:
+        last = marks.last_entry(connection)
+    return _mark_upto(engine, channel, last, now)
+
+
+def _mark_upto(engine: Engine, channel: RowMapping, last: int, now: Instant) -> bool:
     after = channel["marked_to"]
-    last = after + _behind(engine, channel)
     while after < last:
         upto = min(last, after + PORTION)
         with writing(engine, durable=False) as connection:
@@ -49,28 +54,25 @@ def mark(engine: Engine, channel: RowMapping, now: Instant) -> bool:
 
 
 @contextmanager
-def marked(engine: Engine, channel: RowMapping, now: Instant) -> Iterator[Connection]:
-    """A write transaction in which a channel's rows are marked.
+def marked(
+    engine: Engine, channel: RowMapping, last: int, now: Instant
+) -> Iterator[Connection]:
+    """A write transaction in which a channel's rows are marked, up to the `last` entry
+    at least.
 
     On SQLite they are marked in it: one wait for the gate instead of two. On PostgreSQL
     everybody locks rows in the order of their ids, and those that are sent next may
     come before those that are marked: so they are before it begins.
     """
-    is_near = is_sqlite(engine) and _behind(engine, channel) <= PORTION
+    is_near = is_sqlite(engine) and last - channel["marked_to"] <= PORTION
     if not is_near:
-        mark(engine, channel, now)
+        _mark_upto(engine, channel, last, now)
     with writing(engine, planned_once=True) as connection:
         if is_near:
-            after, last = channel["marked_to"], marks.last_entry(connection)
-            if after < last:
-                _mark(connection, channel, after, last, now)
+            after, newest = channel["marked_to"], marks.last_entry(connection)
+            if after < newest:
+                _mark(connection, channel, after, newest, now)
         yield connection
-
-
-def _behind(engine: Engine, channel: RowMapping) -> int:
-    """How many entries there are that a channel's rows are not marked for."""
-    with reading(engine) as connection:
-        return marks.last_entry(connection) - int(channel["marked_to"])
 
 
 def _mark(

@@ -116,13 +116,15 @@ def test_who_writes_next_finds_everything_marked(shop, monkeypatch, portion):
     for number in range(5):
         sell(shop, number)
 
-    with marking.marked(shop.engine, channel(shop, "web"), now()) as connection:
+    with shop.engine.connect() as connection:
         newest = last_entry(connection)
+    seen = channel(shop, "web")
+    with marking.marked(shop.engine, seen, newest, now()) as connection:
         marked = connection.execute(sa.select(publications.c.wanted_version)).scalars()
         assert max(marked) > before
 
     assert channel(shop, "web")["marked_to"] == newest
-    with marking.marked(shop.engine, channel(shop, "web"), now()):
+    with marking.marked(shop.engine, channel(shop, "web"), newest, now()):
         pass
     assert channel(shop, "web")["marked_to"] == newest
 
