@@ -23,14 +23,8 @@ from app.domain.errors import ChannelError, HubError, WebhookRefused
 from app.domain.instants import MINUTE, Instant, now as time_now
 from app.store.configuration import channels as store, secret_facts
 from app.store.engine import writing
-from app.store.receiving.inbox import (
-    AWAY_SECONDS,
-    UNWRITABLE,
-    InboxWriter,
-    body_hash,
-    count_refusal,
-    keep_sample,
-)
+from app.store.receiving.inbox import body_hash, count_refusal, keep_sample
+from app.store.receiving.writer import AWAY_SECONDS, UNWRITABLE, Row, inbox_writer
 from app.store.trouble import AWAY, trouble
 from app.store.vault import Vault
 from app.store.watching import clock
@@ -99,7 +93,7 @@ class Receiver:
         self._vault = vault
         self._bell = bell
         self._settings = settings
-        self._writer = InboxWriter(engine)
+        self._writer = inbox_writer(engine)
         self._known: dict[str, tuple[float, Adapter]] = {}
         self._used: dict[tuple[int, str], Instant] = {}
         self._lock = threading.Lock()
@@ -124,12 +118,14 @@ class Receiver:
         kept = {name: headers[name] for name in adapter.headers if name in headers}
         try:
             inbox_id, new = self._writer.put(
-                adapter.channel.id,
-                delivery_id,
-                body_hash(body),
-                json.dumps(kept),
-                self._vault.seal(body),
-                now,
+                Row(
+                    adapter.channel.id,
+                    delivery_id,
+                    body_hash(body),
+                    json.dumps(kept),
+                    self._vault.seal(body),
+                    now,
+                )
             )
         except UNWRITABLE as error:
             raise CannotStore(

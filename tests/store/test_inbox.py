@@ -8,20 +8,21 @@ import pytest
 import sqlalchemy as sa
 
 from app.store.engine import gate, gate_path, writing
-from app.store.receiving import inbox as store
-from app.store.receiving.inbox import InboxWriter, body_hash
+from app.store.receiving import inbox as store, writer as writers
+from app.store.receiving.inbox import body_hash
+from app.store.receiving.writer import Row, inbox_writer
 from app.store.tables import inbox, refused, refused_samples
 
 
 @pytest.fixture
 def writer(engine):
-    writer = InboxWriter(engine)
+    writer = inbox_writer(engine)
     yield writer
     writer.close()
 
 
 def put(writer, body=b"{}", delivery="d-1", channel=1):
-    return writer.put(channel, delivery, body_hash(body), "{}", body, 5)
+    return writer.put(Row(channel, delivery, body_hash(body), "{}", body, 5))
 
 
 def stored(engine):
@@ -85,7 +86,7 @@ def test_those_who_wait_for_the_gate_are_stored_together(writer, engine, monkeyp
             passed.append(path)
             yield
 
-    monkeypatch.setattr(store, "gate", counted)
+    monkeypatch.setattr(writers, "gate", counted)
     with ThreadPoolExecutor(6) as pool:
         with gate(gate_path(engine)):
             puts = [pool.submit(put, writer, delivery=f"d-{n}") for n in range(6)]
@@ -111,10 +112,17 @@ def test_a_server_that_was_restarted_is_connected_to_again(writer, engine):
     assert put(writer, delivery="d-2")[1]
 
 
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_word_is_never_cut_off_at_a_nul(writer, engine):
+    with pytest.raises(writers.UNWRITABLE, match="0x00"):
+        put(writer, delivery="d-1\0x")
+    assert put(writer)[1]
+
+
 def test_a_database_without_an_inbox_is_an_error_that_is_known(writer, engine):
     with writing(engine) as connection:
         connection.execute(sa.text("DROP TABLE inbox"))
-    with pytest.raises(store.UNWRITABLE):
+    with pytest.raises(writers.UNWRITABLE):
         put(writer)
 
 

@@ -2,179 +2,20 @@
 
 import hashlib
 import json
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.engine import PATIENCE, gate, gate_path, is_sqlite, prepare_sqlite
 from app.store.tables import inbox, refused, refused_samples
-from app.store.together import Together, Waiting
-
-_COLUMNS = (
-    "channel_id",
-    "delivery_id",
-    "body_hash",
-    "headers",
-    "body",
-    "received_at",
-    "lane",
-)
-
-
-AWAY_SECONDS = 2.0
-"""So long a server that could not be reached is not looked for again."""
-
-UNWRITABLE = (sqlite3.Error, psycopg.Error, OSError)
-"""What `InboxWriter.put` raises when the database does not take a webhook."""
 
 
 def body_hash(body: bytes) -> str:
     """What makes a second copy of a body recognisable."""
     return hashlib.sha256(body).hexdigest()
-
-
-Row = tuple[Any, ...]
-"""A webhook in the order of `_COLUMNS`."""
-Put = tuple[int, bool]
-"""Its id, and whether it is new."""
-
-
-class InboxWriter:
-    """Puts webhooks into the inbox, durably, on one raw connection per thread.
-
-    The request does this and nothing else with the database; going through an engine
-    and its transaction would cost a third of the throughput. Where only one may write
-    at a time, those who wait for the gate share a transaction. Raises one of
-    UNWRITABLE when it cannot be stored.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._gate = gate_path(engine)
-        self._together = Together[Row, Put]()
-        self._mine = threading.local()
-        self._opened: list[Any] = []
-        self._closing = threading.Lock()
-        self._is_closed = False
-        self._away_until = 0.0
-        marks = ", ".join(["?" if is_sqlite(engine) else "%s"] * len(_COLUMNS))
-        self._insert = (
-            f"INSERT INTO inbox ({', '.join(_COLUMNS)}) VALUES ({marks}) "
-            "ON CONFLICT (channel_id, delivery_id, body_hash) DO NOTHING RETURNING id"
-        )
-        mark = "?" if is_sqlite(engine) else "%s"
-        self._known = (
-            f"SELECT id FROM inbox WHERE channel_id = {mark} "
-            f"AND delivery_id = {mark} AND body_hash = {mark}"
-        )
-
-    def put(
-        self,
-        channel_id: int,
-        delivery_id: str,
-        digest: str,
-        headers: str,
-        sealed: bytes,
-        received_at: Instant,
-    ) -> Put:
-        """Store one webhook."""
-        row = (channel_id, delivery_id, digest, headers, sealed, received_at, "apply")
-        if is_sqlite(self._engine):
-            return self._together.served(row, self._put_all)
-        try:
-            return self._put(row)
-        except psycopg.errors.DiskFull:
-            # It was reached: a new connection might not even be let in.
-            raise
-        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
-            # The server may have been restarted since this thread last wrote, or
-            # another one been made the first.
-            self._drop()
-        return self._put(row)
-
-    def _put_all(self, come: Callable[[], list[Waiting[Row, Put]]]) -> None:
-        waiting: list[Waiting[Row, Put]] = []
-        try:
-            connection = self._connection()
-            with gate(self._gate):
-                waiting = come()
-                connection.execute("BEGIN IMMEDIATE").close()
-                with connection:
-                    answers = [self._put(row) for row, _ in waiting]
-        except Exception as error:  # noqa: BLE001 - each hears of it from their own call
-            for _, answer in waiting or come():
-                answer.set_exception(error)
-            return
-        for (_, answer), put in zip(waiting, answers, strict=True):
-            answer.set_result(put)
-
-    def _put(self, row: Row) -> Put:
-        connection = self._connection()
-        made = connection.execute(self._insert, row).fetchone()
-        if made is not None:
-            return int(made[0]), True
-        known = connection.execute(self._known, row[:3]).fetchone()
-        return int(known[0]), False
-
-    def _connection(self) -> Any:
-        connection = getattr(self._mine, "connection", None)
-        if connection is None:
-            with self._closing:
-                if self._is_closed:
-                    raise OSError("the inbox is closed: this process is stopping")
-                connection = self._open()
-                self._opened.append(connection)
-            self._mine.connection = connection
-        return connection
-
-    def _open(self) -> Any:
-        given = self._engine.dialect.create_connect_args(self._engine.url)
-        arguments: list[Any] = list(given[0])
-        keywords: dict[str, Any] = dict(given[1])
-        if is_sqlite(self._engine):
-            keywords |= {
-                "isolation_level": None,
-                "timeout": PATIENCE,
-                "check_same_thread": False,
-            }
-            connection = sqlite3.connect(*arguments, **keywords)
-            prepare_sqlite(connection)
-            return connection
-        dbapi: Any = self._engine.dialect.dbapi
-        if time.monotonic() < self._away_until:
-            raise OSError("the database could not be reached a moment ago")
-        try:
-            return dbapi.connect(*arguments, **keywords, autocommit=True)
-        except psycopg.Error:
-            # Else every thread would wait for it, and none be left to say so.
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            raise
-
-    def _drop(self) -> None:
-        connection = getattr(self._mine, "connection", None)
-        self._mine.connection = None
-        if connection is None:
-            return
-        with self._closing:
-            # Unless `close` took it away just now.
-            if connection in self._opened:
-                self._opened.remove(connection)
-        connection.close()
-
-    def close(self) -> None:
-        """Close every thread's connection; a thread that comes late is refused."""
-        with self._closing:
-            self._is_closed = True
-            while self._opened:
-                self._opened.pop().close()
 
 
 READ = "read"
