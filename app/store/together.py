@@ -4,9 +4,11 @@ What can only be done one after the other can share what stands around it: the w
 its turn, the statements, and the wait for the disk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Generic, TypeVar
+
+from app.store.trouble import trouble
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -48,6 +50,8 @@ class Seat(Generic[Answer]):
 
 
 Waiting = tuple[Asked, Seat[Answer]]
+Come = Callable[[], list[Asked]]
+Serve = Callable[[Come[Asked]], Sequence[Answer | Exception]]
 
 
 class Together(Generic[Asked, Answer]):
@@ -59,15 +63,13 @@ class Together(Generic[Asked, Answer]):
         self._lock = Lock()
         self._is_served = False
 
-    def served(
-        self,
-        asked: Asked,
-        serve: Callable[[Callable[[], list[Waiting[Asked, Answer]]]], None],
-    ) -> Answer:
+    def served(self, asked: Asked, serve: Serve[Asked, Answer]) -> Answer:
         """What is answered, or raised, to `asked`.
 
-        `serve` answers everybody who has come by the time that it is its turn: it is
-        then told of them by the function it is given.
+        `serve` answers everybody who has come by the time that it is its turn: the
+        function it is given tells what they ask, and it returns an answer for each, or
+        an error to raise. What it raises itself for another reason than the database is
+        found out one by one: nobody pays for what somebody else asked.
         """
         mine = Seat[Answer]()
         with self._lock:
@@ -75,10 +77,38 @@ class Together(Generic[Asked, Answer]):
             is_first, self._is_served = not self._is_served, True
         if is_first or not mine.wait():
             try:
-                serve(self._come)
+                self._share(serve, self._come)
             finally:
                 self._hand_on(mine)
         return mine.result()
+
+    def _share(
+        self,
+        serve: Serve[Asked, Answer],
+        come: Callable[[], list[Waiting[Asked, Answer]]],
+    ) -> None:
+        here: list[Waiting[Asked, Answer]] = []
+
+        def all_asked() -> list[Asked]:
+            here.extend(come())
+            return [asked for asked, _ in here]
+
+        try:
+            answers = serve(all_asked)
+        except Exception as error:  # noqa: BLE001 - each hears of it from their own call
+            here = here or come()
+            if len(here) > 1 and trouble(error) is None:
+                for one in here:
+                    self._share(serve, [one].copy)
+            else:
+                for _, seat in here:
+                    seat.set_exception(error)
+            return
+        for (_, seat), answer in zip(here, answers, strict=True):
+            if isinstance(answer, Exception):
+                seat.set_exception(answer)
+            else:
+                seat.set_result(answer)
 
     def _come(self) -> list[Waiting[Asked, Answer]]:
         with self._lock:

@@ -1,16 +1,15 @@
 """Threads that want to write at the same time share one write."""
 
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.store.together import Together, Waiting
+from app.store.together import Come, Together
 
 PATIENCE = 10.0
-Come = Callable[[], list[Waiting[int, int]]]
 
 
 class Desk:
@@ -20,19 +19,20 @@ class Desk:
         self.queue = Together[int, int]()
         self.is_open = threading.Event()
         self.shares: list[int] = []
+        self.poison: int | None = None
+        """Whoever asks for it, serving fails with what it `raises`."""
+        self.raises: Exception = ZeroDivisionError("poison")
 
     def ask(self, number: int) -> int:
         return self.queue.served(number, self.serve)
 
-    def serve(self, come: Come) -> None:
+    def serve(self, come: Come[int]) -> list[int | Exception]:
         assert self.is_open.wait(PATIENCE)
-        waiting = come()
-        self.shares.append(len(waiting))
-        for number, answer in waiting:
-            if number < 0:
-                answer.set_exception(ValueError(str(number)))
-            else:
-                answer.set_result(2 * number)
+        numbers = come()
+        self.shares.append(len(numbers))
+        if self.poison in numbers:
+            raise self.raises
+        return [ValueError(str(n)) if n < 0 else 2 * n for n in numbers]
 
     def wait_for(self, many: int) -> None:
         """Until so many wait."""
@@ -79,10 +79,34 @@ def test_what_is_wrong_with_one_is_raised_to_that_one(desk: Desk) -> None:
             bad.result(PATIENCE)
 
 
+def test_what_nobody_expected_is_raised_to_who_asked_for_it_alone(desk: Desk) -> None:
+    desk.poison = 2
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(desk.ask, number) for number in (1, 2, 3)]
+        desk.wait_for(3)
+        desk.is_open.set()
+        assert [asked[n].result(PATIENCE) for n in (0, 2)] == [2, 6]
+        with pytest.raises(ZeroDivisionError):
+            asked[1].result(PATIENCE)
+    assert desk.shares == [3, 1, 1, 1]
+
+
+def test_trouble_of_the_database_is_not_tried_again_for_each(desk: Desk) -> None:
+    desk.poison, desk.raises = 2, sqlite3.OperationalError("database is locked")
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(desk.ask, number) for number in (1, 2, 3)]
+        desk.wait_for(3)
+        desk.is_open.set()
+        for one in asked:
+            with pytest.raises(sqlite3.OperationalError):
+                one.result(PATIENCE)
+    assert desk.shares == [3]
+
+
 def test_who_dies_before_serving_leaves_the_others_to_the_next(desk: Desk) -> None:
     is_serving = threading.Event()
 
-    def die(_: Come) -> None:
+    def die(_: Come[int]) -> list[int]:
         is_serving.set()
         assert desk.is_open.wait(PATIENCE)
         raise Died

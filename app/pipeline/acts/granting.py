@@ -6,7 +6,7 @@ another; what they can share is everything around that: the look at what is free
 statements and the wait for the disk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,6 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
 
 from app.domain import events as kinds
 from app.domain.errors import HubError
@@ -27,7 +26,7 @@ from app.pipeline.configuring.listings import lanes
 from app.pipeline.house import House, current
 from app.store.engine import applying
 from app.store.stock import holds
-from app.store.together import Together, Waiting
+from app.store.together import Come, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +60,11 @@ def ask(engine: Engine, asked: Ask) -> Answer:
 _queues: "WeakKeyDictionary[Engine, Together[Ask, Answer]]" = WeakKeyDictionary()
 
 
-def _serve(engine: Engine, come: Callable[[], list[Waiting[Ask, Answer]]]) -> None:
-    """Answer all who have come once it is our turn to write. What fails for an unknown
-    reason is tried one by one, so that nobody pays for what somebody else asked."""
-    waiting: list[Waiting[Ask, Answer]] = []
-    try:
-        with applying(engine) as connection:
-            waiting = come()
-            made, woken = grant(connection, [asked for asked, _ in waiting])
-    except Exception as error:  # noqa: BLE001 - each hears of it from their own call
-        waiting = waiting or come()
-        if len(waiting) > 1 and not isinstance(error, OperationalError):
-            for one in waiting:
-                _serve(engine, [one].copy)
-            return
-        for _, answer in waiting:
-            answer.set_exception(error)
-        return
-    for (_, answer), granted in zip(waiting, made, strict=True):
-        if isinstance(granted, HubError):
-            answer.set_exception(granted)
-        else:
-            answer.set_result((granted, woken))
+def _serve(engine: Engine, come: Come[Ask]) -> list[Answer | HubError]:
+    """Answer all who have come once it is our turn to write."""
+    with applying(engine) as connection:
+        made, woken = grant(connection, come())
+        return [one if isinstance(one, HubError) else (one, woken) for one in made]
 
 
 def grant(

@@ -8,7 +8,6 @@ its own, and asks it as directly as its driver allows.
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import psycopg
@@ -18,7 +17,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.instants import Instant
 from app.store.engine import PATIENCE, gate, gate_path, is_sqlite, prepare_sqlite
-from app.store.together import Together, Waiting
+from app.store.together import Come, Together
 
 AWAY_SECONDS = 2.0
 """So long a server that could not be reached is not looked for again."""
@@ -121,21 +120,13 @@ class _SqliteWriter(InboxWriter[sqlite3.Connection]):
     def put(self, row: Row) -> Put:
         return self._together.served(row, self._put_all)
 
-    def _put_all(self, come: Callable[[], list[Waiting[Row, Put]]]) -> None:
-        waiting: list[Waiting[Row, Put]] = []
-        try:
-            connection = self._connection()
-            with gate(self._gate):
-                waiting = come()
-                connection.execute("BEGIN IMMEDIATE").close()
-                with connection:
-                    answers = [self._put(connection, row) for row, _ in waiting]
-        except Exception as error:  # noqa: BLE001 - each hears of it from their own call
-            for _, answer in waiting or come():
-                answer.set_exception(error)
-            return
-        for (_, answer), put in zip(waiting, answers, strict=True):
-            answer.set_result(put)
+    def _put_all(self, come: Come[Row]) -> list[Put]:
+        connection = self._connection()
+        with gate(self._gate):
+            rows = come()
+            connection.execute("BEGIN IMMEDIATE").close()
+            with connection:
+                return [self._put(connection, row) for row in rows]
 
     def _put(self, connection: sqlite3.Connection, row: Row) -> Put:
         made = connection.execute(self._insert, row).fetchone()
