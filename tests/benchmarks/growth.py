@@ -59,7 +59,8 @@ def run(kind: str, rounds: int) -> list[Target]:
         for one in (spread, hot, among):
             one.apply()
         keep_out_of_collections()
-        figures = interleaved(rounds, spread.apply, hot.apply, among.apply)
+        # A tenth of a second each: often, or the noise is larger than what differs.
+        figures = interleaved(rounds * 3, spread.apply, hot.apply, among.apply)
         few, lots = Counter(small, range(homes.SKUS)), Counter(large, range(LARGE))
         few.run(), lots.run()
         short, long = interleaved(rounds * 3, few.run, lots.run)

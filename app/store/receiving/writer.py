@@ -212,5 +212,5 @@ class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
 def _error(server: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:
     """What psycopg would raise; it is libpq itself that says a connection is lost."""
     if server.status != pq.ConnStatus.OK:
-        return psycopg.OperationalError(result.get_error_message())
+        return psycopg.OperationalError(result.error_message.decode("utf-8", "replace"))
     return error_from_result(result)
