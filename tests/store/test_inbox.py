@@ -100,6 +100,29 @@ def test_those_who_wait_for_the_gate_are_stored_together(writer, engine, monkeyp
 
 
 @pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_those_who_come_while_others_are_stored_are_stored_together(writer, engine):
+    """Repeats among them are known again, each by its first."""
+    put(writer, delivery="d-9")
+    with ThreadPoolExecutor(8) as pool:
+        with writing(engine) as connection:
+            connection.execute(sa.text("LOCK TABLE inbox IN SHARE MODE"))
+            first = pool.submit(put, writer, delivery="d-0")
+            while writer._together._waiting or not writer._turn.locked():
+                assert not first.done()
+            rest = [pool.submit(put, writer, delivery=f"d-{n // 2}") for n in range(7)]
+            while len(writer._together._waiting) < len(rest):
+                assert not any(one.done() for one in rest)
+        answers = [one.result() for one in (first, *rest)]
+
+    made = [row.id for row in stored(engine)][1:]
+    assert sorted({id_ for id_, _ in answers}) == made
+    assert [is_new for _, is_new in answers].count(True) == len(made) == 4
+    with engine.connect() as connection:
+        transactions = sa.text("SELECT count(DISTINCT xmin::text) FROM inbox")
+        assert connection.execute(transactions).scalar() == 3
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
 def test_a_server_that_was_restarted_is_connected_to_again(writer, engine):
     put(writer)
     with engine.connect() as connection:
@@ -114,9 +137,16 @@ def test_a_server_that_was_restarted_is_connected_to_again(writer, engine):
 
 @pytest.mark.parametrize("backend", ["postgres"], indirect=True)
 def test_a_word_is_never_cut_off_at_a_nul(writer, engine):
-    with pytest.raises(writers.UNWRITABLE, match="0x00"):
+    with pytest.raises(writers.UNWRITABLE):
         put(writer, delivery="d-1\0x")
     assert put(writer)[1]
+
+
+def test_what_comes_late_is_refused(writer):
+    put(writer)
+    writer.close()
+    with pytest.raises(writers.UNWRITABLE, match="stopping"):
+        put(writer, delivery="d-2")
 
 
 def test_a_database_without_an_inbox_is_an_error_that_is_known(writer, engine):

@@ -1,13 +1,16 @@
-"""The inbox's writer: webhooks put there one by one, durably, before they are answered.
+"""The inbox's writer: webhooks put there durably before they are answered.
 
 The request does this and nothing else with the database. Going through an engine and
-its transaction would cost a third of the throughput; so each thread has a connection of
-its own, and asks it as directly as its driver allows.
+its transaction would cost a third of the throughput; so a process has one connection of
+its own for it, asked as directly as its driver allows. Webhooks that come while others
+are stored are stored together next: one transaction and one wait for the disk for all
+of them.
 """
 
 import sqlite3
 import threading
 import time
+from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import psycopg
@@ -16,6 +19,7 @@ from psycopg.errors import error_from_result
 from sqlalchemy.engine import Engine
 
 from app.domain.instants import Instant
+from app.store import bulk
 from app.store.engine import PATIENCE, gate, gate_path, is_sqlite, prepare_sqlite
 from app.store.together import Come, Together
 
@@ -41,8 +45,9 @@ Put = tuple[int, bool]
 """Its id, and whether it is new."""
 
 _INSERT: Final = (
-    f"INSERT INTO inbox ({', '.join(Row._fields)}, lane) VALUES ({{given}}, 'apply') "
-    "ON CONFLICT (channel_id, delivery_id, body_hash) DO NOTHING RETURNING id"
+    f"INSERT INTO inbox ({', '.join(Row._fields)}, lane) {{}} "
+    "ON CONFLICT (channel_id, delivery_id, body_hash) DO NOTHING "
+    "RETURNING channel_id, delivery_id, body_hash, id"
 )
 _KNOWN: Final = (
     "SELECT id FROM inbox "
@@ -53,17 +58,31 @@ Driver = TypeVar("Driver", sqlite3.Connection, psycopg.Connection[Any])
 
 
 class InboxWriter(Generic[Driver]):
-    """Used by many threads, each on a connection of its own."""
+    """Used by many threads; one at a time writes, for all who wait."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._mine = threading.local()
-        self._opened: list[Driver] = []
-        self._closing = threading.Lock()
+        self._together = Together[Row, Put]()
+        self._turn = threading.Lock()
+        self._opened: Driver | None = None
         self._is_closed = False
 
     def put(self, row: Row) -> Put:
         """Store one webhook. Raises one of UNWRITABLE when it cannot be stored."""
+        return self._together.served(row, self._serve)
+
+    def close(self) -> None:
+        """Close the connection after the write under way; who comes late is refused."""
+        with self._turn:
+            self._is_closed = True
+            self._drop()
+
+    def _serve(self, come: Come[Row]) -> list[Put]:
+        with self._turn:
+            return self._put_all(come)
+
+    def _put_all(self, come: Come[Row]) -> list[Put]:
+        """Store all who have come, in one transaction."""
         raise NotImplementedError
 
     def _open(self, *arguments: Any, **keywords: Any) -> Driver:
@@ -71,34 +90,17 @@ class InboxWriter(Generic[Driver]):
         raise NotImplementedError
 
     def _connection(self) -> Driver:
-        connection: Driver | None = getattr(self._mine, "connection", None)
-        if connection is None:
-            with self._closing:
-                if self._is_closed:
-                    raise OSError("the inbox is closed: this process is stopping")
-                given = self._engine.dialect.create_connect_args(self._engine.url)
-                connection = self._open(*given[0], **given[1])
-                self._opened.append(connection)
-            self._mine.connection = connection
-        return connection
+        if self._is_closed:
+            raise OSError("the inbox is closed: this process is stopping")
+        if self._opened is None:
+            given = self._engine.dialect.create_connect_args(self._engine.url)
+            self._opened = self._open(*given[0], **given[1])
+        return self._opened
 
     def _drop(self) -> None:
-        connection = getattr(self._mine, "connection", None)
-        self._mine.connection = None
-        if connection is None:
-            return
-        with self._closing:
-            # Unless `close` took it away just now.
-            if connection in self._opened:
-                self._opened.remove(connection)
-        connection.close()
-
-    def close(self) -> None:
-        """Close every thread's connection; a thread that comes late is refused."""
-        with self._closing:
-            self._is_closed = True
-            while self._opened:
-                self._opened.pop().close()
+        gone, self._opened = self._opened, None
+        if gone is not None:
+            gone.close()
 
 
 def inbox_writer(engine: Engine) -> "InboxWriter[Any]":
@@ -107,22 +109,12 @@ def inbox_writer(engine: Engine) -> "InboxWriter[Any]":
 
 
 class _SqliteWriter(InboxWriter[sqlite3.Connection]):
-    """Only one may write at a time: those who wait for the gate share a transaction."""
-
-    _insert = _INSERT.replace("{given}", ", ".join("?" * len(Row._fields)))
+    _insert = _INSERT.format(f"VALUES ({', '.join('?' * len(Row._fields))}, 'apply')")
     _known = _KNOWN.format("?")
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self._gate = gate_path(engine)
-        self._together = Together[Row, Put]()
-
-    def put(self, row: Row) -> Put:
-        return self._together.served(row, self._put_all)
 
     def _put_all(self, come: Come[Row]) -> list[Put]:
         connection = self._connection()
-        with gate(self._gate):
+        with gate(gate_path(self._engine)):
             rows = come()
             connection.execute("BEGIN IMMEDIATE").close()
             with connection:
@@ -131,7 +123,7 @@ class _SqliteWriter(InboxWriter[sqlite3.Connection]):
     def _put(self, connection: sqlite3.Connection, row: Row) -> Put:
         made = connection.execute(self._insert, row).fetchone()
         if made is not None:
-            return int(made[0]), True
+            return int(made[-1]), True
         known = connection.execute(self._known, row[:3]).fetchone()
         return int(known[0]), False
 
@@ -147,50 +139,58 @@ class _SqliteWriter(InboxWriter[sqlite3.Connection]):
 
 
 _PUT: Final = b"put"
-"""The name under which each connection knows the insert."""
-_TEXT, _BINARY = pq.Format.TEXT, pq.Format.BINARY
-_FORMATS: Final = (_TEXT, _BINARY, _BINARY, _BINARY, _BINARY, _TEXT)
-"""As text, libpq would end a word at its first NUL; so the server refuses it."""
+"""The name by which the connection knows the insert."""
 
 
 class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
-    """Each webhook is a transaction of one statement, which is prepared.
-
-    It is given to libpq itself: a cursor around it takes three times its time. See
+    """A transaction is one statement, which is prepared and given to libpq itself: a
+    cursor around it takes three times its time. See
     https://www.psycopg.org/psycopg3/docs/api/pq.html
     """
 
-    _insert = _INSERT.replace("{given}", ", ".join(f"${n}" for n in range(1, 7)))
+    _insert = _INSERT.format(
+        "SELECT *, 'apply' FROM unnest($1::bigint[], $2::text[], $3::text[], "
+        "$4::text[], $5::bytea[], $6::bigint[])"
+    )
     _known = _KNOWN.format("%s")
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._away_until = 0.0
 
-    def put(self, row: Row) -> Put:
+    def _put_all(self, come: Come[Row]) -> list[Put]:
+        connection = self._connection()
+        rows = come()
         try:
-            return self._put(row)
+            return self._put(connection, rows)
         except psycopg.errors.DiskFull:
             # It was reached: a new connection might not even be let in.
             raise
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
-            # The server may have been restarted since this thread last wrote, or
-            # another one been made the first.
+            # The server may have been restarted since we last wrote, or another one
+            # been made the first.
             self._drop()
-        return self._put(row)
+        return self._put(self._connection(), rows)
 
-    def _put(self, row: Row) -> Put:
-        connection = self._connection()
-        channel_id, *words, body, received_at = row
-        given = (b"%d" % channel_id, *map(str.encode, words), body, b"%d" % received_at)
-        made = connection.pgconn.exec_prepared(_PUT, given, _FORMATS)
-        if made.status != pq.ExecStatus.TUPLES_OK:
-            raise _error(connection.pgconn, made)
-        if made.ntuples:
-            return int(made.get_value(0, 0) or b""), True
+    def _put(self, connection: psycopg.Connection[Any], rows: list[Row]) -> list[Put]:
+        # In one order everywhere, or two that store the same ones wait for each other.
+        columns = zip(*sorted(rows), strict=True)
+        given = [bulk.array(column).encode() for column in columns]
+        made = connection.pgconn.exec_prepared(_PUT, given)
+        _check(connection, made)
+        new = dict(map(partial(_stored, made), range(made.ntuples)))
+        return [
+            (id_, True)
+            if (id_ := new.pop(row[:3], None)) is not None
+            else (self._id_of(connection, row), False)
+            for row in rows
+        ]
+
+    def _id_of(self, connection: psycopg.Connection[Any], row: Row) -> int:
+        """The one that was there already."""
         known = connection.execute(self._known, row[:3]).fetchone()
         assert known is not None  # noqa: S101 - it is what the insert ran into
-        return int(known[0]), False
+        return int(known[0])
 
     def _open(self, *arguments: Any, **keywords: Any) -> psycopg.Connection[Any]:
         if time.monotonic() < self._away_until:
@@ -201,16 +201,26 @@ class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
             # Else every thread would wait for it, and none be left to say so.
             self._away_until = time.monotonic() + AWAY_SECONDS
             raise
-        prepared = connection.pgconn.prepare(_PUT, self._insert.encode())
-        if prepared.status != pq.ExecStatus.COMMAND_OK:
-            error = _error(connection.pgconn, prepared)
+        try:
+            prepared = connection.pgconn.prepare(_PUT, self._insert.encode())
+            _check(connection, prepared)
+        except psycopg.Error:
             connection.close()
-            raise error
+            raise
         return connection
 
 
-def _error(server: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:
-    """What psycopg would raise; it is libpq itself that says a connection is lost."""
-    if server.status != pq.ConnStatus.OK:
-        return psycopg.OperationalError(result.error_message.decode("utf-8", "replace"))
-    return error_from_result(result)
+def _check(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> None:
+    """Raise what psycopg would; it is libpq that knows of a lost connection."""
+    if connection.pgconn.status != pq.ConnStatus.OK:
+        raise psycopg.OperationalError(result.error_message.decode("utf-8", "replace"))
+    if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
+        raise error_from_result(result)
+
+
+def _stored(made: pq.abc.PGresult, number: int) -> tuple[tuple[int, str, str], int]:
+    """What makes a webhook recognisable, and its id."""
+    channel_id, delivery_id, digest, id_ = (
+        made.get_value(number, column) or b"" for column in range(4)
+    )
+    return (int(channel_id), delivery_id.decode(), digest.decode()), int(id_)
