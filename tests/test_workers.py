@@ -43,6 +43,41 @@ def test_workers_that_are_only_just_started_hear_that_they_are_to_stop(
         workers.wait()
 
 
+TOLD_AS_ONE_IS_STARTED = """
+import os, signal
+from workers import run
+
+start = run._start
+
+def start_late(*given):
+    os.kill(os.getpid(), signal.SIGTERM)
+    start(*given)
+
+run._start = start_late
+run.pool([run.OUTBOUND])
+"""
+
+
+def test_a_worker_that_is_started_as_the_others_are_told_to_stop_is_told_too(
+    tmp_path,
+) -> None:
+    told = {
+        "ONECOUNT_DATA_DIR": str(tmp_path),
+        "ONECOUNT_REDIS_URL": "redis://127.0.0.1:1/0",
+    }
+    workers = subprocess.Popen(
+        [sys.executable, "-c", TOLD_AS_ONE_IS_STARTED],
+        cwd=ROOT,
+        env={**os.environ, **told},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert workers.wait(30) == 0
+    finally:
+        workers.kill()
+        workers.wait()
+
+
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_inbound_worker_tells_that_the_scheduler_is_silent(
     engine, settings, eventually

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
@@ -91,7 +91,7 @@ def pool(queues: list[str]) -> None:
     waiting = list(queues)
     while waiting or running:
         while waiting and not stopping:
-            _start(waiting.pop(0), running)
+            _start(waiting.pop(0), running, stopping)
         wait([p.sentinel for p in running], timeout=1)
         for process in [p for p in running if not p.is_alive()]:
             queue = running.pop(process)
@@ -103,15 +103,19 @@ def pool(queues: list[str]) -> None:
             waiting.clear()
 
 
-def _start(queue: str, running: dict[BaseProcess, str]) -> None:
-    """Start a worker. A signal in between is kept: it would be told to nobody who is not
-    known yet, and be lost on a process that has no handlers of its own yet."""
+def _start(
+    queue: str, running: dict[BaseProcess, str], stopping: Sequence[int]
+) -> None:
+    """Start a worker, unless they are to stop. A signal in between is kept: it would be
+    told to nobody who is not known yet, and be lost on a process that has no handlers of
+    its own yet."""
     context = multiprocessing.get_context("fork")
     process: BaseProcess = context.Process(target=_child, args=(queue,))
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
-        process.start()
-        running[process] = queue
+        if not stopping:
+            process.start()
+            running[process] = queue
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
