@@ -27,6 +27,7 @@ class Deadline:
         """Cut off what is done here when it takes longer than that."""
         with self._changed:
             self.is_over, self._ends = False, time.monotonic() + seconds
+            # In a fork of this process it is there, and does not live.
             if self._watch is None or not self._watch.is_alive():
                 self._watch = Thread(target=self._keep_watch, daemon=True)
                 self._watch.start()

@@ -64,7 +64,12 @@ def run(kind: str, rounds: int) -> list[Target]:
         few, lots = Counter(small, range(homes.SKUS)), Counter(large, range(LARGE))
         few.run(), lots.run()
         short, long = interleaved(rounds * 3, few.run, lots.run)
-    title = servers.TITLES[kind]
+    return _targets(servers.TITLES[kind], figures, short, long)
+
+
+def _targets(
+    title: str, figures: list[list[float]], short: list[float], long: list[float]
+) -> list[Target]:
     usual, one, many = figures
     return [
         Target(

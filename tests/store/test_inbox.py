@@ -77,7 +77,9 @@ def test_many_threads_store_one_delivery_once(writer, engine):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_those_who_wait_for_the_gate_are_stored_together(writer, engine, monkeypatch):
+def test_those_who_wait_for_the_gate_are_stored_together(
+    writer, engine, monkeypatch, eventually
+):
     passed = []
 
     @contextmanager
@@ -90,8 +92,8 @@ def test_those_who_wait_for_the_gate_are_stored_together(writer, engine, monkeyp
     with ThreadPoolExecutor(6) as pool:
         with gate(gate_path(engine)):
             puts = [pool.submit(put, writer, delivery=f"d-{n}") for n in range(6)]
-            while len(writer._together._waiting) < len(puts):
-                assert not any(one.done() for one in puts)
+            eventually(lambda: len(writer._together._waiting) == len(puts))
+            assert not any(one.done() for one in puts)
         ids = {one.result()[0] for one in puts}
 
     assert ids == {row.id for row in stored(engine)}
@@ -99,19 +101,25 @@ def test_those_who_wait_for_the_gate_are_stored_together(writer, engine, monkeyp
     assert len(passed) == 1
 
 
+def is_writing(writer):
+    """Whether a thread has its turn, and took along all who had come."""
+    return writer._turn.locked() and not writer._together._waiting
+
+
 @pytest.mark.parametrize("backend", ["postgres"], indirect=True)
-def test_those_who_come_while_others_are_stored_are_stored_together(writer, engine):
+def test_those_who_come_while_others_are_stored_are_stored_together(
+    writer, engine, eventually
+):
     """Repeats among them are known again, each by its first."""
     put(writer, delivery="d-9")
     with ThreadPoolExecutor(8) as pool:
         with writing(engine) as connection:
             connection.execute(sa.text("LOCK TABLE inbox IN SHARE MODE"))
             first = pool.submit(put, writer, delivery="d-0")
-            while writer._together._waiting or not writer._turn.locked():
-                assert not first.done()
+            eventually(lambda: is_writing(writer))
             rest = [pool.submit(put, writer, delivery=f"d-{n // 2}") for n in range(7)]
-            while len(writer._together._waiting) < len(rest):
-                assert not any(one.done() for one in rest)
+            eventually(lambda: len(writer._together._waiting) == len(rest))
+            assert not any(one.done() for one in (first, *rest))
         answers = [one.result() for one in (first, *rest)]
 
     made = [row.id for row in stored(engine)][1:]

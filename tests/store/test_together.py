@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -34,12 +33,9 @@ class Desk:
             raise self.raises
         return [ValueError(str(n)) if n < 0 else 2 * n for n in numbers]
 
-    def wait_for(self, many: int) -> None:
-        """Until so many wait."""
-        ends = time.monotonic() + PATIENCE
-        while len(self.queue._waiting) < many:
-            assert time.monotonic() < ends
-            time.sleep(0.01)
+    def has(self, many: int) -> bool:
+        """Whether so many wait."""
+        return len(self.queue._waiting) == many
 
 
 class Died(BaseException):
@@ -51,10 +47,10 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_everybody_gets_their_own_answer_from_one_write(desk: Desk) -> None:
+def test_everybody_gets_their_own_answer_from_one_write(desk: Desk, eventually) -> None:
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(desk.ask, number) for number in range(8)]
-        desk.wait_for(8)
+        eventually(lambda: desk.has(8))
         desk.is_open.set()
         answers = [one.result(PATIENCE) for one in asked]
     assert answers == [2 * number for number in range(8)]
@@ -69,21 +65,23 @@ def test_who_comes_while_others_are_served_is_served_next(desk: Desk) -> None:
     assert sum(desk.shares) == 400
 
 
-def test_what_is_wrong_with_one_is_raised_to_that_one(desk: Desk) -> None:
+def test_what_is_wrong_with_one_is_raised_to_that_one(desk: Desk, eventually) -> None:
     with ThreadPoolExecutor(2) as pool:
         bad, good = pool.submit(desk.ask, -1), pool.submit(desk.ask, 3)
-        desk.wait_for(2)
+        eventually(lambda: desk.has(2))
         desk.is_open.set()
         assert good.result(PATIENCE) == 6
         with pytest.raises(ValueError, match="-1"):
             bad.result(PATIENCE)
 
 
-def test_what_nobody_expected_is_raised_to_who_asked_for_it_alone(desk: Desk) -> None:
+def test_what_nobody_expected_is_raised_to_who_asked_for_it_alone(
+    desk: Desk, eventually
+) -> None:
     desk.poison = 2
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(desk.ask, number) for number in (1, 2, 3)]
-        desk.wait_for(3)
+        eventually(lambda: desk.has(3))
         desk.is_open.set()
         assert [asked[n].result(PATIENCE) for n in (0, 2)] == [2, 6]
         with pytest.raises(ZeroDivisionError):
@@ -91,11 +89,13 @@ def test_what_nobody_expected_is_raised_to_who_asked_for_it_alone(desk: Desk) ->
     assert desk.shares == [3, 1, 1, 1]
 
 
-def test_trouble_of_the_database_is_not_tried_again_for_each(desk: Desk) -> None:
+def test_trouble_of_the_database_is_not_tried_again_for_each(
+    desk: Desk, eventually
+) -> None:
     desk.poison, desk.raises = 2, sqlite3.OperationalError("database is locked")
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(desk.ask, number) for number in (1, 2, 3)]
-        desk.wait_for(3)
+        eventually(lambda: desk.has(3))
         desk.is_open.set()
         for one in asked:
             with pytest.raises(sqlite3.OperationalError):
@@ -103,7 +103,9 @@ def test_trouble_of_the_database_is_not_tried_again_for_each(desk: Desk) -> None
     assert desk.shares == [3]
 
 
-def test_who_dies_before_serving_leaves_the_others_to_the_next(desk: Desk) -> None:
+def test_who_dies_before_serving_leaves_the_others_to_the_next(
+    desk: Desk, eventually
+) -> None:
     is_serving = threading.Event()
 
     def die(_: Come[int]) -> list[int]:
@@ -115,7 +117,7 @@ def test_who_dies_before_serving_leaves_the_others_to_the_next(desk: Desk) -> No
         dying = pool.submit(desk.queue.served, 1, die)
         assert is_serving.wait(PATIENCE)
         others = [pool.submit(desk.ask, number) for number in (2, 3)]
-        desk.wait_for(3)
+        eventually(lambda: desk.has(3))
         desk.is_open.set()
         with pytest.raises(Died):
             dying.result(PATIENCE)

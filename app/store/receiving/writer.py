@@ -10,7 +10,7 @@ of them.
 import sqlite3
 import threading
 import time
-from functools import partial
+from abc import ABC, abstractmethod
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import psycopg
@@ -57,7 +57,7 @@ _KNOWN: Final = (
 Driver = TypeVar("Driver", sqlite3.Connection, psycopg.Connection[Any])
 
 
-class InboxWriter(Generic[Driver]):
+class InboxWriter(ABC, Generic[Driver]):
     """Used by many threads; one at a time writes, for all who wait."""
 
     def __init__(self, engine: Engine) -> None:
@@ -81,13 +81,13 @@ class InboxWriter(Generic[Driver]):
         with self._turn:
             return self._put_all(come)
 
+    @abstractmethod
     def _put_all(self, come: Come[Row]) -> list[Put]:
         """Store all who have come, in one transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open(self, *arguments: Any, **keywords: Any) -> Driver:
         """Connect, as the engine would."""
-        raise NotImplementedError
 
     def _connection(self) -> Driver:
         if self._is_closed:
@@ -178,7 +178,7 @@ class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
         given = [bulk.array(column).encode() for column in columns]
         made = connection.pgconn.exec_prepared(_PUT, given)
         _check(connection, made)
-        new = dict(map(partial(_stored, made), range(made.ntuples)))
+        new = dict(_stored(made, number) for number in range(made.ntuples))
         return [
             (id_, True)
             if (id_ := new.pop(row[:3], None)) is not None
@@ -198,7 +198,7 @@ class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
         try:
             connection = psycopg.connect(*arguments, **keywords, autocommit=True)
         except psycopg.Error:
-            # Else every thread would wait for it, and none be left to say so.
+            # Else one after the other would wait for it, and senders not be told.
             self._away_until = time.monotonic() + AWAY_SECONDS
             raise
         try:
