@@ -6,9 +6,9 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	--no-emit-options --strip-extras --allow-unsafe --no-header
+# For every Python from the oldest on, not only for the one that is run here.
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-header
 
 TEXTS := app/web/translations
 
@@ -53,9 +53,9 @@ texts: $(VENV)/for-running ## Gather the dashboard's texts; bring every language
 		-i $(TEXTS)/messages.pot -o $$language -l $$(basename $$language .po); done
 
 lock: $(VENV)/for-testing ## Look for newer versions and lock them
-	$(PIP) pip-tools
-	$(COMPILE) --upgrade --build-deps-for editable -o requirements.lock pyproject.toml
-	$(COMPILE) --upgrade --extra dev --constraint requirements.lock \
+	$(PIP) uv
+	$(COMPILE) --group build -o requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements.lock \
 		-o requirements-dev.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches, never the data

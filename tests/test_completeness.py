@@ -2,13 +2,19 @@
 
 import re
 import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from app.cli import main
 from app.procfile import ROOT
@@ -90,6 +96,32 @@ def test_every_dependency_is_locked_with_its_hash() -> None:
         pins = re.findall(r"^[a-z0-9._-]+(?:\[[a-z,]+\])?==.*\\$", text, re.MULTILINE)
         assert len(pins) > 20
         assert text.count("--hash=sha256:") >= len(pins)
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_file_holds_for_every_python(lock: str, python: str) -> None:
+    """Also for one that needs a package which the Python that locked them does not."""
+    here = {"python_version": python[:4], "python_full_version": python, "extra": ""}
+    pins = re.findall(r"^(\w.+==.+) \\$", (ROOT / lock).read_text(), re.MULTILINE)
+    locked = dict(needed(pins, here))
+    assert len(locked) > 50
+    for package in distributions():
+        if canonicalize_name(package.name) in locked:
+            runs_on = SpecifierSet(package.metadata.get("Requires-Python", ""))
+            assert runs_on.contains(python), f"{package.name} needs {runs_on}"
+            for name, asked in needed(package.requires or (), here):
+                assert name in locked, f"{package.name} needs {name}"
+                assert asked.contains(str(locked[name])[2:]), f"{package.name}: {name}"
+
+
+def needed(
+    lines: Iterable[str], here: dict[str, str]
+) -> Iterator[tuple[str, SpecifierSet]]:
+    for line in lines:
+        wanted = Requirement(line)
+        if wanted.marker is None or wanted.marker.evaluate(here):
+            yield canonicalize_name(wanted.name), wanted.specifier
 
 
 def test_the_lock_files_name_no_registry() -> None:
