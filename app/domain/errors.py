@@ -7,6 +7,7 @@ HubError
 │   └── StaleWebhook          401
 ├── MalformedPayload          stored, buried with the field named, replayable
 ├── UnknownName               a SKU, location, channel or listing nobody has told us of
+│   └── UnknownChannel        and which channels there are
 ├── AmbiguousName             several channels have what was named: say which
 ├── Contradiction             two reports that cannot both be true: a person decides
 ├── ShortOfUnits              a claim that was refused
@@ -20,7 +21,7 @@ HubError
         └── CredentialsRefused   and the channel is paused
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class HubError(Exception):
@@ -61,6 +62,14 @@ class UnknownName(HubError):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class UnknownChannel(UnknownName):
+    """A channel was named that does not exist; says which do."""
+
+    def __init__(self, key: str, known: Iterable[str]) -> None:
+        keys = ", ".join(sorted(known)) or "none yet"
+        super().__init__(f"there is no channel {key!r}; known: {keys}", "channel")
 
 
 class AmbiguousName(HubError):

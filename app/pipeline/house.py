@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 import adapters
+from app.domain.errors import UnknownChannel
 from app.domain.instants import Instant
 from app.domain.kits import NO_PARTS, Parts, Recipes, ordered_at
 from app.domain.targets import Rules, Targets
@@ -85,6 +86,13 @@ class House:
         """The channel with this key."""
         found = self.by_key.get(key)
         return None if found is None else self.channels[found]
+
+    def known(self, key: str) -> Place:
+        """The same; raise UnknownChannel when there is none."""
+        channel = self.named(key)
+        if channel is None:
+            raise UnknownChannel(key, self.by_key)
+        return channel
 
     def rules_of(self, channel_id: int | None) -> Rules:
         """The rules by which the channel's cases are judged."""

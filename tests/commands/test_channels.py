@@ -55,7 +55,7 @@ def test_pausing_needs_one_name_that_is_known(onecount) -> None:
     assert onecount("channels", "pause", "till", "--all").exit_code == 2
     unknown = onecount("channels", "pause", "till")
     assert unknown.exit_code == 1
-    assert "there is no channel 'till'" in unknown.output
+    assert "there is no channel 'till'; known: none yet" in unknown.output
 
 
 def test_an_audit_says_that_the_count_is_right(onecount, hub) -> None:

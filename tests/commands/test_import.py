@@ -106,7 +106,7 @@ def test_listings_come_in_and_are_published(onecount, write, shop, ask) -> None:
 
     assert answer.exit_code == 1
     for words in (
-        "line 3: there is no channel 'tlil'",
+        "line 3: there is no channel 'tlil'; known: till",
         "line 4: there is no SKU 'NOPE'",
         "line 5: external_id is blank",
         "line 6: gid://shopify/InventoryItem/7 is a gid; write the plain id, 7",

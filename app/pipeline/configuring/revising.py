@@ -84,9 +84,7 @@ def republish_in(
     that only listens or a `from` that it does not map.
     """
     before = read_house(connection)
-    channel = before.named(key)
-    if channel is None:
-        raise UnknownName(f"there is no channel {key!r}", "channel")
+    channel = before.known(key)
     if channel.publish is None:
         raise BadConfiguration(f"{key} only listens; load a file to publish to it")
     check_own(before, channel, publish)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 import adapters
 from app.domain.channels import Wish
-from app.domain.errors import BadConfiguration, UnknownName
+from app.domain.errors import BadConfiguration
 from app.domain.instants import Instant
 from app.pipeline.acts.foreseeing import foresee
 from app.pipeline.configuring.listings import lanes, publish_listings
@@ -65,9 +65,7 @@ def switch_in(
     that publishes already or cannot.
     """
     before = read_house(connection)
-    channel = before.named(key)
-    if channel is None:
-        raise UnknownName(f"there is no channel {key!r}", "channel")
+    channel = before.known(key)
     if channel.publish is not None:
         raise BadConfiguration(f"{key} is published to already")
     _check(connection, key)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from app.domain.errors import UnknownName
 from app.domain.instants import Instant
 from app.domain.kits import Parts
 from app.domain.shown import Reckoning
@@ -74,9 +73,7 @@ def seen(
 ) -> Scene:
     """What was so then, or is now. Raises UnknownName for an unknown channel."""
     house = read_house(connection, at=at)
-    channel = house.named(channel_key)
-    if channel is None:
-        raise UnknownName(f"there is no channel {channel_key!r}", "channel")
+    channel = house.known(channel_key)
     moment = now if at is None else at
     parts = house.recipes.parts(sku_id, moment)
     stocked = list(parts) or [sku_id]

@@ -133,10 +133,9 @@ def _wrong_listing(
 ) -> str | None:
     try:
         check_listing(row)
+        house.known(row.values["channel"])
     except HubError as error:
         return str(error)
-    if row.values["channel"] not in house.by_key:
-        return f"there is no channel {row.values['channel']!r}"
     if row.values["sku"] not in known:
         return f"there is no SKU {row.values['sku']!r}; import it first"
     return None

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.channels import Channel
-from app.domain.errors import UnknownName
+from app.domain.errors import UnknownChannel
 from app.domain.ignoring import Ignore
 from app.domain.instants import Instant
 from app.store import driver, keyset
@@ -54,8 +54,12 @@ def locked(connection: Connection, key: str) -> RowMapping:
 def _named(connection: Connection, key: str, query: sa.Select[Any]) -> RowMapping:
     one = connection.execute(query, {"named": key}).mappings().first()
     if one is None:
-        raise UnknownName(f"there is no channel {key!r}", "channel")
+        raise _unknown(connection, key)
     return one
+
+
+def _unknown(connection: Connection, key: str) -> UnknownChannel:
+    return UnknownChannel(key, connection.scalars(sa.select(channels.c.key)))
 
 
 def find(connection: Connection, vault: Vault, key: str) -> Channel | None:
@@ -169,7 +173,7 @@ def _set(connection: Connection, key: str, **values: Any) -> None:
         channels.update().where(channels.c.key == key).values(**values)
     )
     if changed.rowcount != 1:
-        raise UnknownName(f"there is no channel {key!r}", "channel")
+        raise _unknown(connection, key)
 
 
 def republish(
