@@ -82,23 +82,11 @@ class Commands(click.Group):
         except HubError as error:
             raise Refused(str(error)) from error
         except DBAPIError as error:
-            words = str(error.orig)
-            if "no such table" in words or _sqlstate(error) == _UNDEFINED_TABLE:
-                raise Refused(
-                    "the database is empty: run `onecount migrate`"
-                ) from error
             why = trouble(error)
             if why is None:
                 raise
-            raise Refused(f"{why}: {words}") from error
-
-
-_UNDEFINED_TABLE = "42P01"
-"""https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-
-
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
+            words, *_ = str(error.orig).splitlines()
+            raise Refused(f"{why} ({words})") from error
 
 
 def _broken(name: str, error: ImportError) -> click.Command:

@@ -2,8 +2,10 @@
 
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.bell import Bell
 from app.pipeline.receive import Receiver
@@ -14,6 +16,9 @@ from app.web import api, health, metrics, pages, problems, security, texts
 from app.web.hub import EXTENSION, Hub
 from app.web.webhooks import Webhooks
 from config.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -35,7 +40,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 def serve(app: Flask, settings: Settings) -> None:
     """Let an application work on the database and Redis that the settings name."""
     app.extensions[EXTENSION] = hub = make_hub(settings)
-    others = partial(Flask.wsgi_app, app)
+    others: WSGIApplication = partial(Flask.wsgi_app, app)
+    if number := settings.proxies:
+        others = ProxyFix(others, x_for=number, x_proto=number, x_host=number)
     app.wsgi_app = Webhooks(  # type: ignore[method-assign]
         hub.receiver, hub.engine, settings.max_body_bytes, others
     )

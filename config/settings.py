@@ -93,6 +93,8 @@ class Settings:
     outbound_workers: int = _limit(4, 1, 64)
     web_workers: int = _limit(2, 1, 64)
     web_threads: int = _limit(8, 1, 256)
+    proxies: int = _limit(0, 0, 10)
+    """How many in front of the web process may be believed who asks."""
     compare_hours: float = _limit(6.0, 0, 720)
     heals_a_day: int = _limit(3, 1, 1_000_000)
     inbox_body_days: int = _limit(7, 1, 365)

@@ -10,10 +10,12 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
+from app.domain.errors import BadConfiguration
 from app.procfile import ROOT
 from app.store.engine import open_engine
 from app.store.migrations import alembic_config, upgrade
-from app.store.tables import metadata
+from app.store.tables import channels, inbox, metadata
+from app.store.trouble import OUTDATED, trouble
 
 MIGRATE = """
 import sys
@@ -51,6 +53,36 @@ def test_processes_that_migrate_at_once_do_it_once(
         _, complaint = process.communicate(timeout=60)
         assert process.returncode == 0, complaint
     assert tables_of(empty) == set(metadata.tables)
+
+
+def test_what_a_newer_release_made_is_left_alone(empty: sa.Engine) -> None:
+    upgrade(empty)
+    with empty.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(BadConfiguration, match="revision 9999 by a newer release"):
+        upgrade(empty)
+
+
+@pytest.mark.parametrize(
+    ("broken", "table"),
+    [
+        ("DROP TABLE inbox", inbox),
+        ("ALTER TABLE channels DROP COLUMN clock_ahead", channels),
+    ],
+)
+def test_a_schema_that_is_behind_is_called_so(
+    engine: sa.Engine, broken: str, table: sa.Table
+) -> None:
+    """Nobody's message and nobody's request: waited for, and said what to do."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(broken)
+
+    with pytest.raises(sa.exc.DBAPIError) as raised, engine.connect() as connection:
+        connection.execute(sa.select(table))
+
+    assert trouble(raised.value) == OUTDATED
+    assert "onecount migrate" in OUTDATED
 
 
 def test_the_history_leads_back_to_nothing(empty: sa.Engine) -> None:

@@ -19,7 +19,7 @@ from adapters.base import Adapter
 from adapters.http import Http
 from adapters.signatures import SignedRequest
 from app.domain.channels import Channel
-from app.domain.errors import ChannelError, HubError, WebhookRefused
+from app.domain.errors import BadConfiguration, ChannelError, HubError, WebhookRefused
 from app.domain.instants import MINUTE, Instant, now as time_now
 from app.store.configuration import channels as store, secret_facts
 from app.store.engine import writing
@@ -50,7 +50,7 @@ class NoSuchChannel(WebhookRefused):
 
 
 class CannotStore(HubError):
-    """The database does not take it now: the sender should come again."""
+    """It cannot be checked or kept now: the sender should come again."""
 
 
 class Bell(Protocol):
@@ -203,6 +203,8 @@ class Receiver:
                 return known[1]
             self._away_until = time.monotonic() + AWAY_SECONDS
             raise CannotStore(f"{trouble(error) or AWAY}; send it again") from error
+        except BadConfiguration as error:
+            raise CannotStore(f"the channel's secrets were {error}") from error
         if channel is None:
             self._known.pop(key, None)
             raise NoSuchChannel(f"there is no channel {key!r} here")

@@ -5,11 +5,18 @@ request: it is waited for, and a person is told which of them it is.
 """
 
 import errno
+import re
 import sqlite3
 from typing import Final
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.errors import (
+    DiskFull,
+    ReadOnlySqlTransaction,
+    UndefinedColumn,
+    UndefinedTable,
+)
 from sqlalchemy.engine import Connection
 
 from app.store.engine import is_sqlite
@@ -18,6 +25,9 @@ FULL: Final = "the disk of the database is full"
 READ_ONLY: Final = "the database can only be read"
 BROKEN: Final = "the disk of the database reports errors"
 AWAY: Final = "the database does not answer"
+OUTDATED: Final = (
+    "the database was not brought up to this release: run `onecount migrate`"
+)
 
 _SQLITE: Final = {
     sqlite3.SQLITE_FULL: FULL,
@@ -26,6 +36,7 @@ _SQLITE: Final = {
     # Its files cannot be made: on a full disk or a folder that only reads, as well.
     sqlite3.SQLITE_CANTOPEN: AWAY,
 }
+_SQLITE_LACKS: Final = re.compile(r"no such (table|column)|table \w+ has no column")
 _SYSTEM: Final = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: FULL,
@@ -45,6 +56,8 @@ def trouble(error: BaseException) -> str | None:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         is_away = isinstance(error, sqlite3.OperationalError)
+        if is_away and _SQLITE_LACKS.match(str(error)):
+            return OUTDATED
         return _SQLITE.get(code, AWAY if is_away else None)
     if isinstance(error, psycopg.Error):
         return _postgres(error)
@@ -72,9 +85,11 @@ def need_room(connection: Connection) -> None:
 
 
 def _postgres(error: psycopg.Error) -> str | None:
-    if isinstance(error, psycopg.errors.DiskFull):
+    if isinstance(error, DiskFull):
         return FULL
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+    if isinstance(error, ReadOnlySqlTransaction):
         return READ_ONLY
+    if isinstance(error, UndefinedTable | UndefinedColumn):
+        return OUTDATED
     is_away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return AWAY if is_away else None

@@ -4,8 +4,10 @@ from flask import Blueprint
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.domain.errors import BadConfiguration
 from app.domain.instants import now
 from app.store import leases
+from app.store.configuration.channels import check_secrets
 from app.store.engine import reading, writing
 from app.store.trouble import AWAY, need_room, trouble
 from app.store.watching import clock, rounds
@@ -32,7 +34,7 @@ def ready() -> tuple[dict[str, str], int]:
     redis = "ok" if hub().bell.ping() else "down"
     answer = {"database": "ok", "redis": redis}
     if why := _why_not():
-        return answer | {"database": "down", "why": why}, 503
+        return answer | why, 503
     with reading(hub().engine) as connection:
         if astray := clock.astray(connection, now()):
             answer["clock"] = clock.words(astray)
@@ -41,13 +43,16 @@ def ready() -> tuple[dict[str, str], int]:
     return answer, 200
 
 
-def _why_not() -> str:
-    """Why nothing can be written now; empty when it can."""
+def _why_not() -> dict[str, str]:
+    """What hinders a webhook from being stored, and why; empty when nothing does."""
     try:
         with writing(hub().engine) as connection:
             connection.execute(_COULD_WRITE)
             leases.acquire(connection, _LEASE, _LEASE, 0)
             need_room(connection)
+            check_secrets(connection, hub().vault)
     except (SQLAlchemyError, OSError) as error:
-        return trouble(error) or AWAY
-    return ""
+        return {"database": "down", "why": trouble(error) or AWAY}
+    except BadConfiguration as error:
+        return {"secrets": "cannot be opened", "why": str(error)}
+    return {}

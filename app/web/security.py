@@ -26,6 +26,10 @@ CONTENT_SECURITY_POLICY: Final = {
 }
 """Everything comes from this server; no inline script, no inline style."""
 
+LARGEST_BODY: Final = 8 * 1024 * 1024
+"""Of a page or a call, in bytes: ten thousand lines of a spreadsheet or a count. What
+strangers send is a webhook, and has a limit of its own."""
+
 PROGRAMS: Final = "/api/v1/"
 """Who asks below this address is a program."""
 DATA_HEADERS: Final = (
@@ -92,7 +96,7 @@ def protect(app: Flask, settings: Settings) -> None:
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_SECURE=settings.cookie_secure,
-        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
         RATELIMIT_STORAGE_URI=_limits_storage(settings.redis_url),
         RATELIMIT_STORAGE_OPTIONS={"socket_connect_timeout": 1, "socket_timeout": 1},
         RATELIMIT_STRATEGY="moving-window",

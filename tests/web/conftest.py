@@ -43,6 +43,19 @@ def app(settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def under(app: Flask, settings: Settings) -> Callable[..., FlaskClient]:
+    """The application under other settings. (Another one would take the place of the
+    first with all that extensions share, and keep it.)"""
+
+    def served(**others: object) -> FlaskClient:
+        close(app)
+        serve(app, replace(settings, **others))
+        return app.test_client()
+
+    return served
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
 

@@ -48,10 +48,23 @@ def test_a_hub_that_could_not_store_a_webhook_is_not_ready(client, engine):
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_without_any_database_nothing_shows_a_traceback(settings, tmp_path, token):
-    nowhere = f"sqlite:///{tmp_path}/no/such/folder/onecount.db"
-    app = create_app(replace(settings, database_url=nowhere))
-    client = app.test_client()
+def test_a_hub_with_another_secret_key_is_not_ready(under, shop):
+    """It could check no signature: senders come again, and the reason is named."""
+    client = under(secret_key="quite another secret key")
+
+    ready = client.get("/readyz")
+    webhook = client.post("/webhooks/till", data=b"{}")
+
+    assert ready.status_code == 503
+    assert ready.json["database"] == "ok"
+    assert "ONECOUNT_SECRET_KEY_PREVIOUS" in ready.json["why"]
+    assert webhook.status_code == 503
+    assert webhook.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_without_any_database_nothing_shows_a_traceback(under, tmp_path):
+    client = under(database_url=f"sqlite:///{tmp_path}/no/such/folder/onecount.db")
 
     assert client.get("/readyz").status_code == 503
     webhook = client.post("/webhooks/till", data=b"{}")
@@ -62,7 +75,6 @@ def test_without_any_database_nothing_shows_a_traceback(settings, tmp_path, toke
         assert response.headers["Retry-After"]
         assert response.content_type == "application/problem+json"
         assert "Traceback" not in response.text
-    app.extensions[EXTENSION].receiver.close()
 
 
 def test_metrics_tell_states_and_ages_but_no_sku(client, shop, engine):

@@ -256,22 +256,15 @@ def test_a_surprise_is_a_500_with_an_id_and_no_traceback(client, shop, app):
     assert "secret" not in response.text
 
 
-def test_redis_down_stores_all_the_same(settings, shop, engine):
-    from dataclasses import replace
-
-    from app.factory import create_app
-
-    app = create_app(replace(settings, redis_url="redis://127.0.0.1:1/0"))
+def test_redis_down_stores_all_the_same(under, shop, engine):
+    client = under(redis_url="redis://127.0.0.1:1/0")
     body = told(sale("T-1", JACKET, 1, at=now()))
 
-    client = app.test_client()
     response = client.post("/webhooks/till", data=body, headers=signed(body))
 
     assert response.status_code == 200
     assert stored(engine) == 1
     assert client.get("/readyz").json == {"database": "ok", "redis": "down"}
-    app.extensions[EXTENSION].receiver.close()
-    app.extensions[EXTENSION].engine.dispose()
 
 
 def test_a_webhook_gets_no_session_and_no_page_headers(client, shop):

@@ -116,6 +116,12 @@ def touch(connection: Connection, now: Instant) -> None:
     )
 
 
+def check_secrets(connection: Connection, vault: Vault) -> None:
+    """Raise BadConfiguration when the secrets of some channel cannot be opened."""
+    for sealed in connection.scalars(sa.select(channels.c.secrets)):
+        vault.open_json(sealed)
+
+
 def pause(connection: Connection, key: str, reason: str, now: Instant) -> None:
     """Stop publishing to a channel; its wishes are held. Raise UnknownName."""
     _set(connection, key, paused_at=now, paused_reason=reason)

@@ -97,7 +97,10 @@ def _private(response: Response) -> Response:
 
 @pages.errorhandler(CSRFError)
 def _expired(_error: CSRFError) -> ResponseReturnValue:
-    return render_template("error.html", status=400, is_expired=True), 400
+    came_from = urlsplit(request.referrer or "").netloc
+    is_astray = request.is_secure and came_from not in ("", request.host)
+    named = {"came_from": came_from} if is_astray else {"is_expired": True}
+    return render_template("error.html", status=400, **named), 400
 
 
 @cache

@@ -7,6 +7,7 @@ from werkzeug.security import generate_password_hash
 from app.store.engine import writing
 from app.store.people import people
 from app.store.tables import users
+from tests.web.pages.conftest import PASSWORD
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
@@ -146,3 +147,37 @@ def test_passwords_are_stored_as_hashes(engine):
         stored = connection.execute(sa.select(users.c.password_hash)).scalar_one()
 
     assert stored.startswith("scrypt:")
+
+
+@pytest.mark.parametrize(("proxies", "others"), [(0, 429), (1, 303)])
+def test_behind_a_proxy_only_who_guesses_is_slowed_down(person, under, proxies, others):
+    """Whoever asks may write the header, so it counts only where a proxy is named."""
+    under(proxies=proxies)
+    anna = person(logged_in=False)
+
+    def tries(address: str, password: str) -> int:
+        anna.client.environ_base["HTTP_X_FORWARDED_FOR"] = f"198.51.100.7, {address}"
+        return anna.log_in(password).status_code
+
+    for _ in range(10):
+        assert tries("203.0.113.5", "wrong password") == 401
+
+    assert tries("203.0.113.5", PASSWORD) == 429
+    assert tries("203.0.113.6", PASSWORD) == others
+
+
+@pytest.mark.parametrize("is_passed_on", [False, True])
+def test_a_proxy_that_hides_the_host_is_named(person, under, is_passed_on):
+    under(proxies=1)
+    anna = person(logged_in=False)
+    heard = {"HTTP_X_FORWARDED_PROTO": "https"}
+    if is_passed_on:
+        heard["HTTP_X_FORWARDED_HOST"] = "hub.example"
+    anna.client.environ_base |= heard
+    anna.client.environ_base["HTTP_REFERER"] = "https://hub.example/login"
+
+    answer = anna.log_in()
+
+    assert answer.status_code == (303 if is_passed_on else 400)
+    if not is_passed_on:
+        assert "sent from hub.example and arrived as one for localhost" in answer.text

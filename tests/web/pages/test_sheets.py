@@ -57,6 +57,16 @@ def lines(*told: str) -> str:
     return "\n".join(told)
 
 
+def test_as_many_lines_as_the_page_says_are_taken(bring):
+    """Also where each is long: together they are larger than a webhook may be."""
+    many = [f"{'LONG-' * 25}{number},downtown,1" for number in range(10_000)]
+
+    brought = bring("counts", lines("sku,location,quantity", *many))
+
+    assert brought.answer.status_code == 200
+    assert re.fullmatch(r"/sheets/\d+", brought.path), brought.says
+
+
 def exported(somebody, what: str) -> list[list[str]]:
     text = somebody.get(f"/sheets/export/{what}.csv").text
     return list(csv.reader(text.splitlines()))
