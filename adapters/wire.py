@@ -34,7 +34,7 @@ class Wire(requests.Session):
         self.public_only = public_only
         # Given so that requests does not look into .netrc for other credentials.
         self.auth = _as_it_is
-        self._lines: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._lines: weakref.WeakSet[_Line | _TlsLine] = weakref.WeakSet()
         self._deadline = Deadline(self._cut)
         self._surroundings: dict[tuple[str, str], Any] = {}
         for scheme in ("http://", "https://"):
@@ -60,8 +60,9 @@ class Wire(requests.Session):
         """Whether the time of the last `cut_after` was up."""
         return self._deadline.is_over
 
-    def admit(self, line: HTTPConnection, sock: socket.socket) -> None:
+    def admit(self, line: "_Line | _TlsLine", sock: socket.socket) -> None:
         """Take up a fresh connection, or refuse it before a byte is sent."""
+        line.held = sock
         self._lines.add(line)
         if self.is_over():
             sock.close()
@@ -72,10 +73,10 @@ class Wire(requests.Session):
 
     def _cut(self) -> None:
         for line in list(self._lines):
-            if line.sock is not None:
+            if line.held is not None:
                 with contextlib.suppress(OSError):
                     # Of the plain class: TLS would want to say good-bye first.
-                    socket.socket.shutdown(line.sock, socket.SHUT_RDWR)
+                    socket.socket.shutdown(line.held, socket.SHUT_RDWR)
 
 
 class _Mount(HTTPAdapter):
@@ -95,6 +96,9 @@ class _Mount(HTTPAdapter):
 
 class _Line(HTTPConnection):
     wire: Wire
+    held: socket.socket | None = None
+    """What is read from. A connection lets go of its `sock` when it hands it on to an
+    answer that ends with the connection."""
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -104,11 +108,27 @@ class _Line(HTTPConnection):
 
 class _TlsLine(HTTPSConnection):
     wire: Wire
+    held: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
         self.wire.admit(self, sock)
+        # While they shake hands it belongs to an object that nobody else has yet.
+        self.held = sock.dup()
         return sock
+
+    def connect(self) -> None:
+        """Connect and shake hands; neither may take longer than the call."""
+        self.held = None
+        try:
+            super().connect()
+        finally:
+            if self.held is not None:
+                self.held.close()
+            self.held = self.sock
+        if self.wire.is_over():
+            self.close()
+            raise TimeoutError("shook hands too late")
 
 
 class _Pool(HTTPConnectionPool):

@@ -142,20 +142,40 @@ def test_who_tells_no_time_has_no_clock_to_compare():
         drips(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
         drips(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
         drips(b"HTTP/1.1 301 Moved\r\nLocation: /a\r\nContent-Length: 100000\r\n\r\n"),
+        drips(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n"
+        ),
+        drips(b"HTTP/1.1 200 OK\r\n\r\n"),
+        drips(b"HTTP/1.0 200 OK\r\nContent-Length: 100000\r\n\r\n"),
     ],
-    ids=["silent", "dripping header", "dripping body", "dripping chunks", "redirect"],
+    ids=["silent", "dripping header", "dripping body", "dripping chunks", "redirect"]
+    + ["last answer", "no length", "HTTP/1.0"],
 )
 def test_the_deadline_is_for_all_of_a_call(talk: Talk):
+    took, heard = timed_out(talk, "http")
+
+    assert 0.5 < took < 1.2
+    assert len(heard) == 1, "silence is not asked again within a call"
+
+
+def test_the_deadline_is_for_shaking_hands_too():
+    a_record_begins = b"\x16\x03\x03\x3f\xff"
+
+    took, _ = timed_out(drips(a_record_begins), "https")
+
+    assert 0.5 < took < 1.2
+
+
+def timed_out(talk: Talk, scheme: str) -> tuple[float, list[bytes]]:
     with server(talk) as (url, heard):
         started = time.monotonic()
         with pytest.raises(RetryLater, match=r"did not answer within 0\.6 s") as caught:
-            http().post(url, data=b"{}")
+            http().post(url.replace("http", scheme), data=b"{}")
         took = time.monotonic() - started
 
-    assert 0.5 < took < 1.2
     assert caught.value.timed_out
     assert caught.value.unknown, "it may have been written all the same"
-    assert len(heard) == 1, "silence is not asked again within a call"
+    return took, heard
 
 
 def test_a_call_after_a_cut_one_works():
