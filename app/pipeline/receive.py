@@ -3,13 +3,14 @@
 Before: `app.web.webhooks`. Next: `workers.inbound`. Nothing is parsed here.
 """
 
+import hashlib
 import json
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,6 +42,9 @@ _SAFE_HEADERS = {
     "x-shopify-shop-domain",
     "x-shopify-webhook-id",
 }
+
+
+LONGEST_ID: Final = 200
 
 
 class NoSuchChannel(WebhookRefused):
@@ -120,7 +124,7 @@ class Receiver:
             inbox_id, new = self._writer.put(
                 Row(
                     adapter.channel.id,
-                    delivery_id,
+                    _short(delivery_id),
                     body_hash(body),
                     json.dumps(kept),
                     self._vault.seal(body),
@@ -256,6 +260,13 @@ def with_address(channel: Channel, public_url: str) -> Channel:
         return channel
     address = f"{public_url.rstrip('/')}/webhooks/{channel.key}"
     return replace(channel, settings={**channel.settings, "notification_url": address})
+
+
+def _short(delivery_id: str) -> str:
+    """Of a longer id than any provider gives, its digest: it must fit into an index."""
+    if len(delivery_id) <= LONGEST_ID:
+        return delivery_id
+    return f"sha256:{hashlib.sha256(delivery_id.encode()).hexdigest()}"
 
 
 def _safe(headers: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.errors import (
     DiskFull,
+    ProgramLimitExceeded,
     ReadOnlySqlTransaction,
     UndefinedColumn,
     UndefinedTable,
@@ -91,5 +92,8 @@ def _postgres(error: psycopg.Error) -> str | None:
         return READ_ONLY
     if isinstance(error, UndefinedTable | UndefinedColumn):
         return OUTDATED
+    if isinstance(error, ProgramLimitExceeded):
+        # Something is too long for an index: it is what was asked for that is wrong.
+        return None
     is_away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return AWAY if is_away else None

@@ -1,9 +1,11 @@
 """The inbox: stored once, known again, durable before it is acknowledged."""
 
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -148,6 +150,24 @@ def test_a_word_is_never_cut_off_at_a_nul(writer, engine):
     with pytest.raises(writers.UNWRITABLE):
         put(writer, delivery="d-1\0x")
     assert put(writer)[1]
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_what_is_too_long_for_an_index_is_its_own_senders_fault(
+    writer, engine, eventually
+):
+    put(writer, delivery="d-9")
+    too_long = secrets.token_hex(4000)
+    with ThreadPoolExecutor(3) as pool:
+        with writing(engine) as connection:
+            connection.execute(sa.text("LOCK TABLE inbox IN SHARE MODE"))
+            first = pool.submit(put, writer, delivery="d-0")
+            eventually(lambda: is_writing(writer))
+            bad = pool.submit(put, writer, delivery=too_long)
+            good = pool.submit(put, writer, delivery="d-1")
+            eventually(lambda: len(writer._together._waiting) == 2)
+        assert isinstance(bad.exception(), psycopg.errors.ProgramLimitExceeded)
+        assert (first.result()[1], good.result()[1]) == (True, True)
 
 
 def test_what_comes_late_is_refused(writer):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import secrets
 import sqlite3
 import time
 
@@ -42,9 +43,13 @@ def problem(response) -> dict:
     return response.json
 
 
-def test_a_signed_webhook_is_stored_once_and_again_a_duplicate(client, shop, engine):
+@pytest.mark.parametrize("name", ["msg_1", secrets.token_hex(3500)])
+def test_a_signed_webhook_is_stored_once_and_again_a_duplicate(
+    client, shop, engine, name
+):
+    """Also with an id that is longer than an index can hold."""
     body = told(sale("T-1", JACKET, 1, at=now()))
-    headers = signed(body)
+    headers = signed(body, name)
 
     first = client.post("/webhooks/till", data=body, headers=headers)
     again = client.post("/webhooks/till", data=body, headers=headers)

@@ -163,7 +163,7 @@ class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
         rows = come()
         try:
             return self._put(connection, rows)
-        except psycopg.errors.DiskFull:
+        except (psycopg.errors.DiskFull, psycopg.errors.ProgramLimitExceeded):
             # It was reached: a new connection might not even be let in.
             raise
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
