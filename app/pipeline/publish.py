@@ -115,8 +115,7 @@ class Publisher:
             turn = self._turns.look(connection, *asked)
             rows = call.choose(turn.rows)
             if turn.is_ready and self._is_plain(adapter, rows):
-                self._begin(connection, call, rows)
-                return True
+                return self._begin(connection, call, rows)
         # The rest takes its time: nobody waits for the gate meanwhile.
         if turn.is_unranked:
             turn = self._turns.next(*asked)
@@ -130,8 +129,7 @@ class Publisher:
             rows, told = self.readings.look(adapter, rows, channel)
         rows = self._answerer.answer(adapter, channel, told, rows)
         with writing(self._engine) as connection:
-            self._begin(connection, call, rows)
-        return True
+            return self._begin(connection, call, rows)
 
     def _may_spend(
         self, adapter: Adapter, turn: Turn, budget: Budget | None, now: Instant
@@ -187,12 +185,16 @@ class Publisher:
 
     def _begin(
         self, connection: Connection, call: Call, rows: Sequence[RowMapping]
-    ) -> None:
-        """Write an attempt down for those of these rows that are to be sent.
+    ) -> bool:
+        """Write an attempt down for those of these rows that are to be sent; False when
+        the lane is somebody else's by now.
 
         Versions were read with the rows; the levels are read now, after them.
         """
         adapter, now = call.adapter, clock()
+        call.rows, call.wishes, call.attempt_id = {r["id"]: r for r in rows}, (), 0
+        if not self._renew(connection, adapter.channel.key):
+            return False
         house = self.keeper.house(connection)
         numbers = desired.numbers(connection, rows, house, now)
         names = store.names(connection, numbers)
@@ -205,14 +207,15 @@ class Publisher:
                 kept.append(row)
             else:
                 wishes.append(wish_of(adapter, row, names[row["id"]], number, now))
-        call.rows, call.wishes, call.attempt_id = {r["id"]: r for r in rows}, (), 0
         if correct or kept:
             # All rows of the call in the order in which everybody locks them.
-            store.lock(connection, call.rows)
+            found = store.lock(connection, call.rows)
+            # What the channel told since they were read is not settled by it.
+            correct = [r for r in correct if found[r["id"]].doubt_at == r["doubt_at"]]
             self._settle(connection, adapter, correct, numbers)
             self._put_off(connection, kept)
-        if not wishes or not self._renew(connection, adapter.channel.key):
-            return
+        if not wishes:
+            return True
         call.wishes, call.composed = wishes, adapter.compose(wishes)
         text = json.dumps(call.composed, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
@@ -220,6 +223,7 @@ class Publisher:
         call.attempt_id, call.key = attempts.begin(
             connection, adapter.channel.id, digest, wishes, call.started_at
         )
+        return True
 
     def _settle(
         self,

@@ -54,14 +54,20 @@ class Call:
         return chosen
 
 
-def _meanwhile(call: Call, believed: Mapping[int, int | None]) -> Mapping[int, int]:
-    """By how much what we believe was changed since the rows were read."""
-    then = {id_: row["believed"] for id_, row in call.rows.items()}
-    return {
-        id_: number - then[id_]
-        for id_, number in believed.items()
-        if number is not None and then[id_] is not None
-    }
+def _meanwhile(wish: Wish, then: RowMapping, found: store.Found) -> store.Meanwhile:
+    """What was heard of a row between its reading and now.
+
+    A number told by the channel meanwhile may be ours already, or what the sales that we
+    heard of since have left; any other stays in doubt, although ours was taken: whoever
+    set it may have done so after us.
+    """
+    did = 0
+    if found.believed is not None and then["believed"] is not None:
+        did = found.believed - then["believed"]
+    is_explained = found.observed in (wish.available, found.believed)
+    if found.doubt_at is None or found.doubt_at == then["doubt_at"] or is_explained:
+        return store.Meanwhile(did)
+    return store.Meanwhile(did, found.doubt_at, found.next_attempt_at)
 
 
 class Recorder:
@@ -83,9 +89,13 @@ class Recorder:
         quick = writing(self._engine, durable=False, planned_once=True)
         with quick as connection:
             # All rows of the call in the order in which everybody locks them.
-            believed = store.lock(connection, by_id)
+            found = store.lock(connection, by_id)
             sent = [(wish, _sent_at(call, wish)) for wish in taken]
-            store.accept(connection, sent, _meanwhile(call, believed))
+            meanwhile = {
+                id_: _meanwhile(by_id[id_], call.rows[id_], row)
+                for id_, row in found.items()
+            }
+            store.accept(connection, sent, meanwhile)
             for outcome in outcomes:
                 wish = by_id[outcome.publication_id]
                 self._outcome(connection, call, wish, outcome, now)

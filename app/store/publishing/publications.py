@@ -6,7 +6,7 @@ sent, so no stored number can be skewed by two writers.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -158,37 +158,54 @@ _FINE: dict[str, object] = {
 }
 
 
+class Meanwhile(NamedTuple):
+    """What a channel told of a row while it was being asked to show a number."""
+
+    did: int = 0
+    """Units that it did itself. They came after: its number was the expected one."""
+    doubt_at: Instant | None = None
+    """When it told a number that nothing explains yet."""
+    next_attempt_at: Instant = FIRST_LANE
+
+
 def accept(
     connection: Connection,
     taken: Iterable[tuple[Wish, Instant]],
-    meanwhile: Mapping[int, int] | None = None,
+    meanwhile: Mapping[int, Meanwhile] | None = None,
 ) -> None:
     """The channel took the numbers of these wishes, sent at a time by its clock.
 
-    `meanwhile`: how many units the channel itself did, by publication id, that we heard
-    of while it was being asked. Those came after: its number was the expected one.
+    `meanwhile`: what we heard of while it was being asked, by publication id.
     """
-    did = meanwhile or {}
-    bulk.change(
-        connection,
-        publications,
-        (*_TAKEN, *_FINE),
-        [
-            (wish.available, wish.version)
-            + (wish.available + did.get(wish.publication_id, 0), sent_at, sent_at)
-            + (*_FINE.values(), wish.publication_id)
-            for wish, sent_at in taken
-        ],
-    )
+    heard = meanwhile or {}
+    rows = []
+    for wish, sent_at in taken:
+        told = heard.get(wish.publication_id, Meanwhile())._asdict()
+        believed = wish.available + told.pop("did")
+        rows.append(
+            (wish.available, wish.version, believed, sent_at, sent_at)
+            + (*(_FINE | told).values(), wish.publication_id)
+        )
+    bulk.change(connection, publications, (*_TAKEN, *_FINE), rows)
 
 
-def lock(connection: Connection, ids: Collection[int]) -> dict[int, int | None]:
-    """Lock rows in the order of their ids, as everybody does; what each is believed
-    to show."""
-    query = "SELECT id, believed FROM publications WHERE id {among} ORDER BY id"
+class Found(NamedTuple):
+    """What a row says, once nobody else changes it."""
+
+    believed: int | None
+    observed: int | None
+    doubt_at: Instant | None
+    next_attempt_at: Instant
+
+
+def lock(connection: Connection, ids: Collection[int]) -> dict[int, Found]:
+    """Lock rows in the order of their ids, as everybody does; what each says."""
+    names = ", ".join(Found._fields)
+    query = f"SELECT id, {names} FROM publications WHERE id {{among}} ORDER BY id"
     if not is_sqlite(connection):
         query += " FOR UPDATE"
-    return dict(bulk.select(connection, query, sorted(ids), "bigint"))
+    found = bulk.select(connection, query, sorted(ids), "bigint")
+    return {id_: Found(*row) for id_, *row in found}
 
 
 def settle(

@@ -1,16 +1,22 @@
 """A number that nobody can explain waits for the sale behind it, but not for ever."""
 
+import threading
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, SECOND, Instant, iso, now
+from app.pipeline.publish import Publisher
 from app.store.engine import writing
+from app.store.publishing import publications as store
 from app.store.tables import channels, publications
-from tests.builders import JACKET, Shop
+from tests.builders import JACKET, Shop, cancellation, order, sale
 
 
-def observation(available: int, at: Instant) -> dict:
-    line = {"id": "1", "sku": JACKET, "quantity": available}
+def observation(available: int, at: Instant, item: str = JACKET) -> dict:
+    line = {"id": "1", "sku": item, "quantity": available}
     return {"type": "observation", "occurred_at": iso(at), "lines": [line]}
 
 
@@ -34,6 +40,66 @@ def test_more_unexplained_numbers_do_not_put_a_push_off_again(shop) -> None:
 
     assert first > now()
     assert due_at(shop) == first
+
+
+@pytest.fixture
+def publisher(web, settings) -> Publisher:
+    quick = replace(settings, secret_key="a secret key for tests")
+    return Publisher(web.engine, web.vault, quick)
+
+
+def doubted(shop: Shop) -> bool:
+    with shop.engine.connect() as connection:
+        at = connection.execute(sa.select(publications.c.doubt_at)).scalar_one()
+    return at is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "is_doubtful"), [(3, True), (4, False)], ids=["another", "an echo"]
+)
+def test_a_number_told_while_ours_is_taken_is_not_forgotten(
+    web, channel, publisher, eventually, told, is_doubtful
+) -> None:
+    """Whoever set it may have done so after us: nothing more is sent until that is
+    known. Our own number told back at once is none of that."""
+    while publisher.push_due("web"):
+        pass
+    web.tell("till", sale("T-1", JACKET, 1, at=now()))
+    channel.delay, calls = 0.5, len(channel.ids)
+    push = threading.Thread(target=publisher.push_due, args=("web",))
+    push.start()
+    eventually(lambda: len(channel.ids) > calls)
+    web.tell("web", observation(told, now(), "jacket-1"))
+    push.join(20)
+    channel.delay = 0.0
+    publisher.push_due("web")
+
+    assert [row["available"] for row in channel.rows] == [5, 4]
+    assert doubted(web) == is_doubtful
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_number_told_between_the_look_and_the_settling_stays(
+    web, channel, publisher, monkeypatch
+) -> None:
+    while publisher.push_due("web"):
+        pass
+    web.tell("web", observation(5, now(), "jacket-1"))
+    at = now()
+    web.tell("till", order("T-1", JACKET, 1, at=at))
+    web.tell("till", cancellation("T-1", JACKET, 1, at=at + SECOND))
+    names = store.names
+
+    def late(*asked: Any) -> Any:
+        monkeypatch.setattr(store, "names", names)
+        web.tell("web", observation(3, now(), "jacket-1"))
+        return names(*asked)
+
+    monkeypatch.setattr(store, "names", late)
+    publisher.push_due("web")
+
+    assert [row["available"] for row in channel.rows] == [5]
+    assert doubted(web)
 
 
 def seen(shop: Shop, key: str) -> dict[str, int | None]:
