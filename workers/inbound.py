@@ -18,18 +18,29 @@ def drain(given: Hands | None = None) -> None:
     """Apply until nothing waits any more (or a minute is over: then start anew)."""
     mine = given or hands()
     wakes, ends = mine.wakes, time.monotonic() + STAY_SECONDS
+    is_empty = False
     with wakes.draining(LANE):
         while time.monotonic() < ends:
             wakes.stay(LANE)
             # Cleared before reading: what comes from here on sets it again.
             wakes.forget(LANE)
-            while mine.inbound.run(now()):
-                wake_lanes(mine)
-            if not wakes.flagged(LANE) and not wakes.linger(LANE, LINGER_SECONDS):
+            is_empty = _applied(mine, ends)
+            if not is_empty or wakes.flagged(LANE):
+                continue
+            if not wakes.linger(LANE, LINGER_SECONDS):
                 break
-    if wakes.flagged(LANE):
+    if not is_empty or wakes.flagged(LANE):
         wakes.forget(LANE)
         wakes.wake(LANE)
+
+
+def _applied(mine: Hands, ends: float) -> bool:
+    """Apply until nothing waits any more; False when the time is over before."""
+    while mine.inbound.run(now()):
+        wake_lanes(mine)
+        if time.monotonic() >= ends:
+            return False
+    return True
 
 
 def wake_lanes(mine: Hands) -> None:

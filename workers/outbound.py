@@ -10,6 +10,8 @@ from collections.abc import Callable
 import rq
 
 from app.domain.instants import now
+from app.pipeline.fetching import Fetcher
+from app.pipeline.publish import Publisher
 from app.queues import OUTBOUND
 from app.store.configuration import channels as channel_store
 from workers.hands import Hands, hands
@@ -30,8 +32,7 @@ def drain(key: str, given: Hands | None = None) -> None:
             mine.wakes.wake(mine.publisher.woken.pop())
         return more
 
-    _drain(mine, f"outbound:{key}", key, mine.publisher.lease, work)
-    mine.publisher.release(key)
+    _drain(mine, f"outbound:{key}", key, mine.publisher, work)
 
 
 def fetch(key: str, given: Hands | None = None) -> None:
@@ -48,8 +49,7 @@ def fetch(key: str, given: Hands | None = None) -> None:
             mine.wakes.wake(mine.poller.woken.pop())
         return done > 0 or polled.more
 
-    _drain(mine, f"fetch:{key}", key, mine.fetcher.lease, work)
-    mine.fetcher.release(key)
+    _drain(mine, f"fetch:{key}", key, mine.fetcher, work)
 
 
 def compare(key: str, given: Hands | None = None) -> None:
@@ -60,8 +60,7 @@ def compare(key: str, given: Hands | None = None) -> None:
     def work() -> bool:
         return not mine.wakes.flagged(pushes) and mine.comparer.step(key)
 
-    _drain(mine, f"compare:{key}", key, mine.publisher.lease, work)
-    mine.publisher.release(key)
+    _drain(mine, f"compare:{key}", key, mine.publisher, work)
     # Whoever wanted the lane meanwhile did not get it.
     mine.wakes.forget(pushes)
     mine.wakes.wake(pushes)
@@ -71,7 +70,7 @@ def _drain(
     mine: Hands,
     lane: str,
     key: str,
-    lease: Callable[[str], bool],
+    owner: Publisher | Fetcher,
     work: Callable[[], bool],
 ) -> None:
     slow = is_slow(mine, key)
@@ -79,20 +78,25 @@ def _drain(
         # Woken by somebody who did not know: its own worker serves it.
         mine.wakes.move(lane)
         return
-    if not lease(key):
+    if not owner.lease(key):
         return
     wakes, began = mine.wakes, time.monotonic()
-    with wakes.draining(lane):
-        while True:
-            wakes.stay(lane)
-            wakes.forget(lane)
-            more = work()
-            if _is_enough(mine, key, slow, time.monotonic() - began):
-                break
-            if more or wakes.flagged(lane):
-                continue
-            if not wakes.linger(lane, LINGER_SECONDS):
-                break
+    try:
+        with wakes.draining(lane):
+            while True:
+                wakes.stay(lane)
+                wakes.forget(lane)
+                more = work()
+                if _is_enough(mine, key, slow, time.monotonic() - began):
+                    break
+                if more or wakes.flagged(lane):
+                    continue
+                if not wakes.linger(lane, LINGER_SECONDS):
+                    break
+    finally:
+        # Before the lane is woken, and looked at once more: whoever was woken while we
+        # had the lease went away without it.
+        owner.release(key)
     if more or wakes.flagged(lane):
         wakes.forget(lane)
         wakes.wake(lane, slow=is_slow(mine, key))

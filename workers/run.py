@@ -18,6 +18,7 @@ import redis
 import rq
 import structlog
 from rq.serializers import JSONSerializer
+from rq.timeouts import UnixSignalDeathPenalty
 
 from app.domain.instants import now
 from app.pipeline.applying import twins
@@ -39,9 +40,23 @@ PRUNE_SECONDS = 3600.0
 NOTE_SECONDS = 10.0
 
 
+class OutOfTime(BaseException):
+    """A drain has had its time. No Exception: whoever handles one would take it for the
+    fault of the message or the channel that was just dealt with."""
+
+
+class Alarm(UnixSignalDeathPenalty):
+    """Ends a drain that takes longer than it may."""
+
+    def handle_death_penalty(self, _signum: int, _frame: object) -> None:
+        """The signal has come."""
+        raise OutOfTime(f"took longer than {self._timeout} seconds")
+
+
 class Worker(rq.SimpleWorker):
     """A worker that keeps quiet about every drain it runs."""
 
+    death_penalty_class = Alarm
     log_job_description = False
     # Longer, and a worker that is told to stop while Redis is away would not hear it.
     max_connection_wait_time = 2.0
