@@ -194,9 +194,25 @@ def _url(env: Reader, name: str, url: str, schemes: Mapping[str, str]) -> str:
     if url and (not separator or scheme not in schemes):
         accepted = ", ".join(f"{scheme}://…" for scheme in schemes)
         env.complain(name, f"must begin with one of {accepted}")
+    elif not _can_be_read(url):
+        env.complain(
+            name,
+            "is no address: in its password write @ as %40, : as %3A, / as %2F, # as %23",
+        )
     if scheme == "sqlite" and rest in ("", "/", "/:memory:"):
         env.complain(name, "must name a file: several processes have to share it")
     return f"{schemes.get(scheme, scheme)}://{rest}" if url else ""
+
+
+def _can_be_read(url: str) -> bool:
+    """Whether its parts are where they should be: a password may have shifted them."""
+    if not url or url.startswith("sqlite:"):
+        return True
+    parts = urlsplit(url)
+    try:
+        return parts.port != 0 and not parts.fragment and parts.netloc.count("@") < 2
+    except ValueError:
+        return False
 
 
 def _anchored(url: str) -> str:

@@ -112,6 +112,24 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     assert "short" not in problem
 
 
+@pytest.mark.parametrize("password", ["pass#word", "pass/word", "p@ss", "p:ss/1"])
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql://hub:{}@db:5432/hub"),
+        ("REDIS_URL", "redis://:{}@redis:6379/0"),
+    ],
+)
+def test_a_password_that_shifts_an_address_is_told_how_to_be_written(
+    tmp_path: Path, name: str, url: str, password: str
+) -> None:
+    problem = refused(tmp_path, SECRET_KEY=KEY, **{name: url.format(password)})
+
+    assert f"ONECOUNT_{name}: is no address" in problem
+    assert "%40" in problem
+    assert "ss" not in problem.replace("address", "").replace("password", "")
+
+
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY + "\n")
 
