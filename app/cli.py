@@ -7,6 +7,7 @@ imported takes none of the others with it.
 import importlib
 import os
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +31,23 @@ class Refused(click.ClickException):
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]
+
+
+class NewFile(click.Path):
+    """A file that is going to be written: whether it can be is asked before anything
+    else is done."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        """The path, if it can be written."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.exists() and not os.access(path.parent, os.W_OK):
+            self.fail(f"there is no folder {path.parent} to write to", param, ctx)
+        return path
 
 
 def database(settings: Settings) -> Engine:

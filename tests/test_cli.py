@@ -98,7 +98,7 @@ def test_a_database_that_can_only_be_read_is_named(onecount) -> None:
     answer = onecount("zz_reading", text=READING)
 
     assert answer.exit_code == 1
-    assert "Error: the database can only be read: " in answer.stderr
+    assert "Error: the database can only be read (" in answer.stderr
 
 
 def test_a_broken_command_takes_no_other_with_it(onecount) -> None:

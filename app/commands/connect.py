@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import adapters
-from app.cli import ENVIRON, database
+from app.cli import ENVIRON, NewFile, database
 from app.commands.channels import show_preview
 from app.domain.connecting import TheirItem
 from app.pipeline.configuring import connecting
@@ -56,11 +56,7 @@ pair = "NAME=VALUE"
     help="Its numbers are right: unknown SKUs are added, its open orders and numbers "
     "become our promises and first counts.",
 )
-@click.option(
-    "--write",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep it as a file.",
-)
+@click.option("--write", type=NewFile(), help="Keep it as a file.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 @click.pass_context

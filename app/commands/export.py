@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.cli import database
+from app.cli import NewFile, database
 from app.domain import instants
 from app.pipeline.spreadsheets.exporting import EXPORTS, write_file
 from app.pipeline.spreadsheets.sheet import write_sheet
@@ -25,7 +25,7 @@ def _instant(_: click.Context, __: click.Parameter, given: str | None) -> int | 
 
 @click.command()
 @click.argument("what", type=click.Choice(list(EXPORTS)))
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.argument("file", type=NewFile(), required=False)
 @click.option("--at", callback=_instant, help="As it was at this time.")
 @click.pass_obj
 def command(settings: Settings, what: str, file: Path | None, at: int | None) -> None:

@@ -84,3 +84,15 @@ def test_a_time_without_a_zone_is_refused(onecount) -> None:
 
     assert said.exit_code == 2
     assert "not a time with its zone" in said.output
+
+
+@pytest.mark.parametrize(
+    "command", [("export", "skus"), ("connect", "shopify", "--key", "web", "--write")]
+)
+def test_a_file_that_cannot_be_written_is_refused_first(
+    onecount, tmp_path, command
+) -> None:
+    said = onecount(*command, str(tmp_path / "nowhere" / "x.csv"))
+
+    assert said.exit_code == 2
+    assert f"there is no folder {tmp_path}/nowhere to write to" in said.output
