@@ -171,6 +171,10 @@ def _decoded(text: bytes) -> str:
     for mark, name in _MARKS.items():
         if text.startswith(mark):
             raise BadConfiguration(f"is {name}; save it as CSV in UTF-8")
+    if b"\0" in text:
+        raise BadConfiguration(
+            "is neither text nor a workbook; save it as CSV in UTF-8, or as .xlsx"
+        )
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:

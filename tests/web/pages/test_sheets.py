@@ -57,6 +57,18 @@ def lines(*told: str) -> str:
     return "\n".join(told)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "sku,name\nSCARF,A".encode("utf-16-le")],
+)
+def test_another_kind_of_file_is_called_so_and_what_was_chosen_stays(bring, content):
+    brought = bring("skus", content, "admin", location="harbour")
+
+    assert "stock.csv is neither text nor a workbook; save it as CSV" in brought.says
+    assert '<option value="skus" selected>' in brought.answer.text
+    assert "<option selected>harbour</option>" in brought.answer.text
+
+
 def test_as_many_lines_as_the_page_says_are_taken(bring):
     """Also where each is long: together they are larger than a webhook may be."""
     many = [f"{'LONG-' * 25}{number},downtown,1" for number in range(10_000)]
