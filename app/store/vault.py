@@ -8,11 +8,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from app.domain.errors import BadConfiguration
+
+Sealed = TypeVar("Sealed", str, bytes)
 
 
 class Vault:
@@ -35,6 +37,12 @@ class Vault:
                 "ONECOUNT_SECRET_KEY_PREVIOUS",
                 "ONECOUNT_SECRET_KEY",
             ) from error
+
+    def reseal(self, sealed: Sealed) -> Sealed:
+        """The same, sealed with the first key; raise BadConfiguration as `open`."""
+        if isinstance(sealed, str):
+            return self.seal(self.open(sealed.encode())).decode()
+        return self.seal(self.open(sealed))
 
     def seal_json(self, value: Any) -> str:
         """Encrypt a JSON value into text."""
