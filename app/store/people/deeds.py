@@ -34,6 +34,17 @@ def note(
     )
 
 
+def is_noted(connection: Connection, actor: str, once: str, since: Instant) -> bool:
+    """Whether somebody did, since then, what a form of this name asked for: its note
+    has the name among its details, as `once`."""
+    query = sa.select(audit_log.c.id).where(
+        audit_log.c.actor == actor,
+        audit_log.c.at >= since,
+        audit_log.c.details.contains(f'"once": {json.dumps(once)}', autoescape=True),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for; None: anything."""

@@ -1,8 +1,10 @@
 """`/people`: who may log in and as what, and the programs' tokens; for administrators."""
 
+import hashlib
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from flask import abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,15 +15,28 @@ from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
 from app.store.engine import writing
-from app.store.people import factors, invitations, people as store, sessions
+from app.store.people import (
+    answers,
+    deeds,
+    factors,
+    invitations,
+    people as store,
+    sessions,
+)
+from app.store.people.answers import Use
 from app.store.people.people import ADMIN
 from app.web import login
 from app.web.hub import hub
 from app.web.pages.account import LIFETIME
-from app.web.pages.frame import back, note, pages
-from app.web.texts import gettext
+from app.web.pages.acts import Once
+from app.web.pages.frame import back, note, pages, whole
+from app.web.texts import gettext, lazy
 
 Result = TypeVar("Result")
+Make = Callable[[Connection, str, Instant], tuple[str, str]]
+"""Makes a secret, by whom and when; returns whose it is, and the secret."""
+
+AGAIN: Final = lazy("This was made already; what was shown once is not shown again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +157,11 @@ def end_their_sessions(user_id: int) -> ResponseReturnValue:
 def add_token() -> ResponseReturnValue:
     """Make a token for a program, shown once."""
     name, role = request.form.get("name", "").strip()[:200], request.form.get("role")
-    try:
-        with writing(hub().engine) as connection:
-            plain = store.create_token(connection, name, role or "")
-    except BadConfiguration as error:
-        return _page(wrong=_failed(error))
-    note("make token", name, {"role": role})
+
+    def make(connection: Connection, _by: str, _now: Instant) -> tuple[str, str]:
+        return name, store.create_token(connection, name, role or "")
+
+    _, plain = _make("make token", make, {"role": role or ""})
     return _page(shown=Shown(gettext("Token of %(name)s", name=name), plain))
 
 
@@ -163,19 +177,50 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
 
 
 def _linked(
-    action: str,
-    make: Callable[[Connection, str, Instant], tuple[str, str]],
-    details: Mapping[str, str] | None = None,
+    action: str, make: Make, details: Mapping[str, str] | None = None
 ) -> ResponseReturnValue:
     """Show the link with the token that `make` returns, beside whose it is."""
-    by, now = current_user.email, instants.now()
-    email, token = _try(lambda connection: make(connection, by, now))
-    note(action, email, details)
+    email, token = _make(action, make, details)
     path = url_for("pages.invitation", token=token)
     link = f"{hub().settings.public_url.rstrip('/')}{path}"
     return _page(
         shown=Shown(gettext("Link of %(email)s", email=email), link, is_link=True)
     )
+
+
+def _make(
+    action: str, make: Make, details: Mapping[str, str] | None = None
+) -> tuple[str, str]:
+    """Make a secret, and note who did. A form that is sent again, by a second press or
+    by loading its answer anew, makes nothing: the note bears the form's name."""
+    by, now = current_user.email, instants.now()
+    form = _form_of_before(now)
+
+    def first(connection: Connection) -> tuple[str, str] | None:
+        if deeds.is_noted(connection, by, form.id, form.now):
+            return None
+        subject, secret = make(connection, by, now)
+        told = {**(details or {}), "once": form.id}
+        deeds.note(connection, by, action, subject, now, told)
+        return subject, secret
+
+    with answers.alone(hub().engine, Use(0, request.path, form.id)):
+        made = _try(first)
+    if made is None:
+        page, _ = _page(wrong=str(AGAIN))
+        abort(make_response(page, 409))
+    return made
+
+
+def _form_of_before(now: Instant) -> Once:
+    """The name of what this form says, and since when it could be sent. Filled in
+    otherwise, it says something else."""
+    name, shown_at = request.form.get("once"), whole(request.form.get("at", ""))
+    if not name or shown_at is None or shown_at > now:
+        return Once(uuid.uuid4().hex, now)
+    fields = (request.form.get(one, "") for one in ("email", "name", "role"))
+    told = "\n".join((name, request.path, *fields))
+    return Once(hashlib.sha256(told.encode()).hexdigest()[:32], shown_at)
 
 
 def _try(change: Callable[[Connection], Result]) -> Result:
@@ -204,6 +249,7 @@ def _page(*, wrong: str = "", shown: Shown | None = None) -> tuple[str, int]:
         tokens=tokens,
         invited=invited,
         now=instants.now(),
+        once=Once(uuid.uuid4().hex, instants.now()),
         sessions=open_,
         roles=store.ROLES,
         wrong=wrong,

@@ -268,6 +268,65 @@ def test_a_token_is_shown_once_opens_the_api_and_is_revoked(ada, client, engine)
     assert "oc_" not in ada.read("/people")
 
 
+AGAIN = "This was made already; what was shown once is not shown again."
+
+
+def this_once(page: str) -> dict[str, object]:
+    """What the page's forms carry to be told apart from those of another showing."""
+    return {
+        name: re.findall(rf'name="{name}" value="(\w+)"', page)[0]
+        for name in ("once", "at")
+    }
+
+
+def test_a_token_is_made_once_however_often_its_form_is_sent(ada, engine):
+    form = {"name": "till", "role": "viewer", **this_once(ada.read("/people"))}
+    first = ada.press("/tokens", form)
+
+    again = ada.press("/tokens", form)
+
+    assert AGAIN in again.text
+    assert again.status_code == 409
+    assert shown(first.text) not in again.text
+    assert 'id="shown-once"' not in again.text
+    with engine.connect() as connection:
+        assert len(connection.execute(sa.select(api_tokens)).all()) == 1
+    assert ada.words("/audit").count("make token till") == 2, "and a label for it"
+    ada.press("/tokens", {**form, **this_once(again.text)})
+    ada.press("/tokens", {**form, "name": "another"})
+    with engine.connect() as connection:
+        names = connection.execute(sa.select(api_tokens.c.name)).scalars().all()
+    assert sorted(names) == ["another", "till", "till"], "asked for anew"
+    with time_machine.travel(time.time() + 2 * 24 * 3600):
+        assert AGAIN in ada.press("/tokens", form).text
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_link_that_was_sent_stays_good_when_its_page_is_loaded_again(
+    ada, anna, engine, is_new
+):
+    path = "/people" if is_new else f"/people/{id_of(engine, anna.email)}/password"
+    form = this_once(ada.read("/people"))
+    if is_new:
+        form |= {"email": "otto@shop.example", "role": "viewer"}
+    link = shown(ada.press(path, form).text)
+
+    again = ada.press(path, form)
+
+    assert AGAIN in again.text
+    nobody = Person(ada.client.application, "otto@shop.example")
+    assert nobody.get(link.removeprefix("http://127.0.0.1:8000")).status_code == 200
+
+
+def test_what_was_refused_may_be_sent_again(ada, anna):
+    form = {"email": "x@shop.example", "role": "king", **this_once(ada.read("/people"))}
+
+    refused = [ada.press("/people", form) for _ in range(2)]
+
+    assert all("is no role" in one.text for one in refused)
+    assert AGAIN not in refused[1].text
+
+
 def test_who_is_not_there_is_404(ada):
     for path in ("role", "out", "in", "password", "sessions/end"):
         answer = ada.press(f"/people/999/{path}", {"role": "viewer"})

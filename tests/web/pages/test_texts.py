@@ -119,6 +119,7 @@ NEVER_SHOWN = {
     '-H "Authorization: Bearer $TOKEN"',
     " -H 'Content-Type: application/json'",
     "link for new password",  # in the audit log, as are the next ones
+    "make token",
     "paused by ",
     "not paid yet",  # words of an incident, translated from these
     "handed over",
