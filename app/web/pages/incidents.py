@@ -166,17 +166,25 @@ def resolve(incident_id: int) -> ResponseReturnValue:
     with writing(hub().engine) as connection:
         if not store.resolve(connection, incident_id, told, current_user.email, now):
             abort(404)
-        deeds.note(
-            connection,
-            current_user.email,
-            "resolve",
-            f"incident {incident_id}",
-            now,
-            {"note": told},
-        )
-    return back(
-        url_for("pages.incidents"), gettext("It is dealt with; your note is kept.")
+        row = watchlist.find(connection, incident_id) or abort(404)
+        is_kept = (row["resolved_by"], row["resolution"]) == (current_user.email, told)
+        if is_kept and row["resolved_at"] == now:
+            deeds.note(
+                connection,
+                current_user.email,
+                "resolve",
+                f"incident {incident_id}",
+                now,
+                {"note": told},
+            )
+    here = url_for("pages.incidents")
+    if is_kept:
+        return back(here, gettext("It is dealt with; your note is kept."))
+    said = gettext(
+        "%(resolved_by)s has dealt with it already. Your note was not kept.",
+        resolved_by=row["resolved_by"],
     )
+    return back(here, said, "warning")
 
 
 @pages.post("/incidents/<int(max=9223372036854775807):incident_id>/snooze")

@@ -58,6 +58,23 @@ def test_resolving_keeps_the_note_with_the_name(anna, shop):
     assert (deed.actor, deed.action) == (anna.email, "resolve")
 
 
+def test_the_second_to_resolve_it_is_told_whose_note_is_kept(anna, shop, person):
+    oversell(shop)
+    path = f"/incidents/{the_id(shop, 'oversell')}/resolve"
+    ada = person("admin")
+
+    mine = [anna.press(path, {"note": "Called the buyer"}).text for _ in range(2)]
+    theirs = text_of(ada.press(path, {"note": "Sent another"}).text)
+
+    assert all("It is dealt with; your note is kept." in one for one in mine)
+    assert f"{anna.email} has dealt with it already. Your note was not kept." in theirs
+    assert "your note is kept" not in theirs
+    assert "Note: Called the buyer" in anna.words("/incidents?state=over")
+    query = sa.select(audit_log.c.actor).where(audit_log.c.action == "resolve")
+    with shop.engine.connect() as connection:
+        assert connection.execute(query).scalars().all() == [anna.email]
+
+
 def test_it_opens_again_by_itself_when_it_gets_worse(anna, shop):
     oversell(shop)
     number = the_id(shop, "oversell")
