@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, validates_schema
 from sqlalchemy.engine import Connection
 
 from app.domain.events import DAMAGED, INSPECT, SCRAP, SELLABLE
@@ -19,7 +19,7 @@ from app.pipeline.acts.inspecting import inspect_in
 from app.pipeline.acts.transferring import transfer_in
 from app.web.api import claims, counts, facts as bodies, inspections, transfers
 from app.web.pages.complaints import sentences
-from app.web.texts import lazy
+from app.web.texts import gettext, lazy
 
 Form = Mapping[str, str]
 Lanes = set[str]
@@ -75,6 +75,17 @@ def _line(form: Form, *more: str) -> dict[str, Any]:
 
 def _place(form: Form) -> str:
     return form.get("location", "")
+
+
+class AdjustmentForm(bodies.Adjustment):
+    """The form asks where lost units went only; at the API found ones come from there."""
+
+    @validates_schema
+    def loses_what_is_lost(self, told: dict[str, Any], **_: Any) -> None:
+        """What is found is not damaged on the way in."""
+        if told.get("to") and told["change"] > 0:
+            said = gettext("what is lost goes with a change below zero.")
+            raise ValidationError(said, gettext("Lost units are"))
 
 
 def _adjustment(form: Form) -> dict[str, Any]:
@@ -169,7 +180,7 @@ DEEDS: Final[Mapping[str, Deed]] = {
         lazy("Adjust"),
         lazy("Adjust"),
         lazy("Add units or take them off, and say why."),
-        bodies.Adjustment,
+        AdjustmentForm,
         _adjustment,
         _tells(telling.adjusted),
     ),

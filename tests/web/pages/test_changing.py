@@ -113,6 +113,11 @@ def test_a_claim_of_more_than_there_is_is_refused(anna, shop):
         ({"reason": ""}, "Why: it is needed, up to 200 characters."),
         ({"location": "moon"}, "There is no location &#39;moon&#39;"),
         ({"sku": "NOTHING"}, "There is no SKU &#39;NOTHING&#39;"),
+        (
+            {"change": "3", "to": "damaged"},
+            "Lost units are: what is lost goes with a change below zero.",
+        ),
+        ({"change": "three", "to": "scrap"}, "How many: it has to be a whole number."),
         ({"sku": "a\0b"}, "Sku: holds characters that cannot be stored"),
     ],
 )
