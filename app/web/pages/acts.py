@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from marshmallow import Schema, ValidationError, validates_schema
+from marshmallow import (
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
 from sqlalchemy.engine import Connection
 
 from app.domain.events import DAMAGED, INSPECT, SCRAP, SELLABLE
@@ -118,11 +125,26 @@ def _inspection(form: Form) -> dict[str, Any]:
     return {"location": _place(form), "lines": [_line(form, "disposition")]}
 
 
+class HoldForm(claims.Hold):
+    """A hold by minutes, as people say how long."""
+
+    expires_in = fields.Integer(
+        strict=True,
+        required=True,
+        data_key="minutes",
+        validate=validate.Range(min=1, max=claims.LONGEST_HOLD // 60),
+    )
+
+    @post_load
+    def in_seconds(self, told: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """As the API has it."""
+        return {**told, "expires_in": told["expires_in"] * 60}
+
+
 def _hold(form: Form) -> dict[str, Any]:
-    minutes = number(form.get("minutes"))
-    ends = minutes * 60 if isinstance(minutes, int) else minutes
     reference = _given(reference=form.get("reference"))
-    return {"lines": [_line(form, "location")], "expires_in": ends, **reference}
+    lines, minutes = [_line(form, "location")], number(form.get("minutes"))
+    return {"lines": lines, "minutes": minutes, **reference}
 
 
 def _tells(
@@ -224,7 +246,7 @@ DEEDS: Final[Mapping[str, Deed]] = {
         lazy(
             "Keep units for somebody; they are given back by themselves when time is up."
         ),
-        claims.Hold,
+        HoldForm,
         _hold,
         _holds,
     ),

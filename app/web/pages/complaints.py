@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
-from app.web.texts import lazy
+from app.web.texts import lazy, number
 
 LABELS: Final[Mapping[str, str]] = {
     "change": lazy("how many"),
     "quantity": lazy("how many"),
     "reason": lazy("why"),
+    "sku": lazy("SKU"),
+    "minutes": lazy("for how many minutes"),
     "share": lazy("percent of it"),
     "buffer": lazy("units kept back"),
     "cap": lazy("never show more than"),
@@ -40,10 +43,20 @@ def _sentences(told: Any, name: str) -> Iterator[str]:
             yield from _sentences(below, str(key) if is_named else name)
         return
     for one in [told] if isinstance(told, str) else told:
-        yield f"{LABELS.get(name, name).capitalize()}: {_plainly(one)}"
+        label = str(LABELS.get(name, name))
+        yield f"{label[:1].upper()}{label[1:]}: {_plainly(one)}"
 
 
 def _plainly(said: str) -> str:
     for pattern, words in _PLAIN:
-        said = re.sub(pattern, str(words), said)
+        said = re.sub(pattern, partial(_filled, str(words)), said)
     return said
+
+
+def _filled(words: str, found: re.Match[str]) -> str:
+    """The words with the numbers that were found, as people read them."""
+    return re.sub(r"\\(\d)", lambda slot: _read(found[int(slot[1])]), words)
+
+
+def _read(word: str) -> str:
+    return number(int(word)) if word.removeprefix("-").isdecimal() else word

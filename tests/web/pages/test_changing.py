@@ -5,8 +5,8 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from app.domain.instants import MINUTE, now
-from app.store.tables import ledger, stock_events
+from app.domain.instants import DAY, MINUTE, now
+from app.store.tables import holds, ledger, stock_events
 from app.web.pages.look import written
 from tests.builders import JACKET, returned, sale
 from tests.web.pages.conftest import text_of
@@ -109,7 +109,10 @@ def test_a_claim_of_more_than_there_is_is_refused(anna, shop):
         ({"change": "0"}, "How many: 0 changes nothing"),
         ({"change": "three"}, "How many: it has to be a whole number."),
         ({"change": "²"}, "How many: it has to be a whole number."),
-        ({"change": "9" * 30}, "How many: it has to be from -"),
+        (
+            {"change": "9" * 30},
+            "How many: it has to be from −1,000,000,000 to 1,000,000,000.",
+        ),
         ({"reason": ""}, "Why: it is needed, up to 200 characters."),
         ({"location": "moon"}, "There is no location &#39;moon&#39;"),
         ({"sku": "NOTHING"}, "There is no SKU &#39;NOTHING&#39;"),
@@ -118,7 +121,7 @@ def test_a_claim_of_more_than_there_is_is_refused(anna, shop):
             "Lost units are: what is lost goes with a change below zero.",
         ),
         ({"change": "three", "to": "scrap"}, "How many: it has to be a whole number."),
-        ({"sku": "a\0b"}, "Sku: holds characters that cannot be stored"),
+        ({"sku": "a\0b"}, "SKU: holds characters that cannot be stored"),
     ],
 )
 def test_a_form_that_makes_no_sense_says_what_is_wrong(anna, shop, form, said):
@@ -127,6 +130,35 @@ def test_a_form_that_makes_no_sense_says_what_is_wrong(anna, shop, form, said):
     assert answer.status_code == 422
     assert said in answer.text
     assert shop.level(JACKET) == {"available": 10}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        ("0", "For how many minutes: it has to be from 1 to 129,600."),
+        ("129601", "For how many minutes: it has to be from 1 to 129,600."),
+        ("an hour", "For how many minutes: it has to be a whole number."),
+        ("", "For how many minutes: it is needed."),
+    ],
+)
+def test_a_hold_for_too_long_is_refused_in_minutes(anna, shop, minutes, said):
+    form = {"sku": JACKET, "quantity": 1, "minutes": minutes}
+
+    answer = anna.press("/change/hold/preview", form)
+
+    assert answer.status_code == 422
+    assert said in answer.text
+
+
+def test_a_hold_lasts_as_many_minutes_as_are_said(anna, shop):
+    form = {"sku": JACKET, "quantity": 1, "minutes": "129600"}
+    before = now()
+
+    anna.press("/change/hold", form)
+
+    with shop.engine.connect() as connection:
+        ends = connection.execute(sa.select(holds.c.expires_at)).scalar_one()
+    assert 0 <= ends - before - 90 * DAY < MINUTE
 
 
 def test_a_barcode_is_as_good_as_a_sku(anna, shop, engine):
