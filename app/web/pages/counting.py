@@ -7,6 +7,7 @@ before *Send*, and what is sold meanwhile is set off by those times.
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -28,7 +29,10 @@ from app.web.hub import hub
 from app.web.pages.acts import Once
 from app.web.pages.changing import once_of
 from app.web.pages.frame import pages, whole
-from app.web.texts import gettext, ngettext
+from app.web.texts import gettext, ngettext, number
+
+LONGEST_NUMBER: Final = 18
+"""Digits that are read as a number at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +64,35 @@ def count_line() -> ResponseReturnValue:
     code = request.form.get("code", "").strip().replace("\0", "")
     found = _scanned(code)
     if found is None:
-        wrong = gettext("Nothing is known as %(code)r.", code=code)
+        wrong = gettext("Nothing is known as “%(code)s”.", code=code)
         return _page(lines, location=location, wrong=wrong)
     text = request.form.get("quantity", "").strip()
-    quantity = whole(text) if text else 1
-    if quantity is None or quantity > MOST_UNITS:
-        wrong = gettext("%(text)r is no whole number.", text=text)
+    if wrong := _refused(lines, found["sku"], text):
         return _page(lines, location=location, wrong=wrong)
     return _page(
-        _counted(lines, found["sku"], quantity, is_scan=not text),
+        _counted(lines, found["sku"], whole(text) or 0, is_scan=not text),
         location=location,
         said=f"{found['sku']} {found['name']}".strip(),
     )
+
+
+def _refused(lines: list[Line], sku: str, text: str) -> str:
+    """Why no line can be made of this; nothing when one can."""
+    if len(lines) >= MOST_LINES and all(one.sku != sku for one in lines):
+        return gettext(
+            "%(sku)s is not counted: one count holds %(most)s SKUs. Send it, then go on.",
+            sku=sku,
+            most=number(MOST_LINES),
+        )
+    if text and not (text.isascii() and text.isdecimal()):
+        return gettext("“%(text)s” is no whole number.", text=text)
+    if text and (len(text) > LONGEST_NUMBER or int(text) > MOST_UNITS):
+        return gettext(
+            "%(text)s is too many: up to %(most)s units of a SKU can be counted.",
+            text=text,
+            most=number(MOST_UNITS),
+        )
+    return ""
 
 
 def _counted(
@@ -81,7 +102,7 @@ def _counted(
     now = instants.now()
     known = next((one for one in lines if one.sku == sku), None)
     if known is None:
-        return [Line(sku, quantity, now), *lines]
+        return [Line(sku, 1 if is_scan else quantity, now), *lines]
     total = known.quantity + 1 if is_scan else quantity
     rest = [one for one in lines if one.sku != sku]
     return [replace(known, quantity=total, counted_at=now), *rest]
@@ -155,7 +176,7 @@ def _lines() -> list[Line]:
         units, counted_at = whole(quantity), whole(at) or 0
         if sku and units is not None and now - DAY < counted_at <= now:
             found.append(Line(sku, units, counted_at))
-    return found[:MOST_LINES]
+    return found
 
 
 def _scanned(code: str) -> RowMapping | None:

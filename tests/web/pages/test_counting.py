@@ -8,6 +8,7 @@ import pytest
 from app.domain.instants import MINUTE, now
 from app.pipeline.configuring.listings import add_sku
 from app.store.engine import writing
+from app.web.api.facts import MOST_LINES
 from tests.builders import JACKET, sale
 from tests.web.pages.conftest import text_of
 
@@ -88,10 +89,12 @@ def test_a_line_can_be_taken_off(anna, shelf):
 @pytest.mark.parametrize(
     ("code", "quantity", "said"),
     [
-        ("GHOST", "", "Nothing is known as &#39;GHOST&#39;"),
+        ("GHOST", "", "Nothing is known as “GHOST”"),
         ("", "", "Nothing is known as"),
-        (JACKET, "-1", "&#39;-1&#39; is no whole number"),
-        (JACKET, "9" * 12, "is no whole number"),
+        (JACKET, "-1", "“-1” is no whole number"),
+        ("O'Neill", "", "Nothing is known as “O&#39;Neill”"),
+        (JACKET, "9" * 10, "9999999999 is too many: up to 1,000,000,000 units"),
+        (JACKET, "9" * 30, "is too many: up to 1,000,000,000 units"),
         (JACKET, "²", "is no whole number"),
     ],
 )
@@ -100,6 +103,24 @@ def test_a_wrong_scan_says_so_and_keeps_the_lines(anna, shelf, code, quantity, s
 
     assert said in page
     assert carried(page)["line_sku"] == ["SCARF"]
+
+
+def test_a_full_count_takes_no_other_sku_and_keeps_every_line(anna, shelf):
+    skus = [JACKET, *(f"SKU-{number}" for number in range(MOST_LINES - 1))]
+    form = {
+        "location": "downtown",
+        "line_sku": skus,
+        "line_quantity": ["1"] * MOST_LINES,
+        "line_at": [str(now() - MINUTE)] * MOST_LINES,
+    }
+
+    full = anna.press("/counting/lines", {**form, "code": "SCARF"})
+    known = anna.press("/counting/lines", {**form, "code": JACKET}).text
+
+    assert full.status_code == 422
+    assert "SCARF is not counted: one count holds 500 SKUs." in full.text
+    assert carried(full.text)["line_sku"] == skus
+    assert carried(known)["line_quantity"] == ["2", *["1"] * (MOST_LINES - 1)]
 
 
 def test_an_empty_count_and_another_location_are_refused(anna, shelf):
