@@ -16,6 +16,8 @@ from app.store.tables import publications as table, users
 from tests.browser.axe import ALL, LOOK, violations
 from tests.builders import JACKET, order, returned
 
+ENDLESS = "N" * 200
+"""What somebody may call a product, a file or a program: nothing in it can be broken."""
 PATHS = (
     "/",
     "/incidents",
@@ -34,10 +36,12 @@ PATHS = (
     "/stock",
     "/stock?q=nothing+like+it",
     f"/stock/{JACKET}",
+    f"/stock/{ENDLESS}",
     f"/stock/{JACKET}?at=2026-11-01T10:00",
     f"/change/adjust?sku={JACKET}",
     "/change/count",
     f"/change/transfer?sku={JACKET}",
+    f"/change/transfer?sku={ENDLESS}",
     "/change/receive",
     "/change/hold",
     "/inspections",
@@ -68,6 +72,12 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = tru
 STICKING_OUT = """[...document.querySelectorAll('.card')]
     .filter(card => card.scrollWidth > card.clientWidth).map(card => card.outerHTML)"""
 
+OUTLINE = "one => getComputedStyle(one).outline"
+RING = {
+    "light": "rgb(38, 90, 158) solid 3px",
+    "dark": "rgb(139, 183, 240) solid 3px",
+}
+
 
 @pytest.fixture
 def troubled(shop, endpoint):
@@ -75,19 +85,20 @@ def troubled(shop, endpoint):
     shop.locations("downtown", "harbour")
     shop.channel("till", mapped={"downtown": "1"}, publish=None)
     shop.channel("market", publish={}, settings={"push_url": endpoint.url})
-    shop.sku(JACKET, "GLOVES-9-RED")
+    shop.sku(JACKET, "GLOVES-9-RED", ENDLESS)
     shop.listing("market", JACKET, "jacket")
     shop.count(JACKET, "downtown", 3)
+    shop.count(ENDLESS, "downtown", 1)
     at = now()
     shop.tell("market", order("1001", "jacket", 4, at=at, version=7))
     shop.tell("market", order("1001", "jacket", 5, at=at, version=7))
-    shop.tell("market", order("1002", "gloves-9", 1, at=at))
+    shop.tell("market", order("1002", ENDLESS, 1, at=at))
     shop.tell("till", returned("9", JACKET, 1, at=at, location="1", to="inspect"))
     shop.tell("market", b"{nonsense")
     bring_sheets(shop, at)
     with writing(shop.engine) as connection:
         connection.execute(users.update().values(role="admin"))
-        people.create_token(connection, "till", "viewer")
+        people.create_token(connection, ENDLESS[:200], "viewer")
         connection.execute(table.update().values(accepted=9, accepted_at=at))
         [row_id] = connection.execute(sa.select(table.c.id)).scalars()
         publications.fail(connection, row_id, GiveUp("no such item", status=422), at)
@@ -152,6 +163,21 @@ def test_no_page_is_hard_to_use_for_some(
     expect(page.get_by_label("Code")).to_be_focused()
     assert violations(page, rules) == []
     assert wrong == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_whoever_uses_the_keyboard_sees_where_it_is(hub, troubled, desk, scheme):
+    window = desk(color_scheme=scheme)
+    window.log_in()
+    seen = {}
+    for path in ("/deliveries?state=failed", "/deliveries/plan?action=discard&ids=1"):
+        page = window.open(path)
+        page.locator("main").press("Tab")
+        for what in page.locator("main :is(a, .btn, input, select):visible").all():
+            what.focus()
+            seen[what.get_attribute("class")] = what.evaluate(OUTLINE)
+    assert {"btn btn-sm btn-quiet", "btn btn-danger", "form-check-input"} <= set(seen)
+    assert set(seen.values()) == {RING[scheme]}
 
 
 def invited(shop) -> str:
