@@ -210,9 +210,7 @@ class Publisher:
         if correct or kept:
             # All rows of the call in the order in which everybody locks them.
             found = store.lock(connection, call.rows)
-            # What the channel told since they were read is not settled by it.
-            correct = [r for r in correct if found[r["id"]].doubt_at == r["doubt_at"]]
-            self._settle(connection, adapter, correct, numbers)
+            self._settle(connection, adapter, correct, numbers, found)
             self._put_off(connection, kept)
         if not wishes:
             return True
@@ -231,8 +229,11 @@ class Publisher:
         adapter: Adapter,
         rows: Sequence[RowMapping],
         numbers: Mapping[int, int],
+        found: Mapping[int, store.Found],
     ) -> None:
-        """The channel shows these numbers already."""
+        """The channel shows these numbers already, unless it has told another since
+        they were read."""
+        rows = [row for row in rows if found[row["id"]].doubt_at == row["doubt_at"]]
         newer = sum(r["wanted_version"] - r["accepted_version"] - 1 for r in rows)
         counts = {tallies.CORRECT: len(rows), tallies.SUPERSEDED: newer}
         for row in rows:
