@@ -32,7 +32,8 @@ CLOSED: Final = "closed"
 """Nothing is on the way any more, and something of it was lost."""
 REVERSED: Final = "reversed"
 """It never was: all of it was taken back."""
-STATES: Final = (SENT, PARTLY, RECEIVED, CLOSED, REVERSED)
+UNDER_WAY: Final = (SENT, PARTLY)
+STATES: Final = (*UNDER_WAY, RECEIVED, CLOSED, REVERSED)
 _NOT_SAID: Final = "never arrived"
 
 

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app.domain import events
 from app.pipeline.acts import transferring
-from app.pipeline.applying.travelling import STATES, Arrival
+from app.pipeline.applying.travelling import STATES, UNDER_WAY, Arrival
 from app.store.stock import history
 from app.web.api import names
 from app.web.api.claims import Line, Refused, some_lines
@@ -134,7 +134,7 @@ refuses = blueprint.refuses(409, Refused, "Too few units.")
 def list_sent(query: dict[str, Any]) -> dict[str, Any]:
     """List transfers, newest first: what was sent, arrived, is lost or on the way."""
     state = query.pop("state", None)
-    wanted = STATES[:2] if state == OPEN else STATES if state is None else (state,)
+    wanted = UNDER_WAY if state == OPEN else STATES if state is None else (state,)
     with hub().engine.connect() as connection:
         return answer(transferring.transfers(connection, wanted, **query))
 

@@ -28,6 +28,9 @@ from app.web.api import claims, counts, facts as bodies, inspections, transfers
 from app.web.pages.complaints import sentences
 from app.web.texts import gettext, lazy
 
+SUPPLIER: Final = "supplier"
+"""Where units come from that nobody sent from another location."""
+
 Form = Mapping[str, str]
 Lanes = set[str]
 
@@ -116,9 +119,10 @@ def _transfer(form: Form) -> dict[str, Any]:
 
 
 def _receipt(form: Form) -> dict[str, Any]:
-    reference = _given(reference=form.get("reference"))
+    of = "" if form.get("of") == SUPPLIER else form.get("of")
     lines = [_line(form, "disposition")]
-    return {"location": _place(form), "lines": lines, **reference}
+    named = _given(of=of, reference=form.get("reference"))
+    return {"location": _place(form), "lines": lines, **named}
 
 
 def _inspection(form: Form) -> dict[str, Any]:

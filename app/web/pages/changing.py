@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import abort, render_template, request, url_for
@@ -13,9 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from app.domain import instants
 from app.domain.errors import HubError
 from app.domain.instants import DAY
-from app.pipeline.acts import reversing
+from app.pipeline.acts import reversing, transferring
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.acts.foreseeing import foresee
+from app.pipeline.applying.travelling import UNDER_WAY
 from app.store.engine import applying
 from app.store.people.people import OPERATOR
 from app.store.stock import balances, catalogue
@@ -28,6 +30,8 @@ from app.web.pages.acts import DEEDS, Deed, Once
 from app.web.pages.frame import back, pages
 from app.web.texts import gettext, lazy
 
+LISTED: Final = 50
+"""Transfers of which one is chosen."""
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 MOVED: Final = lazy(
     "Some of these units are not there (any more). Look again, then retry."
@@ -70,7 +74,7 @@ def preview(kind: str) -> ResponseReturnValue:
         "change_preview.html",
         kind=kind,
         deed=deed,
-        form=form,
+        form={name: word for name, word in form.items() if name not in ("once", "at")},
         once=one,
         before=before,
         after=after,
@@ -154,6 +158,8 @@ def _ask(
 ) -> ResponseReturnValue:
     with hub().engine.connect() as connection:
         facts_ = _known(connection, form.get("sku", ""))
+        if kind == "receive":
+            facts_["ways"] = _on_the_way(connection, facts_["balance"])
     page = render_template(
         "change.html",
         kind=kind,
@@ -174,6 +180,20 @@ def _known(connection: Connection, word: str) -> dict[str, Any]:
     if found is not None:
         balance = balances.stock_of(connection, found["sku"], When(instants.now()))
     return {"locations": catalogue.codes(connection), "balance": balance}
+
+
+def _on_the_way(
+    connection: Connection, balance: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """The transfers that units of this SKU are still on the way by, newest first."""
+    if balance is None or not balance["incoming"]:
+        return []
+    return [
+        {**sent, "units": line["on_the_way"]}
+        for sent in transferring.transfers(connection, UNDER_WAY, limit=LISTED)
+        for line in sent["lines"]
+        if line["sku"] == balance["sku"] and line["on_the_way"]
+    ]
 
 
 def _sentence(error: HubError) -> str:

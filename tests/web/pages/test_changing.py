@@ -1,5 +1,6 @@
 """Stock is changed by hand: foreseen, done once, undone with a reason."""
 
+import html
 import re
 
 import pytest
@@ -91,6 +92,54 @@ def test_each_way_to_change_stock(anna, shop, kind, form, left):
     anna.press(f"/change/{kind}", hidden(asked.text))
 
     assert shop.level(JACKET) == left
+
+
+def choices(page: str, name: str) -> list[str]:
+    """What can be chosen, by value."""
+    field = page.partition(f'name="{name}"')[2].partition("</select>")[0]
+    return re.findall(r'<option value="([^"]*)"', field)
+
+
+def test_what_was_sent_is_received_from_where_it_was_sent(anna, shop):
+    """Else what came would be there twice: as new, and still on the way."""
+    sent = {"sku": JACKET, "location": "downtown", "to": "harbour", "quantity": 4}
+    anna.press(
+        "/change/transfer", hidden(anna.press("/change/transfer/preview", sent).text)
+    )
+    assert shop.level(JACKET) == {"available": 6, "incoming": 4}
+
+    page = anna.read(f"/change/receive?sku={JACKET}")
+    nothing, transfer, supplier = choices(page, "of")
+    came = {"sku": JACKET, "location": "harbour", "quantity": 3, "of": transfer}
+    preview = anna.press("/change/receive/preview", came)
+    anna.press("/change/receive", hidden(preview.text))
+
+    assert (nothing, supplier) == ("", "supplier")
+    assert "downtown: 4 on the way to harbour" in text_of(page)
+    assert shop.level(JACKET) == {"available": 9, "incoming": 1}
+    assert "downtown: 1 on the way to harbour" in anna.words(
+        f"/change/receive?sku={JACKET}"
+    )
+
+
+def test_what_a_supplier_sent_is_not_what_is_on_the_way(anna, shop):
+    came = {"sku": JACKET, "location": "harbour", "quantity": 3, "of": "supplier"}
+
+    preview = anna.press("/change/receive/preview", came)
+    anna.press("/change/receive", hidden(preview.text))
+
+    assert shop.level(JACKET) == {"available": 13}
+    assert 'name="of"' not in anna.read(f"/change/receive?sku={JACKET}")
+
+
+def test_who_changes_their_mind_finds_what_was_filled_in(anna, shop):
+    asked = anna.press("/change/adjust/preview", {**ADJUST, "kind": "count"})
+
+    again = re.search(r'href="(/change/adjust\?[^"]+)"', asked.text)
+    assert again is not None
+    page = anna.read(html.unescape(again[1]))
+    assert 'value="-3"' in page
+    assert 'value="broken"' in page
 
 
 def test_a_claim_of_more_than_there_is_is_refused(anna, shop):
