@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.domain import instants
-from app.domain.errors import HubError
+from app.domain.errors import HoldEnded, HubError, UnknownName
 from app.domain.instants import DAY
-from app.pipeline.acts import reversing, transferring
+from app.pipeline.acts import holding, reversing, transferring
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.acts.foreseeing import foresee
 from app.pipeline.applying.travelling import UNDER_WAY
@@ -104,6 +104,22 @@ def make_change(kind: str) -> ResponseReturnValue:
         "%(deed)s: done. Every channel is told its new number.", deed=deed.title
     )
     return back(here, said)
+
+
+@pages.post("/holds/<id:hold_id>/release")
+@login.needs(OPERATOR)
+def let_go(hold_id: str) -> ResponseReturnValue:
+    """Give the units of a hold back before its time is up."""
+    here, who = url_for("pages.search"), current_user.email
+    try:
+        holding.release(
+            *(hub().engine, hold_id), actor=who, now=instants.now(), wakes=hub().bell
+        )
+    except UnknownName:
+        abort(404)
+    except HoldEnded:
+        return back(here, gettext("An order has taken these units over."), "warning")
+    return back(here, gettext("They can be sold again."))
 
 
 @pages.post("/ledger/<int(max=9223372036854775807):entry_id>/reverse")

@@ -14,7 +14,7 @@ from app.pipeline.acts.reversing import REVERSIBLE
 from app.pipeline.proving import assembling
 from app.pipeline.proving.course import course
 from app.pipeline.proving.explaining import explain
-from app.store.stock import aliases, balances, history
+from app.store.stock import aliases, balances, history, holds
 from app.store.stock.balances import When
 from app.store.stock.history import Period
 from app.store.watching import overview as store
@@ -25,6 +25,7 @@ from app.web.pages.look import moment, written
 
 PAGE = 50
 CHART_DAYS = 30
+HOLDS = 100
 
 
 @pages.get("/stock")
@@ -66,6 +67,7 @@ def stock(sku: str) -> ResponseReturnValue:
         )
         told = found.of(_entries(connection, found))
         chart = _chart(connection, sku_id, when, is_kit="components" in balance)
+        standing = holds.standing(connection, sku_id, now, HOLDS) if at is None else ()
     return render_template(
         "stock.html",
         now=now,
@@ -77,6 +79,7 @@ def stock(sku: str) -> ResponseReturnValue:
         excess=rows.excess(shown) if at is None else 0,
         entries=told,
         chart=chart,
+        holds=[one for one in standing if one["expires_at"] > now],
     )
 
 

@@ -122,6 +122,30 @@ def test_what_was_sent_is_received_from_where_it_was_sent(anna, shop):
     )
 
 
+def test_a_hold_is_shown_and_let_go_of(anna, shop):
+    asked = {"sku": JACKET, "location": "downtown", "quantity": 2, "minutes": 90}
+    preview = anna.press("/change/hold/preview", {**asked, "reference": "Mrs Smith"})
+    anna.press("/change/hold", hidden(preview.text))
+    page = anna.read(f"/stock/{JACKET}")
+    (way,) = re.findall(r'action="(/holds/[^"]+/release)"', page)
+    assert "2 at downtown for Mrs Smith until" in text_of(page)
+
+    done = anna.press(way)
+    again = anna.press(way)
+
+    assert "They can be sold again" in done.text
+    assert again.status_code == 200, "twice is once"
+    assert shop.level(JACKET) == {"available": 10}
+    assert (
+        "Mrs Smith" not in anna.words(f"/stock/{JACKET}").partition("What happened")[0]
+    )
+
+
+def test_what_is_no_hold_cannot_be_let_go_of(anna, shop, person):
+    assert anna.press("/holds/nothing/release").status_code == 404
+    assert person("viewer").press("/holds/nothing/release").status_code == 403
+
+
 def test_what_a_supplier_sent_is_not_what_is_on_the_way(anna, shop):
     came = {"sku": JACKET, "location": "harbour", "quantity": 3, "of": "supplier"}
 
