@@ -231,7 +231,7 @@ DEEDS: Final[Mapping[str, Deed]] = {
     "receive": Deed(
         lazy("Receive"),
         lazy("Receive"),
-        lazy("Put units into stock that a supplier delivered."),
+        lazy("Put units into stock that came in, from a supplier or another location."),
         bodies.Receipt,
         _receipt,
         _tells(telling.received),
