@@ -80,6 +80,7 @@ DEEDS = {
     "/deliveries/show-again": "operator",
     "/deliveries/show-nothing": "operator",
     "/drifts/<drift_id>/decide": "operator",
+    "/holds/<hold_id>/release": "operator",
     "/inbox/name": "operator",
     "/inbox/replay": "operator",
     "/deliveries/views": "viewer",
