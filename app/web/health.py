@@ -50,6 +50,7 @@ def _why_not() -> dict[str, str]:
             connection.execute(_COULD_WRITE)
             leases.acquire(connection, _LEASE, _LEASE, 0)
             need_room(connection)
+        with reading(hub().engine) as connection:
             check_secrets(connection, hub().vault)
     except (SQLAlchemyError, OSError) as error:
         return {"database": "down", "why": trouble(error) or AWAY}

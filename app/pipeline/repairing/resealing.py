@@ -39,9 +39,10 @@ def _column(engine: Engine, vault: Vault, column: sa.Column[str | bytes]) -> int
             rows = connection.execute(portion).all()
         if not rows:
             return count
+        # Nobody waits for the gate while this is worked out.
+        fresh = [(id_, sealed, vault.reseal(sealed)) for id_, sealed in rows]
         with writing(engine) as connection:
-            for id_, sealed in rows:
+            for id_, sealed, anew in fresh:
                 same = column.table.update().where(key == id_, column == sealed)
-                fresh = vault.reseal(sealed)
-                count += connection.execute(same.values({column: fresh})).rowcount
+                count += connection.execute(same.values({column: anew})).rowcount
         after = rows[-1][0]
