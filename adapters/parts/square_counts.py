@@ -49,7 +49,11 @@ def observed(rows: Any) -> Normalised:
         raise MalformedPayload("data.object.inventory_counts: expected a list")
     events, ignored = [], []
     for place, row in enumerate(rows):
-        count = load(_COUNT, row, f"data.object.inventory_counts[{place}]")
+        at = f"data.object.inventory_counts[{place}]"
+        if _is_by_measure(row):
+            ignored.append(f"{at} is sold by measure: no number of units.")
+            continue
+        count = load(_COUNT, row, at)
         if count["state"] != _SHOWN:
             ignored.append(f"A count of units {count['state']} is not what is shown.")
             continue
@@ -64,6 +68,11 @@ def observed(rows: Any) -> Normalised:
             )
         )
     return Normalised(events=tuple(events), ignored=tuple(ignored))
+
+
+def _is_by_measure(row: Any) -> bool:
+    number = decimal(row.get("quantity")) if isinstance(row, dict) else None
+    return number is not None and number % 1 != 0
 
 
 def question(wishes: Sequence[Wish]) -> dict[str, Any]:

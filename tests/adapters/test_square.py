@@ -163,6 +163,22 @@ def test_half_a_jacket_is_malformed_and_half_a_kilo_is_no_stock():
     assert told(order(line_items=[whole])).events[0].quantity == 2
 
 
+def test_a_count_by_measure_takes_no_other_count_with_it():
+    def count(item: str, quantity: str) -> dict:
+        row = {"catalog_object_id": item, "location_id": "L1", "state": "IN_STOCK"}
+        return {**row, "quantity": quantity, "calculated_at": "2026-11-23T10:00:00Z"}
+
+    counts = [count("CHEESE", "1.25"), count("V1", "4")]
+    body = {"data": {"object": {"inventory_counts": counts}}}
+
+    said = square().normalise(Message("inventory.count.updated", body, NOW))
+
+    assert [(one.external_id, one.quantity) for one in said.events] == [("V1", 4)]
+    assert said.ignored == (
+        "data.object.inventory_counts[0] is sold by measure: no number of units.",
+    )
+
+
 def test_one_fact_keeps_its_time_while_its_version_grows():
     first = told(order()).events[0]
     later = told(order(updated_at="2026-11-24T09:00:00Z")).events[0]
