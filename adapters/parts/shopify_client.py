@@ -195,13 +195,17 @@ class Admin:
         if not isinstance(value, str) or not value:
             raise RetryLater(f"{self.name} answered without a token")
         self.http.hide([value])
-        return _Token(value, asked_at + int(told.get("expires_in") or 0) * SECOND)
+        with self.expecting("a token"):
+            lives = int(told.get("expires_in") or 0) * SECOND
+        return _Token(value, asked_at + lives)
 
     # -- what went wrong -------------------------------------------------------
 
     def _refusal(self, errors: Any, told: dict[str, Any], scope: str) -> Exception:
-        first = errors[0] if isinstance(errors, list) else {"message": errors}
-        extensions: dict[str, Any] = first.get("extensions") or {}
+        first = errors[0] if isinstance(errors, list) else errors
+        first = first if isinstance(first, dict) else {"message": first}
+        extensions = first.get("extensions")
+        extensions = extensions if isinstance(extensions, dict) else {}
         code = str(extensions.get("code") or "")
         words = f"{self.name}: {self.quote(str(first.get('message')))}"
         if code == "THROTTLED":
@@ -241,12 +245,9 @@ def budget_of(told: dict[str, Any], at: Instant) -> Budget | None:
         return None
 
 
-def wait_for_points(told: dict[str, Any]) -> float:
-    """Seconds until the bucket holds what the refused document asked for."""
-    cost = (told.get("extensions") or {}).get("cost") or {}
-    bucket = cost.get("throttleStatus") or {}
-    missing = (cost.get("requestedQueryCost") or 0) - (
-        bucket.get("currentlyAvailable") or 0
-    )
-    rate = bucket.get("restoreRate") or 50
-    return max(0.1, float(missing) / float(rate))
+def wait_for_points(told: dict[str, Any]) -> float | None:
+    """Seconds until the bucket holds what the refused document asked for, if told."""
+    bucket = budget_of(told, now())
+    if bucket is None or not bucket.rate:
+        return None
+    return max(0.1, (bucket.cost - bucket.left) / bucket.rate)

@@ -91,7 +91,7 @@ def write(
             words = f"{admin.name} did not say what became of the numbers"
             raise RetryLater(words, unknown=True)
         # Nothing to change is a success with no adjustment group.
-        errors = [_error(admin, one) for one in answer.get("userErrors") or ()]
+        errors = _errors(admin, answer.get("userErrors"))
         _raise_for_call(admin, errors, len(sent))
         told = {o.publication_id: o for o in _outcomes(errors, sent)}
     return [told.get(w.publication_id) or _not_sent(w) for w in wishes]
@@ -122,12 +122,18 @@ class _Error(NamedTuple):
         return 0 if count == 1 else None
 
 
+def _errors(admin: Admin, told: Any) -> list[_Error]:
+    rows = told if isinstance(told, list) else [told] if told else []
+    return [_error(admin, one) for one in rows]
+
+
 def _error(admin: Admin, told: Any) -> _Error:
     given = told if isinstance(told, dict) else {"message": told}
+    way = given.get("field")
     return _Error(
         str(given.get("code") or ""),
         admin.quote(str(given.get("message") or "refused")),
-        tuple(str(step) for step in given.get("field") or ()),
+        tuple(map(str, way)) if isinstance(way, list) else (),
     )
 
 

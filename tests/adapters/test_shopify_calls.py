@@ -13,6 +13,7 @@ from adapters.parts.shopify_topics import READ_ORDER
 from adapters.shopify import Shopify
 from app.domain.channels import Channel, Wish
 from app.domain.errors import (
+    ChannelError,
     CredentialsRefused,
     GiveUp,
     RetryLater,
@@ -226,6 +227,35 @@ def test_a_refusal_without_a_place_in_the_list_is_stale_for_all():
     outcomes = adapter.send(adapter.compose(wishes), wishes, "key")
 
     assert [one.verdict for one in outcomes] == ["stale", "stale"]
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"errors": ["down for maintenance"]}, "down for maintenance"),
+        ({"errors": [None]}, "None"),
+        ({"errors": [{"message": "odd", "extensions": [1]}]}, "odd"),
+        ({"data": {"inventorySetQuantities": {"userErrors": "odd"}}}, "odd"),
+        (
+            {"data": {"inventorySetQuantities": {"userErrors": [{"field": 7}]}}},
+            "refused",
+        ),
+        (
+            {
+                "errors": [{"message": "wait", "extensions": {"code": "THROTTLED"}}],
+                "extensions": {"cost": {"throttleStatus": {"restoreRate": "fast"}}},
+            },
+            "wait",
+        ),
+    ],
+)
+def test_an_error_of_another_shape_is_still_told(said: dict[str, Any], words: str):
+    responses.post(GRAPHQL, json=said)
+    adapter, wishes = shopify(), [a_wish("1"), a_wish("2")]
+
+    with pytest.raises(ChannelError, match=words):
+        adapter.send(adapter.compose(wishes), wishes, "key")
 
 
 @responses.activate
