@@ -118,19 +118,29 @@ def normalise(
         raise MalformedPayload("shipments: expected a list")
     events: list[StockEvent] = []
     ignored: list[str] = []
+    bad: list[MalformedPayload] = []
     for at, row in enumerate(rows):
         name = f"shipments[{at}]"
-        parcel = _first(row, name) if api == 1 else _second(row, name)
-        if isinstance(parcel, str):
-            ignored.append(f"{name} {parcel}.")
-        else:
+        try:
+            parcel = _first(row, name) if api == 1 else _second(row, name)
+            if isinstance(parcel, str):
+                ignored.append(f"{name} {parcel}.")
+                continue
             items = "shipmentItems" if api == 1 else "items"
             found = _by_sku(parcel.items, f"{name}.{items}", ignored)
-            events += _events(parcel, found, channel, places)
-    return Normalised(events=tuple(events), ignored=tuple(ignored))
+        except MalformedPayload as error:
+            bad.append(error)
+            continue
+        events += _events(parcel, found, channel, places)
+    if bad and not (events or ignored):
+        raise bad[0]
+    return Normalised(tuple(events), ignored=tuple(ignored), bad=tuple(map(str, bad)))
 
 
 def _first(row: Any, at: str) -> _Parcel | str:
+    if isinstance(row, dict) and row.get("orderNumber") in (None, ""):
+        # A label that was made by API for none.
+        return "belongs to no order"
     told = load(_FIRST, row, at)
     made_at = told["createDate"]
     is_void = bool(told["voided"] or told["voidDate"])

@@ -181,6 +181,26 @@ def test_times_of_v1_are_pacific_unless_they_say_otherwise(written: str, meant: 
     assert iso(event.occurred_at) == meant
 
 
+def test_one_bad_shipment_holds_none_of_the_others_back():
+    row = {
+        "shipmentId": 1,
+        "orderNumber": "1001",
+        "createDate": "2026-11-23T09:00:00",
+        "shipmentItems": [{"sku": "JACKET", "quantity": 1}],
+    }
+    without_order = {**row, "shipmentId": 2, "orderNumber": None}
+    broken = {**row, "shipmentId": 3, "createDate": "yesterday"}
+    last = {**row, "shipmentId": 4, "orderNumber": "1002"}
+    rows = [row, without_order, broken, last]
+    said = {"resource_type": "shipments.read", "shipments": rows}
+
+    found = shipstation().normalise(Message("shipments.read", said, NOW))
+
+    assert [event.order for event in found.events] == ["1001", "1002"]
+    assert found.ignored == ("shipments[1] belongs to no order.",)
+    assert found.bad == ("shipments[2].createDate: not a time",)
+
+
 def test_nobody_can_send_us_a_shipment_that_shipstation_was_not_asked_for():
     adapter = shipstation()
     body = b'{"resource_type": "shipments.read", "shipments": [{"shipmentId": 1}]}'
