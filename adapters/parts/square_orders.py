@@ -209,7 +209,8 @@ def _line_events(
         placed = _event(order, line, PLACED, target, order["created_at"])
         yield replace(placed, scope=NOT_PAID) if is_owed(order, paid) else placed
     bare = line["quantity"] - covered
-    if bare > 0 and (order["state"] == "COMPLETED" or not (fulfillments or is_off)):
+    is_sold = order["state"] == "COMPLETED" or is_paid(order, paid)
+    if bare > 0 and is_sold and not is_off:
         handed_over[_AT_THE_TILL] = bare, order["closed_at"] or order["created_at"]
     for fact, (units, left_at) in handed_over.items():
         yield _event(order, line, SHIPPED, units, left_at, fact)

@@ -208,6 +208,25 @@ def test_units_that_no_fulfillment_covers_left_over_the_counter():
     ]
 
 
+def test_what_is_paid_and_not_to_be_sent_left_though_the_rest_is_still_to_come():
+    pickup = {
+        "uid": "f",
+        "state": "PROPOSED",
+        "line_item_application": "ENTRY_LIST",
+        "entries": [{"line_item_uid": "1", "quantity": "1"}],
+    }
+    still = {"state": "OPEN", "closed_at": None, "fulfillments": [pickup]}
+    paid = {"tenders": [{"id": "T"}], "net_amount_due_money": {"amount": 0}}
+    owed = {"net_amount_due_money": {"amount": 100}}
+
+    def moves(**more) -> list[tuple]:
+        said = told(order(**still, **more))
+        return [(event.kind, event.fact, event.quantity) for event in said.events]
+
+    assert moves(**paid) == [("placed", None, 1), ("shipped", "sale", 1)]
+    assert moves(**owed) == [("placed", None, 1)]
+
+
 def returned(**changes) -> dict:
     row = {"uid": "r", "source_line_item_uid": "1", "catalog_object_id": "V1"}
     part = {
