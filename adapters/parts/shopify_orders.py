@@ -135,10 +135,15 @@ def _stock_lines(
     for place, line in enumerate(lines):
         if line.get("gift_card"):
             ignored.append(f"{at}[{place}] is a gift card.")
-        elif not line.get("variant_id"):
+            continue
+        if not line.get("variant_id"):
             ignored.append(f"{at}[{place}] is no variant of the catalogue.")
-        else:
-            yield line["id"], line
+            if not line.get("sku"):
+                continue
+            # The variant may have been deleted: a line that was told of before is what
+            # it was then, and what becomes of its units still counts.
+            line = {**line, "sku": None}
+        yield line["id"], line
 
 
 # -- what is promised ----------------------------------------------------------

@@ -8,7 +8,15 @@ from typing import Final
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, key_of
-from app.pipeline.applying.told import NOT_YET, PARKED, POSTED, Told, Verdict, clamped
+from app.pipeline.applying.told import (
+    DUPLICATE,
+    NOT_YET,
+    PARKED,
+    POSTED,
+    Told,
+    Verdict,
+    clamped,
+)
 from app.pipeline.house import API, House, Place
 
 ORDER_KINDS = {
@@ -47,12 +55,19 @@ class Said:
     by_sku: bool
     """It speaks of every line of an order with its SKU."""
 
-    def park(self, waits_for: str) -> str:
-        """It waits until somebody tells us of a name; return what it waits for."""
-        self.verdict.verdict = PARKED
+    def park(self, waits_for: str) -> str | None:
+        """It waits until somebody tells us of a name; return what it waits for.
+
+        An item that is gone from its channel has no name: of a line that nobody told of
+        before, that is no news, and nothing to wait for.
+        """
         kind, _, rest = waits_for.partition(":")
-        word = rest.split(":", 1)[-1] or "(none named)"
-        self.verdict.note = f"unknown {kind} {word}"
+        word = rest.split(":", 1)[-1]
+        if kind == "sku" and not word:
+            self.verdict.verdict = DUPLICATE
+            return None
+        self.verdict.verdict = PARKED
+        self.verdict.note = f"unknown {kind} {word or '(none named)'}"
         return waits_for
 
 
