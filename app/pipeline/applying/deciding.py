@@ -18,9 +18,9 @@ from app.pipeline.applying import checkpoints, copies, flagging, paying
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
 from app.pipeline.applying.hearing import ORDER_KINDS, Said, fact_name, hear
-from app.pipeline.applying.names import Names, missing_location, missing_sku
+from app.pipeline.applying.names import Names, missing_sku
 from app.pipeline.applying.newer import ties
-from app.pipeline.applying.placing import detail, shown_at, where
+from app.pipeline.applying.placing import detail, shown_at, unseen, where
 from app.pipeline.applying.sharing import share, shared
 from app.pipeline.applying.told import DUPLICATE, OBSERVED, SUPERSEDED, Meant, Told
 from app.pipeline.applying.traits import FROM_HOLDS
@@ -246,27 +246,26 @@ class Decider:
                 self.causes.setdefault(id(among[changed]), said)
 
     def _observe(self, said: Said) -> str | None:
-        """What a channel shows; a provider's items that nobody listed are no news."""
+        """What a channel shows, where it is one of ours and shown somewhere of ours."""
         said.verdict.verdict = OBSERVED
         event, channel = said.event, said.channel
         if channel is None:
             return None
         sku_id = self.names.sku_id(channel, event)
-        if sku_id is None and event.external_id is None:
-            return said.park(missing_sku(channel, event))
         place = shown_at(self.names, channel, event)
-        if place is None:
-            return said.park(missing_location(channel, event.place))
-        self.seen.append(
-            observing.Observation(
-                channel.id,
-                event.external_id or event.sku or "",
-                sku_id,
-                place,
-                event.quantity,
-                max(event.version, event.occurred_at),
+        if waits := unseen(channel, event, sku_id, place):
+            return said.park(waits)
+        if place is not None:
+            self.seen.append(
+                observing.Observation(
+                    channel.id,
+                    event.external_id or event.sku or "",
+                    sku_id,
+                    place,
+                    event.quantity,
+                    max(event.version, event.occurred_at),
+                )
             )
-        )
         return None
 
     def _whole(self, told: Told, channel: Place, order: WholeOrder) -> None:

@@ -3,7 +3,7 @@
 from app.domain import events as kinds
 from app.domain.events import StockEvent
 from app.domain.targets import UNLINKED
-from app.pipeline.applying.names import Names, missing_location
+from app.pipeline.applying.names import Names, missing_location, missing_sku
 from app.pipeline.house import House, Place
 
 NEEDS_PLACE = {
@@ -48,6 +48,21 @@ def shown_at(names: Names, channel: Place, event: StockEvent) -> str | None:
         return event.place if event.place in channel.by_external else None
     own = list(channel.by_external)
     return own[0] if len(own) == 1 else None
+
+
+def unseen(
+    channel: Place, event: StockEvent, sku_id: int | None, place: str | None
+) -> str | None:
+    """What an observation waits for, if anything.
+
+    A provider tells of all that it has: items that nobody listed and places that nobody
+    mapped are no news.
+    """
+    if event.external_id is not None:
+        return None
+    if sku_id is None:
+        return missing_sku(channel, event)
+    return missing_location(channel, event.place) if place is None else None
 
 
 def _only_place(house: House, channel: Place | None) -> int | None:

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.domain import events as kinds
+from app.domain.events import StockEvent
 from app.domain.instants import MINUTE, SECOND, Instant, iso, now
+from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
+from app.pipeline.house import read_house
 from app.pipeline.publish import Publisher
-from app.store.engine import writing
+from app.store.engine import applying, writing
 from app.store.publishing import publications as store
 from app.store.tables import channels, publications
 from tests.builders import JACKET, Shop, cancellation, order, sale
@@ -151,6 +156,18 @@ def test_an_observation_of_nobody_knows_where_is_parked(tills, key, place, waits
 
     assert tills.messages() == [("parked", waits_for)]
     assert set(seen(tills, key).values()) == {None}
+
+
+def test_what_a_provider_shows_where_nobody_mapped_it_waits_for_nobody(tills):
+    at = now()
+    annex = StockEvent(kinds.OBSERVED, 3, at, at, external_id=JACKET, place="ANNEX")
+    with applying(tills.engine) as connection:
+        house = read_house(connection)
+        told = Told(house.by_key["one"], [annex], at)
+        [[verdict]] = apply(connection, house, [told], at).verdicts
+
+    assert (verdict.verdict, verdict.note) == ("observed", None)
+    assert seen(tills, "one") == {"D": None}
 
 
 def test_an_observation_of_an_unknown_sku_waits_for_it(tills):
