@@ -130,10 +130,19 @@ class Reader:
                 proofs += [row] if "fulfillment_id" in row else []
                 first.setdefault(str(shipment_id), time_or_none(row.get("created_at")))
         for shipment_id, fulfillments in found.items():
-            path = f"/v2/shipments/{quote(shipment_id, safe='')}"
-            row = _object(self._call(2, self._host(_SECOND_HOST) + path, {}))
+            row = self._second_shipment(shipment_id)
             found_at = first[shipment_id]
             yield self._shipment(row, shipment_id, fulfillments), found_at
+
+    def _second_shipment(self, shipment_id: str) -> dict[str, Any]:
+        path = f"/v2/shipments/{quote(shipment_id, safe='')}"
+        try:
+            return _object(self._call(2, self._host(_SECOND_HOST) + path, {}))
+        except GiveUp as error:
+            if error.status != 404:
+                raise
+            # Deleted since it was listed: it names no order, and holds up no other.
+            return {"shipment_id": shipment_id}
 
     def _shipment(
         self, row: dict[str, Any], shipment_id: str, fulfillments: list[dict[str, Any]]

@@ -1,10 +1,12 @@
 """ShipStation, where it is peculiar; what every adapter must do is in tests/contract."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import responses
+from responses import matchers
 
 from adapters.http import Http
 from adapters.parts import shipstation_keys
@@ -199,6 +201,30 @@ def test_one_bad_shipment_holds_none_of_the_others_back():
     assert [event.order for event in found.events] == ["1001", "1002"]
     assert found.ignored == ("shipments[1] belongs to no order.",)
     assert found.bad == ("shipments[2].createDate: not a time",)
+
+
+@responses.activate
+def test_a_shipment_that_is_gone_keeps_none_of_the_others_from_being_read():
+    host = "https://api.shipstation.com/v2"
+    label = {"created_at": "2026-11-23T09:00:00Z", "status": "completed"}
+    both = [{**label, "shipment_id": one} for one in ("se-1", "se-2")]
+    listed = matchers.query_param_matcher({"batch_id": "7"}, strict_match=False)
+    responses.get(f"{host}/labels", json={"labels": both, "pages": 1}, match=[listed])
+    responses.get(f"{host}/labels", json={"labels": [label], "pages": 1})
+    responses.get(f"{host}/shipments/se-1", status=404, json={"errors": []})
+    items = [{"sku": "JACKET", "quantity": 1}]
+    second = {"shipment_id": "se-2", "shipment_number": "1002", "items": items}
+    responses.get(f"{host}/shipments/se-2", json=second)
+    message = pointer(f"{host}/labels?batch_id=7", "LABEL_CREATED_V2")
+    adapter = shipstation()
+    read = adapter.normalise(message).read
+    assert read is not None
+
+    fetched = adapter.fetch(message, read)
+    said = adapter.normalise(replace(message, fetched=fetched))
+
+    assert [event.order for event in said.events] == ["1002"]
+    assert said.ignored == ("shipments[0] belongs to no order.",)
 
 
 def test_nobody_can_send_us_a_shipment_that_shipstation_was_not_asked_for():
