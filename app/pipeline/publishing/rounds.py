@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter, Change
-from app.domain.errors import HubError
+from app.domain.errors import CredentialsRefused, GiveUp, HubError
 from app.domain.instants import HOUR, SECOND, Instant, now as clock
 from app.store.engine import reading, writing
 from app.store.receiving import inbox
@@ -39,6 +39,8 @@ class _Found(NamedTuple):
     change: Change
     document: Any = None
     is_settled: bool = False
+    is_after_refusal: bool = False
+    """One before it could not be read: the next round has to begin there."""
 
 
 class Round:
@@ -126,7 +128,7 @@ class Round:
 
         `at` is before the first of them was read: it knows everything up to then.
         """
-        times = [one.change.listed_at for one in portion]
+        times = [one.change.listed_at for one in portion if not one.is_after_refusal]
         known = [listed_at for listed_at in times if listed_at is not None]
         position = max([*known, self._position or 0]) or None
         documents = [
@@ -143,17 +145,31 @@ class Round:
     # -- reading -------------------------------------------------------------------
 
     def _documents(self, changes: Iterator[Change]) -> Iterator[_Found]:
-        """What changed, with the documents of those that are not known yet."""
+        """What changed, with the documents of those that are not known yet.
+
+        One that cannot be read is told of when all the others were.
+        """
+        refused: GiveUp | None = None
         for listed in _portions(changes):
             known = self._known(listed)
             for change in listed:
-                if _name(change, is_settled=True) in known:
-                    yield _Found(change)
-                    continue
-                read_at = self.adapter.http.theirs(clock())
-                document = self.adapter.opened(change)
-                is_settled = read_at - (change.listed_at or read_at) >= SETTLED
-                yield _Found(change, document, is_settled)
+                found = _Found(change)
+                try:
+                    if _name(change, is_settled=True) not in known:
+                        found = self._opened(change)
+                except CredentialsRefused:
+                    raise
+                except GiveUp as error:
+                    refused = refused or error
+                yield found._replace(is_after_refusal=refused is not None)
+        if refused is not None:
+            raise refused
+
+    def _opened(self, change: Change) -> _Found:
+        read_at = self.adapter.http.theirs(clock())
+        document = self.adapter.opened(change)
+        is_settled = read_at - (change.listed_at or read_at) >= SETTLED
+        return _Found(change, document, is_settled)
 
     def _known(self, listed: list[Change]) -> set[str]:
         names = {_name(one, is_settled=True) for one in listed if one.id}

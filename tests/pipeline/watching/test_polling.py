@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from adapters.base import Change
 from adapters.sandbox.shopify_admin import Bucket
-from app.domain.errors import RetryLater
+from adapters.shopify import Shopify
+from app.domain.errors import GiveUp, RetryLater
 from app.domain.instants import HOUR, MINUTE, SECOND, now
 from app.pipeline.publishing import rounds
 from app.pipeline.publishing.reading import Readings
@@ -305,6 +306,35 @@ def test_one_that_does_not_answer_for_long_is_told(trade, poller, settings):
     control(trade.url, "weather")
     change(trade, poll_due_at=0, reads_held_until=None)
     poller.poll_due("web")
+    assert problems(trade) == []
+
+
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_an_order_that_cannot_be_read_keeps_no_later_one_from_being_read(
+    trade, poller, eventually, monkeypatch
+):
+    trade.settle(eventually, 5)
+    orders = [sell(trade, 1, shipped=True, place=PLACE)["order"] for _ in range(3)]
+    really_opened = Shopify.opened
+
+    def opened(self, change):
+        if change.id == str(orders[1]):
+            raise GiveUp("it has 100 fulfillments or more")
+        return really_opened(self, change)
+
+    monkeypatch.setattr(Shopify, "opened", opened)
+    poller.poll_due("web")
+    trade.work()
+
+    assert trade.shop.level(JACKET) == {"available": 3}
+    assert "it has 100 fulfillments or more" in problems(trade)[0]
+
+    monkeypatch.undo()
+    change(trade, poll_due_at=0)
+    poller.poll_due("web")
+    trade.work()
+
+    assert trade.shop.level(JACKET) == {"available": 2}
     assert problems(trade) == []
 
 
