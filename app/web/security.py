@@ -8,7 +8,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask, Request, Response, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import (
+    SecureCookieSession,
+    SecureCookieSessionInterface,
+    SessionMixin,
+)
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
@@ -84,6 +88,15 @@ class Cookies(SecureCookieSessionInterface):
             if request.path.startswith("/api/")
             else super().open_session(app, request)
         )
+
+    def save_session(
+        self, app: Flask, session: SessionMixin, response: Response
+    ) -> None:
+        """Set the cookie. It is another one with every answer: what a browser keeps of
+        a page for itself is not looked up by it."""
+        super().save_session(app, session, response)
+        if response.cache_control.private:
+            response.vary.discard("Cookie")
 
 
 def protect(app: Flask, settings: Settings) -> None:

@@ -27,7 +27,7 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages import acts
 from app.web.pages.acts import DEEDS, Deed, Once
-from app.web.pages.frame import back, pages
+from app.web.pages.frame import back, kept, pages
 from app.web.texts import gettext, lazy
 
 LISTED: Final = 50
@@ -48,6 +48,7 @@ def change(kind: str) -> ResponseReturnValue:
 
 @pages.post("/change/<kind>/preview")
 @login.needs(OPERATOR)
+@kept
 def preview(kind: str) -> ResponseReturnValue:
     """Show what the change would lead to; nothing is written."""
     deed = DEEDS.get(kind) or abort(404)
@@ -84,6 +85,7 @@ def preview(kind: str) -> ResponseReturnValue:
 
 @pages.post("/change/<kind>")
 @login.needs(OPERATOR)
+@kept
 def make_change(kind: str) -> ResponseReturnValue:
     """Change stock; pressed twice, it happens once."""
     deed = DEEDS.get(kind) or abort(404)

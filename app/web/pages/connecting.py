@@ -23,7 +23,7 @@ from app.store.stock import catalogue
 from app.web import login
 from app.web.api.fields import storable
 from app.web.hub import hub
-from app.web.pages.frame import back, note, pages
+from app.web.pages.frame import back, kept, note, pages
 from app.web.texts import gettext
 
 LONGEST: Final = 500
@@ -47,6 +47,7 @@ def connect_to(provider: str) -> ResponseReturnValue:
 
 @pages.post("/connect/<provider>")
 @login.needs(ADMIN)
+@kept
 def begin_connecting(provider: str) -> ResponseReturnValue:
     """Try the credentials; what is found is shown next."""
     kind, form = _kind(provider), request.form.to_dict()
@@ -77,6 +78,7 @@ def connecting(connecting_id: int) -> ResponseReturnValue:
 
 @pages.post("/connect/<int(max=9223372036854775807):connecting_id>/agree")
 @login.needs(ADMIN)
+@kept
 def agree_to_connect(connecting_id: int) -> ResponseReturnValue:
     """Connect it, mapped like that; it listens only."""
     row = _row(connecting_id)

@@ -28,7 +28,7 @@ from app.web.api.fields import MOST_UNITS
 from app.web.hub import hub
 from app.web.pages.acts import Once
 from app.web.pages.changing import once_of
-from app.web.pages.frame import pages, whole
+from app.web.pages.frame import kept, pages, whole
 from app.web.texts import gettext, ngettext, number
 
 LONGEST_NUMBER: Final = 18
@@ -53,6 +53,7 @@ def counting() -> ResponseReturnValue:
 
 @pages.post("/counting/lines")
 @login.needs(OPERATOR)
+@kept
 def count_line() -> ResponseReturnValue:
     """Add what was scanned to the lines, or take a line off; nothing is written."""
     lines, location = _lines(), request.form.get("location", "")
@@ -110,6 +111,7 @@ def _counted(
 
 @pages.post("/counting")
 @login.needs(OPERATOR)
+@kept
 def send_count() -> ResponseReturnValue:
     """Post the count; pressed twice, it is one count."""
     lines, location = _lines(), request.form.get("location", "")

@@ -2,8 +2,8 @@
 that views and templates use. CSRF and security headers: `app.web.security`."""
 
 import hashlib
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from flask import (
     Flask,
     Response,
     flash,
+    make_response,
     redirect,
     render_template,
     request,
@@ -93,6 +94,22 @@ def _check() -> AnyResponse | None:
 def _private(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def kept(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the browser's Back show again what a form was answered with: a mistake, or
+    what is to be confirmed. It cannot be asked for anew as what is read can. No secret
+    is kept so; what is kept goes with the log-out, if browsers trust the connection.
+    """
+
+    @wraps(view)
+    def answered(*args: Any, **kwargs: Any) -> Response:
+        response = make_response(view(*args, **kwargs))
+        response.cache_control.private = True
+        response.cache_control.no_cache = True
+        return response
+
+    return answered
 
 
 @pages.errorhandler(CSRFError)

@@ -28,7 +28,7 @@ from app.web import login
 from app.web.api.listings import ChannelPolicy, ListingPolicy
 from app.web.hub import hub
 from app.web.pages import acts, complaints
-from app.web.pages.frame import back, note, pages
+from app.web.pages.frame import back, kept, note, pages
 from app.web.texts import gettext, lazy
 
 WEIGHED: Final = 5_000
@@ -57,6 +57,7 @@ def channel_policy(key: str) -> ResponseReturnValue:
 
 @pages.post("/channels/<key>/policy")
 @login.needs(ADMIN)
+@kept
 def set_channel_policy(key: str) -> ResponseReturnValue:
     """Show what another policy would change, or take it over (`sure`)."""
     row = _channel(key)
@@ -111,6 +112,7 @@ def listing_policy(listing_id: int) -> ResponseReturnValue:
 
 @pages.post("/listings/<int(max=9223372036854775807):listing_id>/policy")
 @login.needs(OPERATOR)
+@kept
 def set_listing_policy(listing_id: int) -> ResponseReturnValue:
     """Show what another policy of a listing would change, or take it over (`sure`)."""
     one = _listing(listing_id)

@@ -56,9 +56,11 @@ def log_in_code() -> ResponseReturnValue:
 
 @pages.post("/logout")
 def log_out() -> ResponseReturnValue:
-    """End this session."""
+    """End this session, and let the browser forget what it kept of it."""
     login.leave()
-    return redirect(url_for("pages.login"), code=303)
+    response = redirect(url_for("pages.login"), code=303)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 def _wanted() -> str:

@@ -23,7 +23,7 @@ from app.web import login
 from app.web.hub import hub
 from app.web.pages.changing import MOVED
 from app.web.pages.files import attachment
-from app.web.pages.frame import back, pages
+from app.web.pages.frame import back, kept, pages
 from app.web.texts import gettext
 
 SHOWN: Final = 300
@@ -52,6 +52,7 @@ def export_sheet(what: str, ending: str) -> ResponseReturnValue:
 
 @pages.post("/sheets")
 @login.needs(OPERATOR)
+@kept
 def bring_sheet() -> ResponseReturnValue:
     """Read a file; nothing it says happens yet."""
     kind = request.form.get("kind", "")
@@ -84,6 +85,7 @@ def sheet(sheet_id: int) -> ResponseReturnValue:
 
 @pages.post("/sheets/<int(max=9223372036854775807):sheet_id>/apply")
 @login.needs(OPERATOR)
+@kept
 def let_sheet_in(sheet_id: int) -> ResponseReturnValue:
     """Change what a file says; pressed twice, it happens once."""
     row, now = _sheet(sheet_id), instants.now()

@@ -139,6 +139,20 @@ def test_no_page_is_kept_by_a_browser_or_proxy(anna):
     assert anna.get("/").headers["Cache-Control"] == "no-store"
 
 
+def test_what_a_form_is_answered_with_is_kept_for_back_until_the_log_out(person):
+    admin = person("admin")
+
+    preview = admin.press("/change/adjust/preview", {"sku": "GHOST"})
+    secret = admin.press("/tokens", {"name": "till", "role": "viewer"}, on="/people")
+    form = {"csrf_token": admin.token("/")}
+    out = admin.client.post("/logout", data=form)
+
+    assert preview.headers["Cache-Control"] == "private, no-cache"
+    assert "Cookie" not in preview.vary, "another one with every answer"
+    assert secret.headers["Cache-Control"] == "no-store"
+    assert out.headers["Clear-Site-Data"] == '"cache"'
+
+
 def test_passwords_are_stored_as_hashes(engine):
     with writing(engine) as connection:
         people.create_user(connection, "anna@blue-jacket.example", "a" * 12, "admin")
