@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import expect
 
-from app.domain.instants import now
+from app.domain.instants import DAY, now, to_datetime
 from tests.builders import JACKET, order, sale
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -208,6 +208,26 @@ def test_the_keyboard_reaches_the_content_first(hub, shop, desk):
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(re.compile("#main$"))
+
+
+def test_the_year_is_told_where_it_is_another_one(hub, shop, desk):
+    long_ago = now() - 400 * DAY
+    shop.locations("downtown")
+    shop.channel("till", mapped={"downtown": "1"}, publish=None)
+    shop.sku(JACKET)
+    shop.count(JACKET, "downtown", 5)
+    shop.tell("till", sale("T-1", JACKET, 1, at=long_ago, location="1"))
+    window = desk(locale="en-GB")
+    window.log_in()
+
+    page = window.open(f"/stock/{JACKET}")
+
+    year = to_datetime(long_ago).year
+    rows = page.locator(".ledger tbody tr")
+    expect(rows.filter(has_text="T-1").locator("time").first).to_contain_text(str(year))
+    expect(rows.filter(has_text="Counted").locator("time").first).not_to_contain_text(
+        re.compile(r"\b20\d\d\b")
+    )
 
 
 def test_the_page_is_dark_where_the_system_is(hub, shop, desk):

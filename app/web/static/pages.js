@@ -8,9 +8,11 @@
 
   // -- times ----------------------------------------------------------------
 
-  const clock = new Intl.DateTimeFormat(undefined, {
+  const CLOCK = {
     day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
-  });
+  };
+  const clock = new Intl.DateTimeFormat(undefined, CLOCK);
+  const dated = new Intl.DateTimeFormat(undefined, { year: "numeric", ...CLOCK });
   const full = new Intl.DateTimeFormat(undefined, {
     dateStyle: "full", timeStyle: "long",
   });
@@ -29,10 +31,15 @@
     return "";
   }
 
+  function onTheClock(moment) {
+    const isThisYear = moment.getFullYear() === new Date().getFullYear();
+    return (isThisYear ? clock : dated).format(moment);
+  }
+
   function tellTimes(root) {
     for (const time of root.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
-      const words = time.dataset.time === "clock" ? clock.format(moment) : inWords(moment);
+      const words = time.dataset.time === "clock" ? onTheClock(moment) : inWords(moment);
       if (time.textContent !== words) time.textContent = words;
       if (!time.title) time.title = full.format(moment);
     }
