@@ -49,8 +49,8 @@ def stock(sku: str) -> ResponseReturnValue:
     `at` asks for levels and numbers of a moment of the past.
     """
     now = instants.now()
-    at = moment(request.args.get("at", ""))
-    at = at if at is not None and at < now else None
+    asked = moment(request.args.get("at", ""))
+    at = asked if asked is not None and asked < now else None
     when = When(now, at)
     with hub().engine.connect() as connection:
         balance = assembling.stock_of(connection, sku, when)
@@ -72,7 +72,8 @@ def stock(sku: str) -> ResponseReturnValue:
         "stock.html",
         now=now,
         at=at,
-        at_field=written(at) if at is not None else "",
+        asked=asked,
+        at_field=written(asked) if asked is not None else "",
         balance=balance,
         deliveries=shown,
         why=why,
