@@ -55,6 +55,7 @@ def prepare(app: Flask) -> None:
         number=texts.number,
         units=words.units,
         day=words.day,
+        timed=words.timed,
         pretty=words.pretty,
         cursor=write_cursor,
     )

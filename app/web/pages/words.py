@@ -2,10 +2,12 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from markupsafe import Markup, escape
 from sqlalchemy.engine import RowMapping
 
 from app.domain import condition as how, events as kinds, instants
@@ -26,6 +28,22 @@ def signed(change: int) -> str:
 def day(instant: Instant) -> str:
     """A time for those without JavaScript: to the minute, in UTC."""
     return instants.to_datetime(instant).strftime("%Y-%m-%d %H:%M UTC")
+
+
+_WRITTEN: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+def timed(sentence: str) -> Markup:
+    """A sentence that is the API's as well: its times read as all others here do."""
+    return Markup(_WRITTEN.sub(_time, str(escape(sentence))))
+
+
+def _time(found: re.Match[str]) -> str:
+    try:
+        said = day(instants.parse(found[0]))
+    except ValueError:  # a name that only looks like a time
+        return found[0]
+    return f'<time datetime="{found[0]}" data-time="clock">{said}</time>'
 
 
 def lasting(span: Instant) -> str:

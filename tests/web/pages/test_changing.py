@@ -6,8 +6,12 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from app.domain.instants import DAY, MINUTE, now
+from app.domain.channels import Wish
+from app.domain.instants import DAY, MINUTE, iso, now
+from app.store.engine import writing
+from app.store.publishing import attempts
 from app.store.tables import holds, ledger, stock_events
+from app.web.pages import words
 from app.web.pages.look import written
 from tests.builders import JACKET, returned, sale
 from tests.web.pages.conftest import text_of
@@ -31,11 +35,11 @@ def entries(shop) -> int:
 def test_a_change_is_foreseen_and_writes_nothing(anna, shop, deliveries):
     before = entries(shop)
 
-    words = text_of(anna.press("/change/adjust/preview", ADJUST).text)
+    page = text_of(anna.press("/change/adjust/preview", ADJUST).text)
 
-    assert "downtown from 10 → to 7" in words
-    assert "web downtown from 10 → to 7" in words
-    assert "web harbour 0 stays" in words
+    assert "downtown from 10 → to 7" in page
+    assert "web downtown from 10 → to 7" in page
+    assert "web harbour 0 stays" in page
     assert entries(shop) == before
     assert shop.level(JACKET) == {"available": 10}
 
@@ -300,10 +304,28 @@ def test_a_number_says_why_it_is_what_it_is(anna, shop, api, deliveries):
     told = {"channel": "web", "sku": JACKET, "external_id": "jacket-on-the-web"}
     api.post("/listings", {**told, "policy": {"buffer": 2}})
 
-    words = anna.words(f"/stock/{JACKET}")
+    page = anna.words(f"/stock/{JACKET}")
 
-    assert "Why web is to show 8" in words
-    assert "Buffer 2" in words
+    assert "Why web is to show 8" in page
+    assert "Buffer 2" in page
+
+
+def test_why_tells_its_times_as_every_page_does(anna, shop, deliveries, engine):
+    row = deliveries.row(deliveries.id(JACKET, place="d"))
+    with writing(engine) as connection:
+        wish = Wish(row["id"], "", "", None, None, 9, row["wanted_version"])
+        attempt, _ = attempts.begin(connection, row["channel_id"], "", [wish], now())
+        taken = {row["id"]: (attempts.ACCEPTED, None)}
+        attempts.finish(connection, attempt, attempts.ACCEPTED, now(), verdicts=taken)
+
+    why = anna.read(f"/stock/{JACKET}").partition("Why web")[2].partition("</p>")[0]
+
+    when = r'it took was 9, at <time datetime="[^"]+Z" data-time="clock">[^T<]+ UTC</'
+    assert re.search(when, why)
+
+
+def test_what_only_looks_like_a_time_is_left_as_it_is():
+    assert words.timed("<b> 2026-13-32T10:00:00Z") == "&lt;b&gt; 2026-13-32T10:00:00Z"
 
 
 def test_the_past_is_shown_with_its_numbers(anna, shop, deliveries):

@@ -115,6 +115,7 @@ NEVER_SHOWN = {
     "%Y-%m-%d %H:%M UTC",
     "/sheets/export/<what>.<any(csv, xlsx):ending>",
     "Mac OS X",
+    '<time datetime="',
     "curl -X POST ",
     '-H "Authorization: Bearer $TOKEN"',
     " -H 'Content-Type: application/json'",
