@@ -340,6 +340,16 @@ def test_the_past_is_shown_with_its_numbers(anna, shop, deliveries):
     assert "downtown 6 6 0 0 0 0 0" in anna.words(f"/stock/{JACKET}?at=nonsense")
 
 
+def test_what_is_still_to_come_is_not_shown_and_that_is_said(anna, shop):
+    tomorrow = written(now() + DAY)
+
+    page = anna.read(f"/stock/{JACKET}?at={tomorrow}")
+
+    assert "is still to come. This is how it is now." in text_of(page)
+    assert f'value="{tomorrow}"' in page, "the field holds what was asked for"
+    assert "still to come" not in anna.words(f"/stock/{JACKET}")
+
+
 # -- the inspection queue -----------------------------------------------------------
 
 
@@ -383,16 +393,6 @@ def test_a_code_nobody_knows_and_a_sku_that_does_not_wait_say_so(anna, shop):
     words = anna.words(f"/inspections?code={JACKET}")
     assert "No unit of BLUE-JACKET-M waits for inspection" in words
     assert "Nothing waits for inspection" in anna.words("/inspections")
-def test_what_is_still_to_come_is_not_shown_and_that_is_said(anna, shop):
-    tomorrow = written(now() + DAY)
-
-    page = anna.read(f"/stock/{JACKET}?at={tomorrow}")
-
-    assert "is still to come. This is how it is now." in text_of(page)
-    assert f'value="{tomorrow}"' in page, "the field holds what was asked for"
-    assert "still to come" not in anna.words(f"/stock/{JACKET}")
-
-
 
 
 def test_a_viewer_sees_the_queue_and_judges_nothing(person, shop):

@@ -1,10 +1,13 @@
 """Stock, channels, the inbox, one delivery, and addresses that lead nowhere."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, now
 from app.pipeline.configuring.recipes import set_recipe
+from app.procfile import ROOT
 from app.store.engine import writing
 from app.store.tables import channels, push_attempt_items, push_attempts
 from tests.builders import JACKET, cancellation, order, returned, sale, shipment
@@ -282,3 +285,15 @@ def test_a_page_that_is_no_page_of_this_list_says_so(anna, shop, cursor):
 
     assert refused.status_code == 422
     assert "cannot be done as it was asked" in refused.text
+
+
+def test_a_field_that_takes_only_some_texts_says_which():
+    """A browser's own words are that a format is requested, not which."""
+    fields = [
+        tag
+        for path in sorted((ROOT / "app/web/templates").glob("*.html"))
+        for tag in re.findall(r"<input [^>]*pattern=[^>]*>", path.read_text())
+    ]
+
+    assert len(fields) > 4
+    assert [tag for tag in fields if "title=" not in tag] == []
