@@ -218,9 +218,9 @@ class Desk:
         word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "first"
         self.page.screenshot(path=PICTURES / f"{word}.png", full_page=True)
 
-    def log_in(self) -> Page:
+    def log_in(self, email: str = EMAIL) -> Page:
         page = self.open("/login")
-        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_label("E-mail").fill(email)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url(f"{self.hub}/**")

@@ -7,7 +7,9 @@ from playwright.sync_api import expect
 from app.domain.instants import MINUTE, now
 from app.pipeline.configuring.listings import add_sku
 from app.store.engine import writing
+from app.store.people import people
 from tests.browser.axe import violations
+from tests.browser.conftest import PASSWORD
 from tests.builders import JACKET, returned, sale
 
 BARCODE = "4006381333931"
@@ -45,6 +47,62 @@ def test_a_shelf_is_counted_by_scanning(hub, shop, desk):
     expect(page.get_by_text("2 SKUs counted at downtown: 2 differed")).to_be_visible()
     assert shop.level(JACKET) == {"available": 3}
     assert shop.level("SCARF") == {"available": 1}
+
+
+def scanned(page, *codes: str) -> None:
+    for code in codes:
+        page.get_by_label("SKU or barcode").fill(code)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+
+
+def test_a_count_outlives_the_login_it_was_begun_with(hub, shop, desk):
+    a_shelf(shop)
+    window = desk()
+    window.log_in()
+    scanned(window.open("/counting?location=downtown"), BARCODE, BARCODE)
+    window.page.context.clear_cookies()
+    scanned(window.page, "SCARF")
+    expect(window.page.get_by_text("This page was open for too long")).to_be_visible()
+
+    window.log_in()
+    page = window.open("/counting?location=downtown")
+    assert violations(page) == []
+    page.get_by_role("button", name="Go on with it").click()
+    row = page.get_by_role("row").filter
+    expect(row(has_text=JACKET)).to_contain_text("2")
+    expect(row(has_text="SCARF")).to_contain_text("1")
+    page.get_by_role("button", name="Send this count").click()
+
+    expect(page.get_by_text("2 SKUs counted at downtown: 2 differed")).to_be_visible()
+    assert shop.level(JACKET) == {"available": 2}
+    page = window.open("/counting?location=downtown")
+    expect(page.get_by_role("button", name="Go on with it")).to_be_hidden()
+
+
+def test_what_was_counted_is_kept_for_nobody_else(hub, shop, desk):
+    a_shelf(shop)
+    with writing(shop.engine) as connection:
+        people.create_user(connection, "bo@blue-jacket.example", PASSWORD, "operator")
+    window = desk()
+    window.log_in()
+    page = window.open("/counting?location=downtown")
+    again, kept = (
+        page.get_by_role("button", name="Go on with it"),
+        "sessionStorage.length",
+    )
+    scanned(page, BARCODE)
+    assert page.evaluate(kept) == 1
+    page.get_by_role("button", name="Log out").click()
+    assert page.evaluate(kept) == 0, "who logs out is done"
+
+    window.log_in()
+    scanned(window.open("/counting?location=downtown"), BARCODE)
+    page.context.clear_cookies()
+    window.log_in("bo@blue-jacket.example")
+    assert page.evaluate(kept) == 0
+    window.open("/counting?location=downtown")
+    expect(again).to_be_hidden()
 
 
 def test_what_came_back_is_judged_by_scanning(hub, shop, desk):

@@ -1,7 +1,8 @@
 """`/counting`: a shelf is counted line by line, with a scanner, and sent as one count.
 
 The page itself carries the lines, each with the time it was counted: nothing is written
-before *Send*, and what is sold meanwhile is set off by those times.
+before *Send*, and what is sold meanwhile is set off by those times. The browser keeps
+them until then, should the login end (`static/counting.js`).
 """
 
 import uuid
@@ -62,6 +63,8 @@ def count_line() -> ResponseReturnValue:
         kept = [one for one in lines if one.sku != gone]
         said = gettext("%(sku)s is off the list.", sku=gone)
         return _page(kept, location=location, said=said)
+    if "code" not in request.form:  # what the browser kept is taken up again
+        return _page(lines, location=location)
     code = request.form.get("code", "").strip().replace("\0", "")
     found = _scanned(code)
     if found is None:
@@ -147,7 +150,9 @@ def send_count() -> ResponseReturnValue:
     except HubError as error:
         return _page(lines, location=location, wrong=f"{error}.")
     flash(_told(lines, location, recorded.entries), "success")
-    return redirect(url_for("pages.counting", location=location), code=303)
+    sent = request.form.get("once")
+    here = url_for("pages.counting", location=location, sent=sent)
+    return redirect(here, code=303)
 
 
 def _told(lines: list[Line], location: str, entries: Sequence[RowMapping]) -> str:
@@ -198,6 +203,7 @@ def _page(
         locations=locations,
         last=said,
         wrong=wrong,
+        sent=request.args.get("sent", ""),
         once=Once(uuid.uuid4().hex, instants.now()),
         is_full=len(lines) >= MOST_LINES,
     )

@@ -78,6 +78,17 @@ def test_what_is_sold_after_a_line_was_counted_is_set_off(anna, shelf):
     assert shelf.level(JACKET) == {"available": 7}
 
 
+def test_what_the_browser_kept_is_taken_up_again(anna, shelf):
+    form = carried(scan(anna, "", JACKET, "8"))
+
+    page = anna.press("/counting/lines", form)
+
+    assert page.status_code == 200
+    assert carried(page.text)["line_quantity"] == ["8"]
+    sent = anna.press("/counting", form)
+    assert f'data-sent="{form["once"]}"' in sent.text, "it is kept no longer"
+
+
 def test_a_line_can_be_taken_off(anna, shelf):
     page = scan(anna, scan(anna, "", JACKET), "SCARF")
 
