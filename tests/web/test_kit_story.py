@@ -5,6 +5,7 @@ from itertools import cycle
 import pytest
 
 from app.domain.instants import MINUTE, iso, now
+from app.pipeline.acts import transferring
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.repairing.rebuilding import rebuild
@@ -75,3 +76,24 @@ def test_everything_told_of_a_kit_ends_by_the_recipe_it_began_with(api, shop, ch
             assert list(rehearse(connection, now() + MINUTE, seed)) == []
     done = rebuild(shop.engine, now())
     assert (done.before, done.levels, done.entries, done.after) == ([], [], 0, [])
+
+
+def test_what_the_parts_of_a_kit_are_on_the_way_by_is_found(api, shop, change):
+    two = {"sku": GIFT, "quantity": 2}
+    told = {"type": "expected", "id": "PO-1", "location": "d"}
+    at = iso(now() - MINUTE)
+    shop.tell("web", {**told, "occurred_at": at, "lines": [{"id": "1", **two}]})
+    api.post("/transfers", {"from": "downtown", "to": "harbour", "lines": [two]})
+    change()
+    coming = api.stock(SCARF)["incoming"]
+
+    with shop.engine.connect() as connection:
+        sent, expected = transferring.on_the_way(connection, SCARF, coming)
+
+    assert (sent["from"], sent["to"], sent["units"]) == ("downtown", "harbour", 4)
+    assert (expected["from"], expected["to"], expected["units"]) == (
+        None,
+        "downtown",
+        4,
+    )
+    assert (expected["id"], coming) == ("PO-1", 8)

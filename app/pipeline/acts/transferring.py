@@ -18,9 +18,12 @@ from app.pipeline.house import current
 from app.store import keyset
 from app.store.engine import applying
 from app.store.keyset import Page, Position
-from app.store.stock import cases
+from app.store.stock import cases, history
+from app.store.stock.aliases import sku_id
 
 _AT_ONCE: Final = 50
+_LOOKED_AT: Final = 500
+"""How often a SKU was put on the way, of which the ways still open are looked for."""
 
 
 def transfer(
@@ -175,6 +178,22 @@ def transfers(
         if len(page) < _AT_ONCE:
             break
     return keyset.cut(found, limit, lambda one: (one["first"],))
+
+
+def on_the_way(connection: Connection, sku: str, units: int) -> list[dict[str, Any]]:
+    """The transfers and expected receipts that so many units of a SKU are on the way
+    by, newest first, each with its `units` of them."""
+    names, found = current(connection).names, list[dict[str, Any]]()
+    known = sku_id(connection, sku) if units > 0 else None
+    for id_ in () if known is None else history.ways(connection, known, _LOOKED_AT):
+        way = Way(connection, id_)
+        left = way.left.get(sku, 0)
+        if left > 0:
+            found.append({"id": id_, "units": left, **way.described(names)})
+            units -= left
+        if units <= 0:
+            break
+    return found
 
 
 def _arrived(

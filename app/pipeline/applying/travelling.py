@@ -82,16 +82,17 @@ class Way:
         return state_of(self.balances.values())
 
     def described(self, names: Mapping[int, str]) -> dict[str, Any]:
-        """What to tell of a transfer; `names` of locations by id."""
-        sent = [
-            target
-            for case in self._cases
-            if (target := case.targets.get(kinds.TRANSFERRED)) is not None
-        ]
+        """What to tell of it; `names` of locations by id. What a supplier sends comes
+        from none of them."""
+        kind = kinds.TRANSFERRED if self.is_sent else kinds.EXPECTED
+        sent = [case.targets[kind] for case in self._cases if kind in case.targets]
+        from_, to = sent[0].location, self.to
+        if not self.is_sent:
+            from_, to = None, from_
         return {
             "state": self.state,
-            "from": names.get(sent[0].location or 0),
-            "to": names.get(self.to or 0),
+            "from": names.get(from_ or 0),
+            "to": names.get(to or 0),
             "sent_at": min(target.occurred_at for target in sent),
             "lines": [
                 {

@@ -125,6 +125,23 @@ def in_inspection(
     return keyset.read(connection, query, [stock_levels.c.id], limit=limit, after=after)
 
 
+def on_the_way(connection: Connection, *, limit: int) -> Sequence[RowMapping]:
+    """Up to `limit` SKUs with the locations that units of them are on the way to."""
+    query = (
+        sa.select(
+            skus.c.sku,
+            skus.c.name,
+            locations.c.code.label("location"),
+            stock_levels.c.incoming.label("quantity"),
+        )
+        .join(skus, skus.c.id == stock_levels.c.sku_id)
+        .join(locations, locations.c.id == stock_levels.c.location_id)
+        .where(stock_levels.c.incoming > 0)
+        .order_by(skus.c.sku, locations.c.code)
+    )
+    return connection.execute(query.limit(limit)).mappings().all()
+
+
 def _skus() -> sa.Select[Any]:
     return sa.select(skus.c.id, skus.c.sku, skus.c.name, skus.c.barcode)
 

@@ -17,7 +17,6 @@ from app.domain.instants import DAY
 from app.pipeline.acts import holding, reversing, transferring
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.acts.foreseeing import foresee
-from app.pipeline.applying.travelling import UNDER_WAY
 from app.store.engine import applying
 from app.store.people.people import OPERATOR
 from app.store.stock import balances, catalogue
@@ -30,8 +29,8 @@ from app.web.pages.acts import DEEDS, Deed, Once
 from app.web.pages.frame import back, kept, pages
 from app.web.texts import gettext, lazy
 
-LISTED: Final = 50
-"""Transfers of which one is chosen."""
+LISTED: Final = 100
+"""SKUs that are on the way, to choose what to receive from."""
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 MOVED: Final = lazy(
     "Some of these units are not there (any more). Look again, then retry."
@@ -56,6 +55,8 @@ def preview(kind: str) -> ResponseReturnValue:
     told, wrong = acts.check(deed, form)
     one = Once(uuid.uuid4().hex, instants.now())
     sku = form.get("sku", "")
+    if kind == "receive" and not wrong and not form.get("of"):
+        wrong = _unsaid(sku)
     if wrong:
         return _ask(kind, deed, form, wrong)
     try:
@@ -177,7 +178,7 @@ def _ask(
     with hub().engine.connect() as connection:
         facts_ = _known(connection, form.get("sku", ""))
         if kind == "receive":
-            facts_["ways"] = _on_the_way(connection, facts_["balance"])
+            facts_ |= _on_the_way(connection, facts_["balance"])
     page = render_template(
         "change.html",
         kind=kind,
@@ -191,6 +192,16 @@ def _ask(
     return page, 422 if wrong else 200
 
 
+def _unsaid(sku: str) -> list[str]:
+    """What the form could not ask before it knew the SKU: received as new, units that
+    are on the way would be there twice."""
+    with hub().engine.connect() as connection:
+        balance = _known(connection, sku)["balance"]
+        if not _on_the_way(connection, balance).get("ways"):
+            return []
+    return [gettext("Some units are on the way. Say where these come from.")]
+
+
 def _known(connection: Connection, word: str) -> dict[str, Any]:
     """What the form shows beside its fields; a barcode is as good as a SKU."""
     found = None if "\0" in word else catalogue.scanned(connection, word)
@@ -202,16 +213,13 @@ def _known(connection: Connection, word: str) -> dict[str, Any]:
 
 def _on_the_way(
     connection: Connection, balance: Mapping[str, Any] | None
-) -> list[dict[str, Any]]:
-    """The transfers that units of this SKU are still on the way by, newest first."""
-    if balance is None or not balance["incoming"]:
-        return []
-    return [
-        {**sent, "units": line["on_the_way"]}
-        for sent in transferring.transfers(connection, UNDER_WAY, limit=LISTED)
-        for line in sent["lines"]
-        if line["sku"] == balance["sku"] and line["on_the_way"]
-    ]
+) -> dict[str, Any]:
+    """What units of this SKU are still on the way by, newest first; without one, what
+    is on the way at all."""
+    if balance is None:
+        return {"coming": balances.on_the_way(connection, limit=LISTED)}
+    sku, units = balance["sku"], balance["incoming"]
+    return {"ways": transferring.on_the_way(connection, sku, units)}
 
 
 def _sentence(error: HubError) -> str:

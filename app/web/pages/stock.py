@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.instants import DAY, Instant
+from app.pipeline.acts import transferring
 from app.pipeline.acts.reversing import REVERSIBLE
 from app.pipeline.proving import assembling
 from app.pipeline.proving.course import course
@@ -67,7 +68,7 @@ def stock(sku: str) -> ResponseReturnValue:
         )
         told = found.of(_entries(connection, found))
         chart = _chart(connection, sku_id, when, is_kit="components" in balance)
-        standing = holds.standing(connection, sku_id, now, HOLDS) if at is None else ()
+        standing = {} if at is not None else _standing(connection, sku_id, balance, now)
     return render_template(
         "stock.html",
         now=now,
@@ -80,8 +81,20 @@ def stock(sku: str) -> ResponseReturnValue:
         excess=rows.excess(shown) if at is None else 0,
         entries=told,
         chart=chart,
-        holds=[one for one in standing if one["expires_at"] > now],
+        **standing,
     )
+
+
+def _standing(
+    connection: Connection, sku_id: int, balance: Mapping[str, Any], now: Instant
+) -> dict[str, Any]:
+    """What is held now, and what is on the way by what; a kit has no units of its own."""
+    units = 0 if "components" in balance else balance["incoming"]
+    held = holds.standing(connection, sku_id, now, HOLDS)
+    return {
+        "holds": [one for one in held if one["expires_at"] > now],
+        "ways": transferring.on_the_way(connection, balance["sku"], units),
+    }
 
 
 def _chart(

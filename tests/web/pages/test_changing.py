@@ -126,6 +126,31 @@ def test_what_was_sent_is_received_from_where_it_was_sent(anna, shop):
     )
 
 
+def test_what_a_supplier_is_to_send_is_shown_and_received_in_parts(anna, shop):
+    line = {"id": "1", "sku": "jacket-on-the-web", "quantity": 5}
+    told = {"type": "expected", "id": "PO-1", "location": "h", "lines": [line]}
+    shop.tell("web", {**told, "occurred_at": iso(now() - MINUTE)})
+    assert shop.level(JACKET) == {"available": 10, "incoming": 5}
+
+    stock = anna.read(f"/stock/{JACKET}")
+    assert "5 from a supplier to harbour: PO-1" in text_of(stock)
+    assert f"{JACKET} 5 to harbour" in anna.words("/change/receive")
+    (way,) = re.findall(r'href="(/change/receive\?[^"]*of=PO-1[^"]*)"', stock)
+    page = anna.read(html.unescape(way))
+    assert choices(page, "of") == ["", "PO-1", "supplier"]
+    came = {"sku": JACKET, "location": "harbour", "quantity": 3, "of": "PO-1"}
+    preview = anna.press("/change/receive/preview", came)
+    anna.press("/change/receive", hidden(preview.text))
+
+    assert "selected>PO-1, from a supplier: 5 on the way to harbour, told" in page
+    assert shop.level(JACKET) == {"available": 13, "incoming": 2}
+    assert "2 from a supplier to harbour: PO-1" in anna.words(f"/stock/{JACKET}")
+    unsaid = anna.press("/change/receive/preview", {**came, "of": ""})
+    assert unsaid.status_code == 422
+    assert "Some units are on the way. Say where these come from." in unsaid.text
+    assert choices(unsaid.text, "of") == ["", "PO-1", "supplier"]
+
+
 def test_a_hold_is_shown_and_let_go_of(anna, shop):
     asked = {"sku": JACKET, "location": "downtown", "quantity": 2, "minutes": 90}
     preview = anna.press("/change/hold/preview", {**asked, "reference": "Mrs Smith"})
