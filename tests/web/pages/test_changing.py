@@ -11,7 +11,7 @@ from app.domain.instants import DAY, MINUTE, iso, now
 from app.store.engine import writing
 from app.store.publishing import attempts
 from app.store.tables import holds, ledger, stock_events
-from app.web.pages import words
+from app.web.pages import stock, words
 from app.web.pages.look import written
 from tests.builders import JACKET, returned, sale
 from tests.web.pages.conftest import text_of
@@ -132,10 +132,10 @@ def test_what_a_supplier_is_to_send_is_shown_and_received_in_parts(anna, shop):
     shop.tell("web", {**told, "occurred_at": iso(now() - MINUTE)})
     assert shop.level(JACKET) == {"available": 10, "incoming": 5}
 
-    stock = anna.read(f"/stock/{JACKET}")
-    assert "5 from a supplier to harbour: PO-1" in text_of(stock)
+    page = anna.read(f"/stock/{JACKET}")
+    assert "5 from a supplier to harbour: PO-1" in text_of(page)
     assert f"{JACKET} 5 to harbour" in anna.words("/change/receive")
-    (way,) = re.findall(r'href="(/change/receive\?[^"]*of=PO-1[^"]*)"', stock)
+    (way,) = re.findall(r'href="(/change/receive\?[^"]*of=PO-1[^"]*)"', page)
     page = anna.read(html.unescape(way))
     assert choices(page, "of") == ["", "PO-1", "supplier"]
     came = {"sku": JACKET, "location": "harbour", "quantity": 3, "of": "PO-1"}
@@ -363,6 +363,16 @@ def test_the_past_is_shown_with_its_numbers(anna, shop, deliveries):
     assert "T-1" not in page
     assert "This is how it was at" in page
     assert "downtown 6 6 0 0 0 0 0" in anna.words(f"/stock/{JACKET}?at=nonsense")
+
+
+def test_older_entries_of_the_past_are_of_the_past_too(anna, shop, monkeypatch):
+    monkeypatch.setattr(stock, "PAGE", 1)
+    shop.tell("till", sale("T-1", JACKET, 4, at=now() - 2 * MINUTE, location="1"))
+    shop.tell("till", sale("T-2", JACKET, 1, at=now() - MINUTE, location="1"))
+    page = anna.read(f"/stock/{JACKET}?at={written(now())}")
+    (older,) = re.findall(r'href="([^"]+)" rel="next"', page)
+
+    assert "This is how it was at" in anna.words(html.unescape(older))
 
 
 def test_what_is_still_to_come_is_not_shown_and_that_is_said(anna, shop):
