@@ -88,12 +88,16 @@ def _actions(
 ) -> tuple[Action, ...]:
     key = row["key"]
     look = Action(gettext("Show them"), url_for("pages.deliveries", channel=key))
+    go_on = url_for("pages.resume", key=key)
+    first: tuple[Action, ...] = ()
     if row["paused_at"] or row["disconnected_at"]:
-        resume = Action(gettext("Resume"), url_for("pages.resume", key=key), post={})
+        resume = Action(gettext("Resume"), go_on, post={})
         return (resume, look) if late or failed else (resume,)
+    if row["tripped_at"]:
+        first = (Action(gettext("Try now"), go_on, post={}),)
     if failed:
         rows = sum(one["rows"] for one in failed)
         plan = url_for("pages.plan", state="failed", channel=key)
         retry = gettext("Retry %(rows)s …", rows=rows)
-        return (Action(retry, plan, is_deed=True), look)
-    return (look,) if late else ()
+        return (*first, Action(retry, plan, is_deed=True), look)
+    return (*first, look) if late else first

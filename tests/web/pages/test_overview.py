@@ -1,5 +1,7 @@
 """What is wrong, what it means for which products, and what to press."""
 
+import re
+
 import sqlalchemy as sa
 
 from app.domain.errors import GiveUp
@@ -10,6 +12,7 @@ from app.store.engine import writing
 from app.store.tables import audit_log, channels
 from app.store.watching import alerts, rounds
 from tests.builders import JACKET, order, returned, sale
+from tests.web.pages.conftest import text_of
 
 WEB_SKU = "jacket-on-the-web"
 
@@ -44,6 +47,23 @@ def test_a_failed_delivery_shows_what_is_shown_and_what_should_be(
     assert "8 units are shown or promised, but not there: BLUE-JACKET-M" in words
     assert "shows 10 → and should show 2 8 too many" in words
     assert "The channel was down or too busy web answered 503: too busy" in words
+
+
+def test_a_held_channel_is_tried_again_by_one_press(anna, deliveries, woken):
+    held = {"tripped_at": now(), "held_until": now() + HOUR}
+    with writing(deliveries.shop.engine) as connection:
+        where = channels.c.key == "web"
+        connection.execute(channels.update().where(where).values(held))
+    page = anna.read("/")
+    (way,) = re.findall(r'action="(/channels/web/[a-z]+)"', page)
+
+    done = anna.press(way)
+
+    assert "Too many calls failed" in page
+    assert "Try now : web: held" in text_of(page)
+    assert "web is sent its newest numbers again" in done.text
+    woken("outbound:web")
+    assert 'href="/channels/web"' in anna.read("/deliveries?channel=web")
 
 
 def test_a_channel_that_shows_too_little_costs_no_alarm(anna, shop, deliveries):
