@@ -259,7 +259,7 @@ class Decider:
             self.seen.append(
                 observing.Observation(
                     channel.id,
-                    event.external_id or event.sku or "",
+                    self.names.listing(channel, event),
                     sku_id,
                     place,
                     event.quantity,

@@ -33,6 +33,11 @@ class Names:
                 return listed
         return self.skus.get(event.sku or "")
 
+    def listing(self, channel: Place, event: StockEvent) -> str | None:
+        """The external id of the listing that is meant; None where it is our SKU."""
+        word = event.external_id or event.sku or ""
+        return word if (channel.id, word) in self.listed else None
+
     def location_id(self, channel: Place | None, place: str) -> int | None:
         """Our location: the channel's own name if it maps any, else our code."""
         if channel is not None and channel.by_external:

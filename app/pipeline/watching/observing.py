@@ -16,7 +16,7 @@ from app.domain.instants import SECOND, Instant
 from app.pipeline.house import House, Place
 from app.store import bulk
 from app.store.publishing import publications as store
-from app.store.tables import publications
+from app.store.tables import listings, publications
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Observation:
     """What a channel told that it shows."""
 
     channel_id: int
-    external_id: str
+    external_id: str | None
+    """The listing's; None where it told our SKU: then that of every listing of it."""
     sku_id: int | None
     place: str
     available: int
@@ -99,13 +100,7 @@ def observe(
     for one in seen:
         if one.sku_id is None:
             continue
-        rows = connection.execute(
-            sa.select(publications).where(
-                publications.c.channel_id == one.channel_id,
-                publications.c.sku_id == one.sku_id,
-                publications.c.place == one.place,
-            )
-        ).mappings()
+        rows = connection.execute(_told_of(one)).mappings()
         channel = house.channels[one.channel_id]
         can_read = channel.reads
         for row in rows.all():
@@ -117,6 +112,23 @@ def observe(
                 until = 0 if row["doubt_at"] is not None else now + wait
                 store.doubt(connection, row["id"], one.observed_at, until)
     return woken
+
+
+def _told_of(one: Observation) -> sa.Select[Any]:
+    """The publications that show the number: another listing of the SKU may show
+    another."""
+    query = sa.select(publications).where(
+        publications.c.channel_id == one.channel_id,
+        publications.c.sku_id == one.sku_id,
+        publications.c.place == one.place,
+    )
+    if one.external_id is None:
+        return query
+    its_own = sa.select(listings.c.id).where(
+        listings.c.channel_id == one.channel_id,
+        listings.c.external_id == one.external_id,
+    )
+    return query.where(publications.c.listing_id.in_(its_own))
 
 
 CLOSE: Instant = 2 * SECOND

@@ -66,8 +66,10 @@ class Store:
             pass
         return [row["available"] for row in self.channel.rows]
 
-    def tells(self, number: int, at: int | None = None) -> list[int]:
-        line = {"id": "1", "sku": "jacket-1", "quantity": number}
+    def tells(
+        self, number: int, at: int | None = None, item: str = "jacket-1"
+    ) -> list[int]:
+        line = {"id": "1", "sku": item, "quantity": number}
         told = {"type": "observation", "occurred_at": iso(at or now())}
         self.shop.tell("web", told | {"lines": [line]})
         return self.work()
@@ -181,6 +183,24 @@ def test_a_listing_may_say_otherwise_than_its_channel(store):
     assert store.work() == [5, 5]
     assert store.tells(6) == [5, 5, 5]
     assert asked(store.shop) == []
+
+
+@sqlite
+def test_what_one_listing_shows_says_nothing_of_another_of_its_sku(store, channel):
+    store.shop.listing("web", JACKET, "jacket-2")
+
+    store.tells(5)
+
+    assert channel.shows() == {"jacket-1": 5, "jacket-2": 5}
+    assert store.tells(9) == [5, 5, 5], "the edited one is told anew, the other is not"
+
+
+@sqlite
+def test_a_number_told_of_our_sku_is_that_of_all_its_listings(store):
+    store.shop.listing("web", JACKET, "jacket-2")
+    assert store.work() == [5, 5]
+
+    assert store.tells(9, item=JACKET) == [5, 5, 5, 5]
 
 
 @sqlite
