@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from app.domain.instants import SECOND, now
-from app.messenger import by_apprise
+from app.messenger import Messenger
 from app.pipeline.watching.alerting import Outages, Tell, watch
 from app.store import leases
 from app.store.engine import writing
@@ -54,12 +54,13 @@ class Watch:
 
     def _run(self) -> None:
         try:
-            tell = by_apprise(self._urls)
+            messenger = Messenger(self._urls)
         except ValueError as error:
             log.error("nobody can be told what is wrong", error=f"ALERTS: {error}")
             return
         while not self._stopping.wait(LOOK_SECONDS):
-            self._look(tell)
+            self._look(messenger.tell)
+            messenger.again()
 
     def _look(self, tell: Tell) -> None:
         wrong = None

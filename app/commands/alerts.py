@@ -2,7 +2,7 @@
 
 import click
 
-from app.messenger import by_apprise
+from app.messenger import Messenger
 from config.settings import Settings
 
 
@@ -23,7 +23,7 @@ def test(settings: Settings) -> None:
     failed = []
     for number, url in enumerate(settings.alerts, 1):
         try:
-            heard = by_apprise([url])("Onecount", "This is a test: all is well.")
+            heard = Messenger([url]).tell("Onecount", "This is a test: all is well.")
         except ValueError:
             heard = False
         click.echo(

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from app.domain.instants import HOUR, SECOND, now
-from app.messenger import by_apprise
+from app.messenger import Messenger
 from app.pipeline.configuring.listings import map_listing
 from app.pipeline.watching import alerting
 from app.pipeline.watching.alerting import SETTLED, watch
@@ -31,7 +31,7 @@ def listener():
 @pytest.fixture
 def look(shop, listener):
     """Look for trouble at a time from now."""
-    tell, began = by_apprise([listener.url]), now()
+    tell, began = Messenger([listener.url]).tell, now()
 
     def look(after: int = 0) -> list[tuple[str, str]]:
         before = len(listener.heard)
@@ -122,6 +122,32 @@ def test_what_nobody_could_be_told_is_told_later(shop, look, listener):
     assert len(look(2 * SETTLED)) == 1
 
 
+def test_who_can_be_reached_hears_once_though_somebody_cannot(listener):
+    with hearing() as other:
+        messenger = Messenger([listener.url, other.url])
+        other.status = 500
+
+        assert messenger.tell("needs you", "an oversell")
+        assert messenger.tell("recovered", "an oversell")
+        messenger.again()
+        assert (len(listener.heard), len(other.heard)) == (2, 0)
+
+        other.status = 200
+        messenger.again()
+        messenger.again()
+        assert other.heard == listener.heard
+
+
+def test_what_nobody_heard_is_not_told_later_by_the_messenger(listener):
+    messenger = Messenger([listener.url])
+    listener.status = 500
+    assert not messenger.tell("needs you", "an oversell")
+
+    listener.status = 200
+    messenger.again()
+    assert listener.heard == [], "whoever asked for it asks again"
+
+
 def test_many_things_are_one_message(shop, look):
     for number in range(30):
         shop.tell("web", order(f"{number}", f"ext-{number}", 1, at=now()))
@@ -134,7 +160,7 @@ def test_many_things_are_one_message(shop, look):
 
 def test_an_address_that_is_none_is_named_by_its_number():
     with pytest.raises(ValueError, match="address 2 is none") as caught:
-        by_apprise(["json://127.0.0.1", "carrier-pigeon://loft?secret=coo"])
+        Messenger(["json://127.0.0.1", "carrier-pigeon://loft?secret=coo"])
     assert "coo" not in str(caught.value)
 
 
