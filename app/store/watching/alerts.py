@@ -1,6 +1,7 @@
 """Alerts: what is wrong now, in sentences, and what people were told of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -14,7 +15,7 @@ from app.store.watching import clock, rounds
 _TOLD_OF = ("oversell", "drift", "contradiction", "twin")
 """Kinds of incidents that somebody should hear of at once."""
 _NAMED = 50
-"""Things of one sort that are told one by one at most."""
+"""Things of one sort that begin to be told of at once, at most."""
 
 
 def trouble(connection: Connection, now: Instant, patience: Instant) -> dict[str, str]:
@@ -73,20 +74,19 @@ def _late(
 
 
 def _unknown(connection: Connection) -> Iterator[tuple[str, str]]:
-    found = connection.execute(
-        sa.select(stock_events.c.waits_for, sa.func.min(stock_events.c.note))
-        .where(
-            stock_events.c.verdict == "parked", stock_events.c.waits_for.is_not(None)
-        )
-        .group_by(stock_events.c.waits_for)
-        .order_by(stock_events.c.waits_for)
-        .limit(_NAMED)
+    waited_for = stock_events.c.waits_for
+    query = (
+        sa.select(waited_for, sa.func.min(stock_events.c.note).label("note"))
+        .where(stock_events.c.verdict == "parked", waited_for.is_not(None))
+        .group_by(waited_for)
     )
-    for waits_for, note in found:
-        kind, _, rest = waits_for.partition(":")
+    name, age = "unknown:" + waited_for, sa.func.min(stock_events.c.id)
+    for row in _some(connection, query, name, age):
+        kind, _, rest = row.waits_for.partition(":")
         channel = rest.partition(":")[0] if kind != "channel" else ""
         said_by = f" (told by {channel})" if channel else ""
-        yield f"unknown:{waits_for}", f"{note}{said_by}: what was told of it waits"
+        words = f"{row.note}{said_by}: what was told of it waits"
+        yield f"unknown:{row.waits_for}", words
 
 
 def _unreadable(connection: Connection) -> Iterator[tuple[str, str]]:
@@ -102,14 +102,24 @@ def _unreadable(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _incidents(connection: Connection) -> Iterator[tuple[str, str]]:
-    found = connection.execute(
-        sa.select(incidents)
-        .where(incidents.c.closed_at.is_(None), incidents.c.kind.in_(_TOLD_OF))
-        .order_by(incidents.c.id.desc())
-        .limit(_NAMED)
+    query = sa.select(incidents).where(
+        incidents.c.closed_at.is_(None), incidents.c.kind.in_(_TOLD_OF)
     )
-    for row in found:
+    name = incidents.c.kind + ":" + incidents.c.subject
+    for row in _some(connection, query, name, incidents.c.id):
         yield f"{row.kind}:{row.subject}", f"{row.kind}: {row.message}"
+
+
+def _some(
+    connection: Connection,
+    query: sa.Select[Any],
+    name: sa.ColumnElement[str],
+    age: sa.ColumnElement[int],
+) -> Iterator[sa.Row[Any]]:
+    """The newest of one sort, and what is noted of it: that is not over because much
+    else came."""
+    yield from connection.execute(query.order_by(age.desc()).limit(_NAMED))
+    yield from connection.execute(query.where(name.in_(sa.select(alerts.c.name))))
 
 
 def known(connection: Connection) -> Sequence[RowMapping]:

@@ -14,7 +14,7 @@ from app.pipeline.watching import alerting
 from app.pipeline.watching.alerting import SETTLED, watch
 from app.store.configuration import channels
 from app.store.engine import writing
-from app.store.watching import rounds
+from app.store.watching import incidents, rounds
 from tests.builders import JACKET, order, sale
 from tests.hearing import hearing
 from workers.watching import Watch
@@ -156,6 +156,24 @@ def test_many_things_are_one_message(shop, look):
     [(title, text)] = look(SETTLED)
     assert title == "Onecount needs you (30 things)"
     assert text.endswith("… and 10 more")
+
+
+def test_what_is_still_wrong_is_not_over_when_much_else_goes_wrong(shop, look):
+    shop.sku("SOLD-OUT")
+    shop.tell("web", order("1", "z-first", 1, at=now()))
+    shop.tell("till", sale("T-1", "SOLD-OUT", 1, at=now()))
+    look()
+    assert len(look(SETTLED)[0][1].splitlines()) == 2
+    for number in range(60):
+        shop.tell("web", order(f"{number}", f"ext-{number:02}", 1, at=now()))
+        with writing(shop.engine) as connection:
+            name = f"web:SKU-{number}"
+            incidents.open_incident(connection, "drift", name, "differs", now=now())
+    look(2 * SETTLED)
+
+    told = look(3 * SETTLED)
+
+    assert [title for title, _ in told] == ["Onecount needs you (100 things)"]
 
 
 def test_an_address_that_is_none_is_named_by_its_number():
