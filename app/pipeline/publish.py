@@ -127,6 +127,7 @@ class Publisher:
             if not self.lease(channel["key"]):
                 return False
             rows, told = self.readings.look(adapter, rows, channel)
+            call.has_read = True
         rows = self._answerer.answer(adapter, channel, told, rows)
         with writing(self._engine) as connection:
             return self._begin(connection, call, rows)
@@ -213,6 +214,7 @@ class Publisher:
             self._settle(connection, adapter, correct, numbers, found)
             self._put_off(connection, kept)
         if not wishes:
+            self._unsaid(connection, call, correct)
             return True
         call.wishes, call.composed = wishes, adapter.compose(wishes)
         text = json.dumps(call.composed, sort_keys=True, default=str)
@@ -240,6 +242,14 @@ class Publisher:
             number = numbers[row["id"]]
             store.settle(connection, row["id"], row["wanted_version"], number)
         tallies.add(connection, adapter.channel.id, counts, clock())
+
+    def _unsaid(
+        self, connection: Connection, call: Call, correct: Sequence[RowMapping]
+    ) -> None:
+        """A channel that was in trouble answered, and shows what it should: nothing is
+        left to be sent that would find out that it works again."""
+        if call.troubled and call.has_read and correct:
+            circuit.answered(connection, call.adapter, clock(), troubled=True)
 
     def _put_off(self, connection: Connection, rows: Sequence[RowMapping]) -> None:
         """Keep back numbers above what the channel shows, until that is explained."""

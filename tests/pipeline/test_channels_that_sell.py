@@ -277,6 +277,36 @@ def test_a_channel_in_bad_weather_gets_the_number_in_the_end(trade, eventually):
     trade.settle(eventually, 4)
 
 
+def test_a_channel_whose_answers_got_lost_is_held_no_longer_once_it_is_read(
+    trade, eventually
+):
+    trade.settle(eventually, 5)
+    control(trade.url, "weather", hang_up=1.0)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+
+    def is_held() -> bool:
+        change(trade, next_attempt_at=0)
+        trade.work()
+        return trouble(trade)[0] is not None
+
+    eventually(is_held)
+    assert len(trouble(trade)[2]) == 1
+
+    control(trade.url, "weather")
+    trade.settle(eventually, 4)
+
+    assert trouble(trade) == (None, 0, [])
+
+
+def trouble(trade: Trade) -> tuple[int | None, int, list[str]]:
+    """Since when the channel is held, its failures in a row, and what says so."""
+    open_ = sa.select(incidents.c.message).where(incidents.c.closed_at.is_(None))
+    held = sa.select(channels.c.tripped_at, channels.c.failures)
+    with trade.shop.engine.connect() as connection:
+        row = connection.execute(held.where(channels.c.key == "web")).one()
+        return row[0], row[1], list(connection.scalars(open_))
+
+
 def test_two_changes_in_one_second_are_told_apart_by_a_read(trade, eventually):
     trade.settle(eventually, 5)
     while now() % SECOND > 100_000:

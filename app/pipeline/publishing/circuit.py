@@ -98,9 +98,12 @@ def answered(
     bulk.change(connection, channels, tuple(values), [row])
 
 
-def refused(connection: Connection, adapter: Adapter, error: Exception) -> None:
+def refused(
+    connection: Connection, adapter: Adapter, error: Exception, now: Instant
+) -> None:
     """The channel works, and took nothing of this call."""
     _write(connection, adapter, {**CLOSED, "last_error": str(error)})
+    incidents.close_incidents(connection, "channel", adapter.channel.key, now)
 
 
 def credentials_refused(

@@ -43,6 +43,8 @@ class Call:
     """By which the channel knows a repeat."""
     troubled: bool = True
     """Whether the channel may have an open incident that an answer closes."""
+    has_read: bool = False
+    """The channel was asked what it shows, and answered."""
     is_probe: bool = False
     """The channel is held: a failure says so again and costs its row no attempt."""
 
@@ -157,7 +159,7 @@ class Recorder:
             else:
                 for publication_id in sorted(sent):
                     store.fail(connection, publication_id, error, now)
-                circuit.refused(connection, call.adapter, error)
+                circuit.refused(connection, call.adapter, error, now)
             if call.attempt_id:
                 attempts.finish(
                     connection,
