@@ -157,6 +157,29 @@ def test_the_alerts_name_only_what_is_exported(client, shop, engine):
         assert rule["annotations"]["action"]
 
 
+ONCE = re.compile(
+    r"(?:(?:max|min|absent)(?: by \([\w, ]+\) )?\((?:(?:rate|increase)\()?)?"
+    r"(onecount_(?!webhooks)\w+)"
+)
+
+
+def test_what_every_web_reads_from_the_database_is_taken_once(client, shop, engine):
+    dashboard = json.loads((MONITORING / "grafana.json").read_text())
+    told = yaml.safe_load((MONITORING / "alerts.yml").read_text())
+    queries = [
+        target["expr"] for panel in dashboard["panels"] for target in panel["targets"]
+    ]
+    queries += [rule["expr"] for group in told["groups"] for rule in group["rules"]]
+
+    bare = {
+        query
+        for query in queries
+        for found in ONCE.finditer(query)
+        if found.group() == found.group(1)
+    }
+    assert bare == set()
+
+
 def test_every_gauge_that_is_exported_is_on_the_dashboard_or_in_an_alert(
     client, shop, engine
 ):
