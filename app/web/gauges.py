@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import (
 )
 from sqlalchemy.engine import Connection, RowMapping
 
+from app.domain import drift
 from app.domain.budget import Budget
 from app.domain.instants import SECOND, Instant
 from app.store.configuration import channels
@@ -30,7 +31,9 @@ def measured(connection: Connection, now: Instant) -> Iterator[Metric]:
     yield from _inbox(connection, now)
     yield from _behind(connection, [row["key"] for row in rows], now)
     yield from _channels(rows, now)
-    yield from _calls(tallies.all_of(connection))
+    counted = tallies.all_of(connection)
+    yield from _calls(counted)
+    yield _drifts(counted, [row["key"] for row in rows])
     yield _gauge(
         "onecount_scheduler_silent_seconds",
         "How long ago a round of the scheduler was over; noted every ten seconds",
@@ -166,22 +169,33 @@ def _calls(rows: Iterable[RowMapping]) -> Iterator[Metric]:
     seconds = CounterMetricFamily(
         "onecount_push_seconds", "Time spent in calls", labels=["channel"]
     )
-    drifts = CounterMetricFamily(
-        "onecount_drifts",
-        "Numbers that a channel showed and should not have, by what caused it",
-        labels=["channel", "cause"],
-    )
     for row in rows:
         what, channel, times = row["what"], row["channel"], row["times"]
         if what == tallies.MILLISECONDS:
             seconds.add_metric([channel], times / 1000)
         elif what.startswith(tallies.ATTEMPT):
             attempts.add_metric([channel, what.removeprefix(tallies.ATTEMPT)], times)
-        elif what.startswith(tallies.DRIFT):
-            drifts.add_metric([channel, what.removeprefix(tallies.DRIFT)], times)
-        else:
+        elif what.startswith(tallies.WISH):
             wishes.add_metric([channel, what.removeprefix(tallies.WISH)], times)
-    yield from (attempts, wishes, seconds, drifts)
+    yield from (attempts, wishes, seconds)
+
+
+def _drifts(rows: Iterable[RowMapping], channels: Iterable[str]) -> Metric:
+    """Counted from zero on: for Prometheus, what appears with thirty at once has not
+    increased."""
+    counted = {(channel, cause): 0 for channel in channels for cause in drift.CAUSES}
+    for row in rows:
+        if row["what"].startswith(tallies.DRIFT):
+            cause = row["what"].removeprefix(tallies.DRIFT)
+            counted[row["channel"], cause] = row["times"]
+    counter = CounterMetricFamily(
+        "onecount_drifts",
+        "Numbers that a channel showed and should not have, by what caused it",
+        labels=["channel", "cause"],
+    )
+    for labels, times in counted.items():
+        counter.add_metric(labels, times)
+    return counter
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], told: Labelled) -> Metric:

@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from app.domain import drift
 from app.domain.budget import Budget
 from app.domain.instants import MINUTE, SECOND, now
 from app.pipeline.publishing.exposing import expose
@@ -178,6 +179,14 @@ def test_what_every_web_reads_from_the_database_is_taken_once(client, shop, engi
         if found.group() == found.group(1)
     }
     assert bare == set()
+
+
+def test_a_cause_of_drift_is_counted_from_zero_on(shop, measured):
+    """What appears with thirty at once has, as Prometheus sees it, not increased."""
+    told = measured()
+
+    for cause in drift.CAUSES:
+        assert told[f"onecount_drifts_total web {cause}"] == 0
 
 
 def test_every_gauge_that_is_exported_is_on_the_dashboard_or_in_an_alert(
