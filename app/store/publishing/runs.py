@@ -146,9 +146,18 @@ WHERE bulk_rows.run_id = :run_id AND bulk_rows.state = '{SENT}'
 """)
 
 
+_GONE = sa.text(f"""
+UPDATE bulk_rows SET state = '{SKIPPED}'
+WHERE run_id = :run_id AND state IN ('{WAITS}', '{SENT}') AND NOT EXISTS (
+  SELECT 1 FROM publications p WHERE p.id = bulk_rows.publication_id)
+""")
+
+
 def learn(connection: Connection, run_id: int, asked_at: Instant) -> None:
-    """Read off the deliveries what became of the rows that were sent on."""
+    """Read off the deliveries what became of the rows that were sent on; those that are
+    published no more need nothing."""
     connection.execute(_LEARN, {"run_id": run_id, "asked_at": asked_at})
+    connection.execute(_GONE, {"run_id": run_id})
 
 
 def cancel(connection: Connection, run_id: int, actor: str, now: Instant) -> bool:

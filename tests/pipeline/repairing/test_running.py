@@ -142,6 +142,23 @@ def test_what_was_delivered_meanwhile_is_not_sent_again(dead):
     assert all(row["wanted_version"] == row["accepted_version"] for row in rows(dead))
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_run_waits_for_nothing_that_is_published_no_more(dead, is_cancelled):
+    begun = begin(dead)
+    running.advance(dead.engine, now())
+    with writing(dead.engine) as connection:
+        connection.execute(publications.delete().where(publications.c.id > 1))
+    if is_cancelled:
+        running.cancel(dead.engine, begun.id, "anna", now())
+
+    assert running.advance(dead.engine, now()) == set()
+
+    wanted = {"cancelled": 3, "skipped": 2} if is_cancelled else {"skipped": 5}
+    assert result(dead, begun.id) == wanted
+    with dead.engine.connect() as connection:
+        assert runs.unfinished(connection) == []
+
+
 def test_many_can_be_discarded_as_well(dead):
     begun = begin(dead, runs.DISCARD)
     for _ in range(4):
