@@ -13,10 +13,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.events import ListingSeen
-from app.domain.instants import Instant
+from app.domain.instants import Instant, now as clock
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import PARKED, QUARANTINED, Told, event_of
 from app.pipeline.house import House, read_house
+from app.pipeline.publishing import asking
 from app.pipeline.publishing.ruling import ruling
 from app.store import bulk
 from app.store.configuration import channels as channel_store
@@ -96,10 +97,10 @@ def save_listing(
         same = listings.c.id == known
         connection.execute(listings.update().where(same).values(**values))
         # What was published under another SKU is not this listing's number.
-        other = publications.c.sku_id != sku_id
-        connection.execute(
-            publications.delete().where(publications.c.listing_id == known, other)
+        others = sa.select(publications.c.id).where(
+            publications.c.listing_id == known, publications.c.sku_id != sku_id
         )
+        _drop(connection, connection.scalars(others).all(), clock())
     return {
         "id": known,
         "channel": channel_key,
@@ -156,10 +157,16 @@ def publish_listings(
         ],
         or_ignore=True,
     )
-    gone = [there[key] for key in there.keys() - wanted.keys()]
-    if gone:
-        connection.execute(publications.delete().where(publications.c.id.in_(gone)))
+    gone = sorted(there[key] for key in there.keys() - wanted.keys())
+    _drop(connection, gone, now)
     return {row.channel_id for _, row in new}
+
+
+def _drop(connection: Connection, ids: Sequence[int], now: Instant) -> None:
+    """Publish these no more; nobody is asked about their numbers then."""
+    asking.end(connection, ids, now, "it is published there no more")
+    dropped = "DELETE FROM publications WHERE id {among} RETURNING id"
+    bulk.select(connection, dropped, ids, "bigint")
 
 
 def _places(house: House, channel_id: int, own: str | None) -> Iterable[str]:

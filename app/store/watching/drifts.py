@@ -112,9 +112,11 @@ def settle(
     connection: Connection, ids: Collection[int]
 ) -> Sequence[tuple[int, str, str]]:
     """These are disputed no more; (channel id, key, SKU) of those that were."""
-    were = sa.and_(
-        publications.c.id.in_(sorted(ids)), publications.c.disputed.is_not(None)
-    )
+    asked = "SELECT id FROM publications WHERE id {among} AND disputed IS NOT NULL"
+    disputed = bulk.select(connection, asked, sorted(ids), "bigint")
+    if not disputed:
+        return []
+    were = publications.c.id.in_([row[0] for row in disputed])
     found = connection.execute(
         sa.select(channels.c.id, channels.c.key, skus.c.sku)
         .select_from(publications)
@@ -122,9 +124,8 @@ def settle(
         .join(skus, skus.c.id == publications.c.sku_id)
         .where(were)
     ).all()
-    if found:
-        nothing = {"disputed": None, "disputed_at": None}
-        connection.execute(publications.update().where(were).values(**nothing))
+    nothing = {"disputed": None, "disputed_at": None}
+    connection.execute(publications.update().where(were).values(**nothing))
     return [(row.id, row.key, row.sku) for row in found]
 
 

@@ -186,6 +186,17 @@ def test_a_listing_may_say_otherwise_than_its_channel(store):
 
 
 @sqlite
+def test_nobody_is_asked_about_an_item_that_is_another_sku_now(store):
+    policy(store.shop, drift.ASK)
+    store.tells(2)
+    assert len(asked(store.shop)) == 1
+
+    store.shop.listing("web", "RED-SCARF", "jacket-1")
+
+    assert asked(store.shop) == []
+
+
+@sqlite
 def test_what_one_listing_shows_says_nothing_of_another_of_its_sku(store, channel):
     store.shop.listing("web", JACKET, "jacket-2")
 

@@ -8,10 +8,13 @@ from hypothesis import given, strategies as st
 
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import now
+from app.pipeline.configuring.listings import publish_listings
 from app.pipeline.configuring.revising import relist, ruled_anew
 from app.pipeline.house import read_house
 from app.pipeline.publishing import desired
 from app.pipeline.publishing.ruling import ruling
+from app.store import bulk
+from app.store.engine import applying
 from app.store.publishing import deliveries
 from app.store.tables import channels, policies, publications
 from tests.builders import JACKET, order, sale
@@ -237,3 +240,19 @@ def test_a_channel_s_places_are_kept_and_pre_orders_offered_at_one(shop):
         assert sorted(offered)[:-1] == [0]
 
     at_most_once()
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_place_of_very_many_listings_can_be_given_up(shop):
+    """PostgreSQL takes 65,535 values at a time."""
+    with applying(shop.engine) as connection:
+        columns = ("channel_id", "listing_id", "sku_id", "place")
+        rows = [(1, 1, 1, f"place {number}") for number in range(66_000)]
+        bulk.insert(connection, publications, columns, rows)
+
+    with applying(shop.engine) as connection:
+        publish_listings(connection, read_house(connection), now())
+
+    query = sa.select(sa.func.count()).where(publications.c.place.like("place %"))
+    with shop.engine.connect() as connection:
+        assert connection.execute(query).scalar() == 0
