@@ -14,6 +14,8 @@ from app.store.watching import clock, rounds
 
 _TOLD_OF = ("oversell", "drift", "contradiction", "twin")
 """Kinds of incidents that somebody should hear of at once."""
+_LONG_HELD: Instant = 60 * SECOND
+"""A channel that wants a shorter pause is well."""
 _NAMED = 50
 """Things of one sort that begin to be told of at once, at most."""
 
@@ -46,13 +48,16 @@ def _scheduler(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _channels(connection: Connection, now: Instant) -> Iterator[tuple[str, str]]:
+    noted = set(connection.scalars(sa.select(alerts.c.name)))
     for row in connection.execute(sa.select(channels).order_by(channels.c.key)):
+        # Held again and again it is not well in between, nor towards the end of a hold.
+        held = 0 if f"channel:{row.key}" in noted else _LONG_HELD
         why = f": {row.last_error}" if row.last_error else ""
         if row.disconnected_at:
             yield f"channel:{row.key}", f"{row.key} has disconnected us{why}"
         elif row.paused_at and row.paused_reason:
             yield f"channel:{row.key}", f"{row.key} is paused: {row.paused_reason}"
-        elif row.failures > 2 or (row.held_until or 0) > now + 60 * SECOND:
+        elif row.failures > 2 or (row.held_until or 0) > now + held:
             yield f"channel:{row.key}", f"{row.key} takes no numbers{why}"
 
 

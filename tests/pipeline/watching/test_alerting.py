@@ -14,6 +14,7 @@ from app.pipeline.watching import alerting
 from app.pipeline.watching.alerting import SETTLED, watch
 from app.store.configuration import channels
 from app.store.engine import writing
+from app.store.tables import channels as channel_rows
 from app.store.watching import incidents, rounds
 from tests.builders import JACKET, order, sale
 from tests.hearing import hearing
@@ -102,6 +103,24 @@ def test_refused_credentials_and_unreadable_webhooks_are_told(shop, look):
         "web is paused: credentials refused",
         "1 webhooks of till could not be read",
     ]
+
+
+def test_a_channel_that_is_held_again_and_again_is_told_once(shop, look):
+    """It counts calls by the hour: what is left of it is asked for every two minutes."""
+
+    def hold(since: int) -> None:
+        until = now() + since + 120 * SECOND
+        with writing(shop.engine) as connection:
+            connection.execute(channel_rows.update().values(held_until=until))
+
+    told = []
+    for since in range(0, 800 * SECOND, 5 * SECOND):
+        if since < 600 * SECOND and since % (120 * SECOND) == 0:
+            hold(since)
+        told += look(since)
+
+    heard = [title for title, text in told if "web takes no numbers" in text]
+    assert heard == ["Onecount needs you (2 things)", "Onecount: recovered (2 things)"]
 
 
 def test_numbers_that_are_late_are_told(shop, look):
