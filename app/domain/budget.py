@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
-from app.domain.instants import SECOND, Instant
+from app.domain.instants import MINUTE, SECOND, Instant
 
 FIRST: Final = "first"
 RETRY: Final = "retry"
@@ -42,7 +42,12 @@ class Budget:
     """What the last call took."""
 
     def at(self, now: Instant) -> float:
-        """What is left now, when nobody else spent any."""
+        """What is left now, when nobody else spent any.
+
+        All of it, where our clock was set back since: the next answer tells.
+        """
+        if now < self.read_at - MINUTE:
+            return self.size
         if self.resets_at is not None and now >= self.resets_at:
             return self.size
         passed = max(0, now - self.read_at) / SECOND

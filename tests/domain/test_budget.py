@@ -20,6 +20,8 @@ def later(seconds):
     ("budget", "seconds", "left"),
     [
         (BUCKET, -5, 30),
+        (BUCKET, -3600, 100),
+        (WINDOW, -3600, 40),
         (BUCKET, 0, 30),
         (BUCKET, 5, 40),
         (BUCKET, 3600, 100),
@@ -30,6 +32,8 @@ def later(seconds):
     ],
     ids=[
         "a clock that went back",
+        "a clock that was set back",
+        "a clock that was set back within a window",
         "as told",
         "filling",
         "full",
