@@ -12,7 +12,10 @@ from app.store.receiving import messages
 from app.store.tables import alerts, channels, inbox, incidents, stock_events
 from app.store.watching import clock, rounds
 
-_TOLD_OF = ("oversell", "drift", "contradiction", "twin")
+_TOLD_OF = (
+    *("oversell", "drift", "contradiction", "twin"),
+    *("unpolled", "webhooks"),  # what a channel sells may stay unheard of
+)
 """Kinds of incidents that somebody should hear of at once."""
 _LONG_HELD: Instant = 60 * SECOND
 """A channel that wants a shorter pause is well."""

@@ -12,6 +12,8 @@ from app.messenger import Messenger
 from app.pipeline.configuring.listings import map_listing
 from app.pipeline.watching import alerting
 from app.pipeline.watching.alerting import SETTLED, watch
+from app.pipeline.watching.polling import UNPOLLED
+from app.pipeline.watching.subscribing import UNHEARD
 from app.store.configuration import channels
 from app.store.engine import writing
 from app.store.tables import channels as channel_rows
@@ -103,6 +105,17 @@ def test_refused_credentials_and_unreadable_webhooks_are_told(shop, look):
         "web is paused: credentials refused",
         "1 webhooks of till could not be read",
     ]
+
+
+def test_a_channel_whose_webhooks_or_changes_are_not_heard_of_is_told(shop, look):
+    with writing(shop.engine) as connection:
+        for kind in (UNPOLLED, UNHEARD):
+            incidents.open_incident(connection, kind, "web", f"no {kind}", now=now())
+    look()
+
+    [(_, text)] = look(SETTLED)
+
+    assert text.splitlines() == ["webhooks: no webhooks", "unpolled: no unpolled"]
 
 
 def test_a_channel_that_is_held_again_and_again_is_told_once(shop, look):
