@@ -17,12 +17,12 @@ import structlog
 from sqlalchemy.engine import Engine, RowMapping
 
 from adapters.base import Adapter
-from app.domain.errors import CredentialsRefused, GiveUp, HubError, RetryLater
+from app.domain.errors import CredentialsRefused, HubError, RetryLater
 from app.domain.events import Message, Read
 from app.domain.instants import MINUTE, Instant, now as clock
 from app.domain.retry import delay
 from app.pipeline.publishing import circuit
-from app.pipeline.publishing.reaching import reach
+from app.pipeline.publishing.reaching import fault, reach
 from app.pipeline.publishing.tuning import Tuning, policy_of
 from app.store import leases
 from app.store.configuration import channels as channel_store
@@ -116,8 +116,10 @@ class Fetcher:
             self._credentials(adapter, error, now)
             self._write(rows, error=str(error), next_attempt_at=now + 5 * MINUTE)
             return False
-        except (GiveUp, HubError) as error:
-            self._write(rows, state="buried", error=str(error), settled_at=now)
+        except Exception as error:  # noqa: BLE001 - one message's fault, whatever it is
+            known = isinstance(error, HubError)
+            words = str(error if known else fault(adapter.channel.key, error))
+            self._write(rows, state="buried", error=words, settled_at=now)
             return True
         kept = json.dumps(fetched)
         # The time before the call: what is read knows everything up to then.

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 import adapters
@@ -28,6 +29,7 @@ from app.pipeline.publishing import circuit, desired
 from app.pipeline.publishing.answering import Answerer, unread
 from app.pipeline.publishing.marking import mark, marked
 from app.pipeline.publishing.outcomes import Call, Recorder
+from app.pipeline.publishing.reaching import fault
 from app.pipeline.publishing.reading import Readings
 from app.pipeline.publishing.tuning import Tuning, policy_of
 from app.pipeline.publishing.turns import Turn, Turns
@@ -101,6 +103,10 @@ class Publisher:
             self._push(call)
         except (RetryLater, GiveUp) as error:
             self._recorder.failed(call, error)
+        except sa.exc.SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane goes on
+            self._recorder.failed(call, fault(key, error))
         return True
 
     def _begin_next(

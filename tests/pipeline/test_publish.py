@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+import adapters
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.configuring.listings import publish_listings
 from app.pipeline.house import read_house
@@ -156,6 +157,25 @@ def test_silence_is_retried_and_leaves_the_row_unsure(web, publisher, channel):
     with web.engine.connect() as connection:
         told = channels.row(connection, "web")
     assert told["slow_until"] > now()
+
+
+def test_an_adapter_that_fails_is_a_failed_call_and_stops_no_lane(
+    web, publisher, channel, monkeypatch
+):
+    def broken(self, composed, wishes, key):
+        raise KeyError("oops")
+
+    kind = adapters.get("standard")
+    with monkeypatch.context() as broke:
+        broke.setattr(kind, "send", broken)
+        assert publisher.push_due("web")
+
+    assert row(web)["last_error"] == "our adapter failed (KeyError)"
+    assert row(web)["attempts"] == 1
+    assert row(web)["unsure"], "it may have been sent before that"
+    set_row(web, next_attempt_at=0)
+    push_all(publisher)
+    assert channel.shows() == {"jacket-1": 5}
 
 
 def test_refused_credentials_pause_the_channel_and_tell_somebody(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter, Change
-from app.domain.errors import CredentialsRefused, GiveUp, HubError
+from app.domain.errors import CredentialsRefused, RetryLater
 from app.domain.instants import HOUR, SECOND, Instant, now as clock
 from app.store.engine import reading, writing
 from app.store.receiving import inbox
@@ -92,7 +92,9 @@ class Round:
                 is_enough = moment > ends and self._position != began_at
                 if is_enough or not lease():
                     return False
-        except HubError:
+        except sa.exc.SQLAlchemyError:
+            raise
+        except Exception:
             if portion:
                 self._store(portion, at)
             raise
@@ -149,7 +151,7 @@ class Round:
 
         One that cannot be read is told of when all the others were.
         """
-        refused: GiveUp | None = None
+        refused: Exception | None = None
         for listed in _portions(changes):
             known = self._known(listed)
             for change in listed:
@@ -157,9 +159,9 @@ class Round:
                 try:
                     if _name(change, is_settled=True) not in known:
                         found = self._opened(change)
-                except CredentialsRefused:
+                except (RetryLater, CredentialsRefused):
                     raise
-                except GiveUp as error:
+                except Exception as error:  # noqa: BLE001 - raised below
                     refused = refused or error
                 yield found._replace(is_after_refusal=refused is not None)
         if refused is not None:
@@ -188,7 +190,7 @@ def _portions(changes: Iterator[Change]) -> Iterator[list[Change]]:
             if len(portion) == PORTION:
                 yield portion
                 portion = []
-    except HubError:
+    except Exception:
         yield portion
         raise
     yield portion

@@ -22,6 +22,7 @@ from app.pipeline.publish import Publisher
 from app.pipeline.publishing import circuit, desired
 from app.pipeline.publishing.asking import Seen
 from app.pipeline.publishing.marking import mark
+from app.pipeline.publishing.reaching import fault
 from app.pipeline.publishing.reading import question
 from app.pipeline.publishing.tuning import Tuning, policy_of
 from app.pipeline.watching.healing import Found, Healer
@@ -77,8 +78,10 @@ class Comparer:
             with writing(self._engine) as connection:
                 circuit.credentials_refused(connection, adapter, error, now)
             return False
-        except (RetryLater, GiveUp) as error:
-            later = error if isinstance(error, RetryLater) else RetryLater(str(error))
+        except sa.exc.SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane goes on
+            later = _later(key, error)
             with writing(self._engine) as connection:
                 circuit.unread(connection, adapter, later, self._policy, now)
             return False
@@ -221,3 +224,10 @@ def is_due(channel: RowMapping, interval: Instant, now: Instant) -> bool:
         return False
     last: Instant = channel["compared_at"] or channel["changed_at"]
     return bool(channel["compared_to"]) or (interval > 0 and last + interval <= now)
+
+
+def _later(key: str, error: Exception) -> RetryLater:
+    """The next comparison comes in its time, whatever is wrong with this one."""
+    if isinstance(error, RetryLater):
+        return error
+    return RetryLater(str(error)) if isinstance(error, GiveUp) else fault(key, error)

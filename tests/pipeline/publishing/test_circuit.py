@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+import adapters
 from app.domain.instants import SECOND, now
 from app.pipeline.fetching import Fetcher
 from app.pipeline.publish import Publisher
@@ -225,7 +226,9 @@ def test_a_channel_that_refuses_a_probe_is_held_no_longer(web, publisher, channe
     assert open_incidents(web) == []
 
 
-def test_reads_that_fail_hold_reading_and_not_publishing(empty_shop, quick, channel):
+@pytest.fixture
+def till(empty_shop, channel) -> Shop:
+    """A Square till with eight webhooks that only point at an order."""
     shop = empty_shop
     shop.locations("downtown")
     shop.channel(
@@ -251,14 +254,35 @@ def test_reads_that_fail_hold_reading_and_not_publishing(empty_shop, quick, chan
                     wants=json.dumps({"what": "order", "id": f"O{number}"}),
                 )
             )
+    return shop
+
+
+def test_a_message_that_its_adapter_fails_on_is_buried_and_no_other(
+    till, quick, monkeypatch
+):
+    def fetch(self, message, read):
+        if read.id == "O2":
+            raise KeyError("oops")
+        return {}
+
+    monkeypatch.setattr(adapters.get("square"), "fetch", fetch)
+    assert Fetcher(till.engine, till.vault, quick).fetch_due("till") == 8
+
+    with till.engine.connect() as connection:
+        query = sa.select(inbox.c.delivery_id, inbox.c.error)
+        buried = connection.execute(query.where(inbox.c.state == "buried")).all()
+    assert buried == [("d2", "our adapter failed (KeyError)")]
+
+
+def test_reads_that_fail_hold_reading_and_not_publishing(till, quick, channel):
     channel.status = 503
-    fetcher = Fetcher(shop.engine, shop.vault, quick)
+    fetcher = Fetcher(till.engine, till.vault, quick)
     for _ in range(10):
         fetcher.fetch_due("till")
 
-    assert told(shop, "till")["reads_held_until"] > now() + 20 * SECOND
-    assert told(shop, "till")["tripped_at"] is None
-    with shop.engine.connect() as connection:
+    assert told(till, "till")["reads_held_until"] > now() + 20 * SECOND
+    assert told(till, "till")["tripped_at"] is None
+    with till.engine.connect() as connection:
         tries = connection.execute(sa.select(inbox.c.attempts)).scalars().all()
         waiting = connection.execute(sa.select(inbox.c.state)).scalars().all()
     assert sum(tries) == 2, "the third in a row held the lane and cost nothing"

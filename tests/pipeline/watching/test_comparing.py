@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+import adapters
 from app.domain import drift
 from app.domain.instants import now
 from app.pipeline.publishing import disputes
@@ -83,6 +84,21 @@ def test_ours_is_published_over_an_edit(trade, compare, eventually):
         *(JACKET, 9, 5),
         drift.PUBLISH,
     )
+
+
+def test_an_adapter_that_fails_ends_no_worker(trade, settings, eventually, monkeypatch):
+    def broken(*_given):
+        raise KeyError("oops")
+
+    trade.settle(eventually, 5)
+    kind = adapters.get(trade.provider)
+    monkeypatch.setattr(kind, "read", broken)
+    always = replace(settings, compare_hours=1e-9)
+    assert not Comparer(trade.shop.engine, trade.publisher, always).step("web")
+
+    query = sa.select(channels.c.reads_failed).where(channels.c.key == "web")
+    with trade.shop.engine.connect() as connection:
+        assert connection.scalar(query) == 1
 
 
 def test_only_looking_does_nothing(trade, compare, eventually):
