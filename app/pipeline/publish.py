@@ -202,9 +202,10 @@ class Publisher:
         call.rows, call.wishes, call.attempt_id = {r["id"]: r for r in rows}, (), 0
         if not self._renew(connection, adapter.channel.key):
             return False
-        house = self.keeper.house(connection)
+        house, names = self.keeper.house(connection), store.names(connection, call.rows)
+        # A listing that was mapped anew meanwhile has another row by now.
+        rows = [row for row in rows if row["id"] in names]
         numbers = desired.numbers(connection, rows, house, now)
-        names = store.names(connection, numbers)
         correct, kept, wishes = list[RowMapping](), list[RowMapping](), list[Wish]()
         for row in rows:
             number = numbers[row["id"]]
@@ -240,8 +241,9 @@ class Publisher:
         found: Mapping[int, store.Found],
     ) -> None:
         """The channel shows these numbers already, unless it has told another since
-        they were read."""
-        rows = [row for row in rows if found[row["id"]].doubt_at == row["doubt_at"]]
+        they were read, or they went."""
+        there = [row for row in rows if row["id"] in found]
+        rows = [row for row in there if found[row["id"]].doubt_at == row["doubt_at"]]
         newer = sum(r["wanted_version"] - r["accepted_version"] - 1 for r in rows)
         counts = {tallies.CORRECT: len(rows), tallies.SUPERSEDED: newer}
         for row in rows:

@@ -1,5 +1,7 @@
 """Pushing numbers to a channel that listens, over real HTTP."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +10,7 @@ import sqlalchemy as sa
 
 import adapters
 from app.domain.instants import SECOND, iso, now
-from app.pipeline.configuring.listings import publish_listings
+from app.pipeline.configuring.listings import publish_listings, save_listing
 from app.pipeline.house import read_house
 from app.pipeline.publish import Publisher
 from app.pipeline.repairing.recovering import recover
@@ -226,6 +228,38 @@ def test_what_the_channel_already_shows_is_not_sent(web, publisher, channel):
 
     assert channel.pushes == []
     assert row(web)["accepted"] == 5
+
+
+def test_a_listing_remapped_while_its_channel_is_read_holds_up_no_other(
+    web, publisher, channel, monkeypatch
+):
+    def remap(*given: Any) -> Any:
+        web.listing("web", "RED-SCARF", "jacket-1")
+        return given[-1]
+
+    web.listing("web", JACKET, "jacket-2")
+    monkeypatch.setattr(publisher, "_is_plain", lambda *_: False)
+    monkeypatch.setattr(publisher._answerer, "answer", remap)
+
+    assert publisher.push_due("web")
+
+    assert channel.shows() == {"jacket-2": 5}
+
+
+def test_a_listing_that_is_being_remapped_holds_up_no_other(web, publisher, channel):
+    push_all(publisher)
+    shown = {"observed": 5, "observed_at": now()}
+    set_row(web, **shown, wanted_version=publications.c.wanted_version + 1)
+    web.listing("web", JACKET, "jacket-2")
+
+    with ThreadPoolExecutor() as pool:
+        with writing(web.engine) as connection:
+            save_listing(connection, "web", "RED-SCARF", "jacket-1", None)
+            pushing = pool.submit(push_all, publisher)
+            time.sleep(0.5)
+        pushing.result()
+
+    assert channel.shows() == {"jacket-1": 5, "jacket-2": 5}
 
 
 def test_only_the_holder_of_the_lease_sends(web, publisher, channel, settings):
