@@ -4,6 +4,7 @@ A module is imported only when its command is wanted, so that one which cannot b
 imported takes none of the others with it.
 """
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -105,6 +106,10 @@ class Commands(click.Group):
                 raise
             words, *_ = str(error.orig).splitlines()
             raise Refused(f"{why} ({words})") from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise Refused("there is no room for what was to be written") from error
 
 
 def _broken(name: str, error: ImportError) -> click.Command:

@@ -1,8 +1,10 @@
 """`onecount export WHAT [FILE]`: what is known here, as a spreadsheet."""
 
+import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
 
@@ -42,6 +44,10 @@ def command(settings: Settings, what: str, file: Path | None, at: int | None) ->
             write_sheet(sys.stdout, export.columns, lines)
             return
         ending = "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
-        with file.open("wb") as out:
-            count = write_file(out, export, connection, when, ending)
+        # Half a file never takes the place of the one that was there.
+        with TemporaryFile() as whole:
+            count = write_file(whole, export, connection, when, ending)
+            whole.seek(0)
+            with file.open("wb") as out:
+                shutil.copyfileobj(whole, out)
     click.echo(f"{count} lines written to {file}.")

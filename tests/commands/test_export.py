@@ -1,6 +1,10 @@
 """`onecount export`: what goes out can come back in, and harms no spreadsheet."""
 
 import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +100,32 @@ def test_a_file_that_cannot_be_written_is_refused_first(
 
     assert said.exit_code == 2
     assert f"there is no folder {tmp_path}/nowhere to write to" in said.output
+
+
+def test_a_file_is_replaced_by_a_whole_one_only(onecount, write, tmp_path) -> None:
+    kept = write("skus.csv", "last night's")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    said = onecount("export", "skus", kept, ONECOUNT_DATA_DIR=str(empty))
+
+    assert said.exit_code == 1
+    assert "no such table: skus" in said.output
+    assert Path(kept).read_text() == "last night's"
+
+
+@pytest.mark.parametrize("file", [(), ("/dev/full",)], ids=["out", "file"])
+def test_a_full_disk_is_said_in_words(environ, shop, file) -> None:
+    command = [sys.executable, "-m", "app.cli", "export", "skus", *file]
+    with Path("/dev/full").open("wb") as full:
+        said = subprocess.run(
+            command,
+            env={**os.environ, **environ},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert said.returncode == 1
+    assert said.stderr == "Error: there is no room for what was to be written\n"
