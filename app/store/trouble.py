@@ -12,7 +12,9 @@ from typing import Final
 import psycopg
 import sqlalchemy as sa
 from psycopg.errors import (
+    DataCorrupted,
     DiskFull,
+    IndexCorrupted,
     ProgramLimitExceeded,
     ReadOnlySqlTransaction,
     UndefinedColumn,
@@ -25,6 +27,7 @@ from app.store.engine import is_sqlite
 FULL: Final = "the disk of the database is full"
 READ_ONLY: Final = "the database can only be read"
 BROKEN: Final = "the disk of the database reports errors"
+DAMAGED: Final = "the database is damaged and has to be restored from a backup"
 AWAY: Final = "the database does not answer"
 OUTDATED: Final = (
     "the database was not brought up to this release: run `onecount migrate`"
@@ -34,6 +37,8 @@ _SQLITE: Final = {
     sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_IOERR: BROKEN,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
     # Its files cannot be made: on a full disk or a folder that only reads, as well.
     sqlite3.SQLITE_CANTOPEN: AWAY,
 }
@@ -90,6 +95,8 @@ def _postgres(error: psycopg.Error) -> str | None:
         return FULL
     if isinstance(error, ReadOnlySqlTransaction):
         return READ_ONLY
+    if isinstance(error, DataCorrupted | IndexCorrupted):
+        return DAMAGED
     if isinstance(error, UndefinedTable | UndefinedColumn):
         return OUTDATED
     if isinstance(error, ProgramLimitExceeded):

@@ -129,3 +129,12 @@ def test_a_full_disk_is_said_in_words(environ, shop, file) -> None:
 
     assert said.returncode == 1
     assert said.stderr == "Error: there is no room for what was to be written\n"
+
+
+def test_a_file_that_is_no_database_is_said_in_words(onecount, write) -> None:
+    write("onecount.db", b"no database" * 1000)
+
+    said = onecount("export", "skus")
+
+    assert said.exit_code == 1
+    assert "restored from a backup (file is not a database)" in said.output

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import SECOND, now
 from app.store.engine import open_engine
-from app.store.trouble import FULL, READ_ONLY, trouble
+from app.store.trouble import DAMAGED, FULL, READ_ONLY, trouble
 from tests.builders import JACKET, SECRET, sale
 from tests.hearing import hearing
 from tests.hubs import within
@@ -170,6 +170,41 @@ def test_a_file_that_only_reads_is_told_from_one_that_does_not_answer(tmp_path) 
 
     assert trouble(caught.value) == READ_ONLY
     assert trouble(ValueError("a message's own fault")) is None
+
+
+@contextlib.contextmanager
+def damaged(url: str, table: str) -> Iterator[None]:
+    """The first page of a table in a SQLite file is nonsense."""
+    path = Path(sa.make_url(url).database or "")
+    with contextlib.closing(sqlite3.connect(path)) as looked:
+        looked.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = looked.execute("PRAGMA page_size").fetchone()
+        find = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = looked.execute(find, (table,)).fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        kept = file.read(size)
+        file.seek((page - 1) * size)
+        file.write(b"?" * size)
+        file.flush()
+        yield
+        file.seek((page - 1) * size)
+        file.write(kept)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_damaged_file_is_no_message_s_fault(shop, database_url) -> None:
+    shop.receive("till", sale("T-1", JACKET, 1, at=now()))
+    shop.engine.dispose()
+
+    with damaged(database_url, "stock_events"):
+        with pytest.raises(sa.exc.DatabaseError) as caught:
+            shop.apply()
+        shop.engine.dispose()
+    assert trouble(caught.value) == DAMAGED
+
+    shop.apply()
+    assert shop.messages() == [("applied", None)]
 
 
 @pytest.mark.parametrize("backend", ["postgres"], indirect=True)
