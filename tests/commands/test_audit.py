@@ -1,10 +1,11 @@
 """`onecount audit` and `onecount rebuild`: what they say, and how they end."""
 
+import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import HOUR, now
 from app.store.engine import applying
-from app.store.tables import stock_levels
+from app.store.tables import stock_events, stock_levels
 from tests.builders import JACKET, sale
 
 
@@ -37,6 +38,23 @@ def test_a_difference_is_told_in_words_and_rebuilt(hub, onecount):
     assert "stock events told again: 1 numbers changed" in done.output
     assert hub.level(JACKET) == {"available": 3}
     assert onecount("audit").exit_code == 0
+
+
+@pytest.mark.parametrize("details", ["{", "[]", '{"colour": "blue"}'])
+def test_an_event_that_cannot_be_read_is_named(hub, onecount, details):
+    furnish(hub)
+    with applying(hub.engine) as connection:
+        connection.execute(stock_levels.update().values(available=sa.literal(4)))
+        spoiled = stock_events.update().where(stock_events.c.kind == "counted")
+        connection.execute(spoiled.values(details=details))
+
+    audited, rebuilt = onecount("audit"), onecount("rebuild")
+
+    assert f"{JACKET} at downtown: available is 4" in audited.output
+    for said in (audited, rebuilt):
+        assert said.exit_code == 1
+        assert "stock event 1 (" in said.output
+        assert ") cannot be told again" in said.output
 
 
 def test_a_rebuild_of_what_is_right_says_so(hub, onecount):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.domain.errors import MalformedPayload
 from app.domain.instants import Instant
 from app.domain.states import STATES
 from app.pipeline.proving.retelling import Progress, tellable, told_again
@@ -29,11 +30,15 @@ def rehearse(
     ids = tellable(connection)
     ids += dice.sample(ids, int(len(ids) * AGAIN))
     dice.shuffle(ids)
-    with (
-        told_again(connection, ids, now, progress) as engine,
-        engine.connect() as copy,
-    ):
-        replayed = levels_of(copy)
+    try:
+        with (
+            told_again(connection, ids, now, progress) as engine,
+            engine.connect() as copy,
+        ):
+            replayed = levels_of(copy)
+    except MalformedPayload as error:
+        yield str(error)
+        return
     yield from compared(connection, levels_of(connection), replayed)
 
 

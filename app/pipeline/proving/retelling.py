@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from app.domain.errors import MalformedPayload
 from app.domain.events import WHOLE
 from app.domain.instants import Instant
 from app.pipeline.apply import apply
@@ -120,7 +121,17 @@ def _told(connection: Connection, ids: Sequence[int]) -> list[Told]:
         sa.select(stock_events).where(stock_events.c.id.in_(ids))
     )
     rows = {row.id: row for row in found}
-    return [_retold(rows[id_]) for id_ in ids]
+    return [_readable(rows[id_]) for id_ in ids]
+
+
+def _readable(row: Any) -> Told:
+    try:
+        return _retold(row)
+    except (ValueError, TypeError, KeyError) as error:
+        raise MalformedPayload(
+            f"stock event {row.id} ({row.key}) cannot be told again: its details are "
+            "not as they were written"
+        ) from error
 
 
 def _retold(row: Any) -> Told:
