@@ -154,7 +154,7 @@ authority = { shipped = "wbe" }
         "nowhere.txt cannot be read",
         "unknown location 'downtwon'",
         "unknown location 'attic'",
-        "publish.buffer: -1 is not a whole number",
+        "publish.buffer: -1 is not a whole number from 0 to 2147483647",
         "publish.stop_at: -2 is not a whole number",
         "publish.preorder: True is not a whole number",
         "publish.cap: 1.5 is not a whole number",

@@ -122,8 +122,7 @@ class Table:
         is_whole = isinstance(given, int) and not isinstance(given, bool)
         most = LARGEST if highest is None else highest
         if not is_whole or not 0 <= given <= most:
-            limit = f"from 0 to {highest}" if highest else "and not negative"
-            self.complain(key, f"{given!r} is not a whole number {limit}")
+            self.complain(key, f"{given!r} is not a whole number from 0 to {most}")
             return None
         return int(given)
 

@@ -85,8 +85,10 @@ def _adjustment(row: Row) -> Adjustment:
 def _signed(given: str) -> int:
     text = given.replace("\N{MINUS SIGN}", "-")
     digits = text.removeprefix("-").removeprefix("+")
-    if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:12]) <= _LARGEST):
-        raise BadConfiguration(f"change {given!r} is not a whole number like 3 or -2")
+    if not (digits.isascii() and digits.isdigit() and 0 < int(digits) <= _LARGEST):
+        raise BadConfiguration(
+            f"change {given!r} is not a whole number like 3 or -2, at most {_LARGEST}"
+        )
     return int(text)
 
 

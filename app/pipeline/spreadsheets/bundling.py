@@ -73,7 +73,7 @@ def _wrong_part(
     if component in parts:
         return f"{component} is named twice for {kit}"
     if not (quantity.isascii() and quantity.isdigit() and 0 < int(quantity) <= _MOST):
-        return f"quantity {quantity!r} is not a whole number, 1 or more"
+        return f"quantity {quantity!r} is not a whole number from 1 to {_MOST}"
     return None
 
 

@@ -114,7 +114,9 @@ def _quantity(given: str) -> int:
     if not given:
         raise BadConfiguration("quantity is blank, and blank is not zero; write 0")
     if not (given.isascii() and given.isdigit() and int(given) <= _LARGEST):
-        raise BadConfiguration(f"quantity {given!r} is not a whole number, 0 or more")
+        raise BadConfiguration(
+            f"quantity {given!r} is not a whole number from 0 to {_LARGEST}"
+        )
     return int(given)
 
 
