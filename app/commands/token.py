@@ -3,9 +3,12 @@
 import click
 
 from app.cli import database
+from app.domain.instants import now
 from app.store.engine import writing
-from app.store.people import people
+from app.store.people import deeds, people
 from config.settings import Settings
+
+ACTOR = "command line"
 
 
 @click.group()
@@ -27,4 +30,5 @@ def create(settings: Settings, name: str, role: str) -> None:
     engine = database(settings)
     with writing(engine) as connection:
         token = people.create_token(connection, name, role)
+        deeds.note(connection, ACTOR, "make token", name, now(), {"role": role})
     click.echo(token)

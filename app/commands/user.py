@@ -3,9 +3,12 @@
 import click
 
 from app.cli import database
+from app.domain.instants import now
 from app.store.engine import writing
-from app.store.people import people
+from app.store.people import deeds, people
 from config.settings import Settings
+
+ACTOR = "command line"
 
 
 @click.group()
@@ -29,4 +32,5 @@ def create(settings: Settings, email: str, role: str, password: str) -> None:
     engine = database(settings)
     with writing(engine) as connection:
         people.create_user(connection, email, password, role)
+        deeds.note(connection, ACTOR, "add person", email, now(), {"role": role})
     click.echo(f"{email} can log in now, as {role}.")

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.commands import token, user
-from app.store.people import people
+from app.store.people import deeds, people
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
@@ -41,6 +41,18 @@ def test_a_person_is_let_in_with_the_password_typed_twice(settings, engine):
     with engine.connect() as connection:
         row = people.check_password(connection, "ada@example.org", "a long password")
     assert row["role"] == "viewer"
+
+
+def test_who_was_let_in_by_the_command_line_is_in_the_audit_log(settings, engine):
+    words = ("create", "ada@example.org", "--password", "a long password")
+    run(user.command, settings, *words)
+    run(token.command, settings, "create", "till", "--role", "operator")
+
+    with engine.connect() as connection:
+        token_made, added = deeds.page(connection, deeds.Search(), limit=9)
+    assert (added["action"], added["subject"]) == ("add person", "ada@example.org")
+    assert (token_made["action"], token_made["subject"]) == ("make token", "till")
+    assert {added["actor"], token_made["actor"]} == {"command line"}
 
 
 def test_a_login_that_exists_already_is_refused(settings):
