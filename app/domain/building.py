@@ -3,7 +3,9 @@
 A kit is handed over at one place: there are as many as the scarcest of its components
 allows there, and their sum over the places. No promise already made for a kit or for a
 component may go short for it. Promises that name no place may be served from several;
-where that leaves a choice, the one is searched that leaves the most kits.
+where that leaves a choice, the one is searched that keeps the most promised kits, and
+of those the one that leaves the most. A promised kit that no place can put together is
+kept in its components.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,6 +19,7 @@ from app.domain.shown import (
     Reckoning,
     reaching,
     sellable,
+    served,
     shown,
 )
 
@@ -45,6 +48,11 @@ class Part:
         }
         return Part(self.quantity, left, self.promises)
 
+    def owing(self, kits: Sequence[Promise]) -> "Part":
+        """The same with these kits promised, too."""
+        more = [Promise(one.units * self.quantity, one.draws_from) for one in kits]
+        return Part(self.quantity, self.available, [*self.promises, *more])
+
     def ahead(self, kits: int, places: set[int]) -> "Part":
         """The same with units for so many kits beyond what is there."""
         promises = reaching(self.available, self.promises, places)
@@ -67,6 +75,18 @@ class Kit:
         parts = [part.ahead(kits, places) for part in self.parts]
         return Kit(parts, reaching({}, self.promises, places))
 
+    def kept(self, built: Mapping[int, int]) -> int:
+        """How many of its promises the kits that are built keep."""
+        return sum(served(built, self.promises))
+
+    def apart(self, built: Mapping[int, int]) -> "Kit":
+        """The same with every promise that these kits do not keep as components."""
+        kept, rest = [], []
+        for one, units in zip(self.promises, served(built, self.promises), strict=True):
+            kept.append(Promise(units, one.draws_from))
+            rest.append(Promise(one.units - units, one.draws_from))
+        return Kit([part.owing(rest) for part in self.parts], kept)
+
     def left(self, built: Mapping[int, int], draws_from: Collection[int]) -> int:
         """How many of the kits that are built no promise of kits needs."""
         return sellable(built, self.promises, draws_from)
@@ -74,13 +94,23 @@ class Kit:
 
 def most(kit: Kit, draws_from: Collection[int]) -> int:
     """How many more kits may be sold from these locations; never below zero."""
-    return kit.left(build(kit, draws_from), draws_from)
+    kit, built = settle(kit, draws_from)
+    return kit.left(built, draws_from)
+
+
+def settle(kit: Kit, draws_from: Collection[int]) -> tuple[Kit, dict[int, int]]:
+    """The kit with all its promises kept, and how many to put together where."""
+    built = build(kit, draws_from)
+    while kit.kept(built) < sum(one.units for one in kit.promises):
+        kit = kit.apart(built)
+        built = build(kit, draws_from)
+    return kit, built
 
 
 def build(kit: Kit, draws_from: Collection[int]) -> dict[int, int]:
     """How many kits to put together where, those promised too: place → kits.
 
-    So that the most are left for these locations.
+    So that the most promises are kept, and the most are left for these locations.
     """
     reach = set(draws_from).union(*(one.draws_from for one in kit.promises))
     whole = {
@@ -132,25 +162,27 @@ class _Search:
         self.draws_from = draws_from
         self.places = list(whole)
         self.best: dict[int, int] = {}
-        self.found = 0
+        self.found = (0, 0)
         self.looks = 0
         self.goal = self._bound({}, 0)
         self._look({}, 0)
 
-    def _bound(self, taken: Mapping[int, int], at: int) -> int:
-        """No more kits than this can be left, whatever is taken from here on."""
+    def _bound(self, taken: Mapping[int, int], at: int) -> tuple[int, int]:
+        """No more can be kept and left than this, whatever is taken from here on."""
         left = self.places[at:]
         everything = {**taken, **{place: self.whole[place] for place in left}}
         rest = min(part.less(taken).in_kits(left) for part in self.owed)
-        return min(
-            sum(taken.values()) + rest, self.kit.left(everything, self.draws_from)
+        units = sum(taken.values()) + rest
+        return (
+            min(units, self.kit.kept(everything)),
+            min(units, self.kit.left(everything, self.draws_from)),
         )
 
     def _look(self, taken: dict[int, int], at: int) -> None:
         self.looks += 1
-        units = self.kit.left(taken, self.draws_from)
-        if units > self.found:
-            self.best, self.found = taken, units
+        found = (self.kit.kept(taken), self.kit.left(taken, self.draws_from))
+        if found > self.found:
+            self.best, self.found = taken, found
         if at == len(self.places) or self._bound(taken, at) <= self.found:
             return
         place = self.places[at]

@@ -155,6 +155,12 @@ def unserved(available: Mapping[int, int], promises: Sequence[Promise]) -> int:
     return short
 
 
+def served(available: Mapping[int, int], promises: Sequence[Promise]) -> list[int]:
+    """How much of each promise can be served, of all of them as much as possible."""
+    flow = _Flow({place: max(0, units) for place, units in available.items()})
+    return [flow.serve(one.units, frozenset(one.draws_from)) for one in promises]
+
+
 def allot(
     available: Mapping[int, int],
     promises: Sequence[Promise],

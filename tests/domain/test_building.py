@@ -61,21 +61,39 @@ def can_go_out(told, kits):
 kits = st.builds(Kit, parts, promised)
 
 
-@given(kits, some_places)
-def test_as_many_as_trying_out_everything_finds(kit, draws_from):
+def ways(kit):
+    """Every way to put kits together that leaves what is promised of components."""
     most_here = {
         place: max(0, min(part.available[place] // part.quantity for part in kit.parts))
         for place in PLACES
     }
-    ways = (
+    tried = (
         dict(zip(PLACES, way, strict=True))
         for way in product(*(range(most_here[place] + 1) for place in PLACES))
     )
-    assert most(kit, draws_from) == max(
-        sellable(way, kit.promises, draws_from)
-        for way in ways
-        if can_go_out(kit.parts, way)
+    return [way for way in tried if can_go_out(kit.parts, way)]
+
+
+@given(kits, some_places)
+def test_as_many_as_trying_out_everything_finds(kit, draws_from):
+    owed = [one for one in kit.promises if one.units]
+    kept, left = max(
+        (served(way, owed), sellable(way, owed, draws_from)) for way in ways(kit)
     )
+
+    if kept == sum(one.units for one in owed):
+        assert most(kit, draws_from) == left
+    else:
+        assert most(kit, draws_from) <= left
+
+
+@given(kits, some_places)
+def test_no_more_than_every_promise_of_each_component_leaves(kit, draws_from):
+    found = most(kit, draws_from)
+
+    for part in kit.parts:
+        units = part.owing(kit.promises)
+        assert found <= units.in_kits(draws_from)
 
 
 @given(kits, some_places)
@@ -169,15 +187,15 @@ def test_a_promise_is_served_where_no_kit_can_be_put_together():
 @pytest.mark.parametrize(
     ("jackets", "kits_promised", "found"),
     [
-        (Part(1, {1: 2, 2: 4}, [Promise(1, {1, 2})]), 2, {1: 1, 2: 4}),
+        (Part(1, {1: 2, 2: 4}, [Promise(1, {1, 2})]), 4, {1: 1, 2: 4}),
         (Part(2, {1: 2, 2: 2}, [Promise(2, {1, 2})]), 2, {2: 1}),
         (Part(2, {1: 2, 2: 4}, [Promise(3, {1, 2})]), 3, {2: 1}),
     ],
 )
-def test_the_first_place_leaves_its_units_where_that_leaves_more_kits(
+def test_the_first_place_leaves_its_units_where_that_keeps_more_promises(
     jackets, kits_promised, found
 ):
-    kit = Kit([jackets], [Promise(kits_promised, {1})])
+    kit = Kit([jackets], [Promise(kits_promised, {2})])
     assert build(kit, {1, 2}) == found
 
 
@@ -186,9 +204,28 @@ def test_promised_units_and_promised_kits_are_both_kept():
     assert most(Kit([jackets], [Promise(1, {1, 2})]), {1, 2}) == 1
 
 
-def test_units_are_kept_at_the_place_whose_kits_are_all_promised():
-    jackets = Part(1, {1: 1, 2: 1, 3: 5}, [Promise(1, {1, 2, 3})])
-    assert most(Kit([jackets], [Promise(3, {2})]), {1, 2, 3}) == 6
+def test_a_promised_kit_is_kept_before_more_are_sold():
+    """The loose scarf may come from either place, the promised kit from the second."""
+    scarves = Part(3, {1: 3, 2: 3}, [Promise(2, {1, 2})])
+    kit = Kit([scarves], [Promise(1, {2, 3})])
+
+    assert build(kit, {1}) == {2: 1}
+    assert most(kit, {1}) == 0
+
+
+def test_a_promised_kit_that_no_place_can_put_together_is_kept_in_components():
+    scarves = Part(3, {1: 3, 2: 2, 3: 1}, [Promise(2, {1, 2})])
+
+    assert most(Kit([scarves], [Promise(1, {2, 3})]), {1}) == 0
+    assert most(Kit([scarves]), {1}) == 1
+
+
+def test_units_are_left_at_the_place_whose_kits_are_all_promised():
+    there, loose, kits = {1: 1, 2: 1, 3: 5}, Promise(1, {1, 2, 3}), Promise(3, {2})
+
+    found = most(Kit([Part(1, there, [loose])], [kits]), {1, 2, 3})
+
+    assert found == sellable(there, [loose, kits], {1, 2, 3}) == 5
 
 
 def test_a_place_where_all_is_promised_is_left_out():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection, Engine
 
-from app.domain.building import build
+from app.domain.building import settle
 from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.instants import Instant
 from app.domain.kits import NO_PARTS, Parts
@@ -130,8 +130,7 @@ def _allotted(
 ) -> tuple[Mapping[int, int] | None, int]:
     """Where to take units of one line from, or None; and the most there are."""
     if parts:
-        kit = desired.supply(house, parts, free)
-        built = build(kit, places)
+        kit, built = settle(desired.supply(house, parts, free), places)
         taken = allot(built, kit.promises, places, quantity)
         return taken, kit.left(built, places)
     here = free[sku_id]

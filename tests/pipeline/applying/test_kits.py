@@ -312,6 +312,37 @@ def test_components_at_two_places_are_no_kit(gifts):
     assert shown(gifts)["gift-1"] == 5
 
 
+@pytest.fixture
+def packs(shop):
+    """Packs of three scarves; a store and a market whose orders name no location."""
+    shop.locations("harbour", "depot")
+    shop.channel("store", mapped={"downtown": "d", "harbour": "h"}, publish={})
+    shop.channel("market", mapped={"harbour": "h", "depot": "p"}, publish={})
+    shop.channel("corner", mapped={"downtown": "1"}, publish={})
+    shop.sku(SCARF)
+    shop.count(SCARF, "downtown", 3)
+    recipe(shop, "PACK", scarf=3)
+    shop.listing("corner", SCARF, "scarf")
+    shop.listing("corner", "PACK", "pack")
+    return shop
+
+
+@pytest.mark.parametrize(
+    ("there", "promised"), [((3, 0), ("PACK", 1)), ((2, 1), (SCARF, 3))]
+)
+def test_a_kit_is_not_sold_of_what_other_orders_need(packs, there, promised):
+    for place, units in zip(("harbour", "depot"), there, strict=True):
+        packs.count(SCARF, place, units)
+    packs.tell("store", order("1", SCARF, 2, at=now()))
+    packs.tell("market", order("2", *promised, at=now()))
+
+    assert shown(packs, "corner") == {"scarf": 1, "pack": 0}
+    told = [{"sku": "PACK", "quantity": 1, "location": "downtown"}]
+    with pytest.raises(ShortOfUnits) as refused:
+        holding.hold(packs.engine, told, 600, actor="test", now=now())
+    assert refused.value.short == [{"sku": "PACK", "requested": 1, "available": 0}]
+
+
 def wanted(shop, external_id):
     with shop.engine.connect() as connection:
         return connection.execute(
