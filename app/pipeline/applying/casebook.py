@@ -78,7 +78,7 @@ class Casebook:
         for case in found:
             self._open(case)
 
-    def _add(self, case: Case) -> None:
+    def add(self, case: Case) -> None:
         self._cases.setdefault(case.case_key, {})[case.line] = case
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
@@ -89,7 +89,7 @@ class Casebook:
         """Add a case as it was written down, unless it is here already."""
         if case.line in self._cases.get(case.case_key, {}):
             return
-        self._add(case)
+        self.add(case)
         if may_be_doubtful(case):
             self._doubted.add(id(case))
         if tells_of_return(case):
@@ -158,7 +158,7 @@ class Casebook:
         adopted = []
         if owner is not None and not said.is_foreign:
             adopted = self.adopt(case, owner)
-        self._add(case)
+        self.add(case)
         return case, adopted
 
     def adopt(self, case: Case, owner: Place) -> list[Case]:
@@ -273,7 +273,7 @@ class Casebook:
         case = self.whole(owner, order)
         if case is None:
             case = Case(None, order_key(owner.key, order), "", owner.id, None, None)
-            self._add(case)
+            self.add(case)
         return case
 
     def lacks(self, owner: Place, event: StockEvent) -> bool:

@@ -14,7 +14,7 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent, WholeOrder
 from app.domain.instants import Instant
 from app.domain.targets import Target
-from app.pipeline.applying import checkpoints, copies, flagging, paying
+from app.pipeline.applying import checkpoints, copies, correcting, flagging, paying
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
 from app.pipeline.applying.hearing import ORDER_KINDS, Said, fact_name, hear
@@ -84,11 +84,9 @@ class Decider:
         event, channel, meant = said.event, said.channel, said.verdict.meant
         sku_id = meant.sku_id or self.names.sku_id(channel, event)
         found = self.book.find(said, sku_id)
-        exact: list[Case] = []
-        if found and not said.by_sku:
-            exact = [case for case in found if case.line == event.line]
-            if exact:
-                sku_id = exact[0].sku_id or sku_id
+        exact = [] if said.by_sku else [c for c in found if c.line == event.line]
+        if exact:
+            sku_id = correcting.sku_of(said, exact[0], sku_id, self.log)
         if sku_id is None:
             return said.park(missing_sku(channel, event))
         location, waits = meant.location_id, None
@@ -143,12 +141,8 @@ class Decider:
         target = Target(
             event.quantity, event.version, location, event.occurred_at, extra
         )
-        if not found:
-            made, adopted = self.book.make(said, sku_id)
-            for case in adopted:
-                self.causes[id(case)] = said
-            copies.follow(self.book, said, made)
-            found = [made]
+        found, gave = correcting.cases_of(self.book, said, found, sku_id)
+        self.causes.update((id(case), said) for case in gave)
         if said.by_sku:
             self._report(said, found, name, target)
         else:

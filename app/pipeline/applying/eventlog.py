@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.events import WHOLE, StockEvent, WholeOrder, key_of
 from app.domain.instants import Instant
 from app.pipeline.applying.hearing import Said
-from app.pipeline.applying.told import DUPLICATE, NOT_YET, POSTED, Meant, Told
+from app.pipeline.applying.told import DUPLICATE, NOT_YET, POSTED, Meant, Told, event_of
 from app.store import bulk
 from app.store.engine import is_sqlite
 from app.store.tables import stock_events
@@ -33,6 +34,20 @@ class EventLog:
         """Take an event in. With an `event_id` it is a row that is there already."""
         known = said.verdict.event_id is not None
         (self._known if known else self._new).append((said, waits_for))
+
+    def latest(self, key: str) -> StockEvent | None:
+        """What stands under this key, of this batch or written before; not for the hot
+        path."""
+        told = [said for said, _ in self._new if said.verdict.key == key]
+        stands = [said.event for said in told if said.verdict.verdict == POSTED]
+        if stands:
+            return max(stands, key=attrgetter("version"))
+        query = sa.select(stock_events).where(
+            stock_events.c.key == key, stock_events.c.verdict == POSTED
+        )
+        newest = query.order_by(stock_events.c.version.desc()).limit(1)
+        row = self._connection.execute(newest).first()
+        return None if row is None else event_of(row)
 
     def note_whole(self, told: Told, channel: str, order: WholeOrder) -> None:
         """Take in which lines an order has: what a later word about others is worth."""

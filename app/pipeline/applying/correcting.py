@@ -1,0 +1,96 @@
+"""Correcting: which SKU an event means where its line, or its fact, is known already.
+
+A line keeps the SKU in force at the order's time: mapping an item to another SKU moves
+no open line. It is another SKU's once its own source names another item than before.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.domain import events as kinds
+from app.domain.events import StockEvent
+from app.pipeline.applying import copies
+from app.pipeline.applying.casebook import Casebook
+from app.pipeline.applying.eventlog import EventLog
+from app.pipeline.applying.hearing import BY_SKU, Said
+from app.pipeline.applying.traits import is_told
+from app.store.stock.cases import Case
+
+_NAMED_BY: Final = {
+    kinds.PLACED,
+    kinds.RECEIVED,
+    kinds.EXPECTED,
+    kinds.TRANSFERRED,
+    kinds.ADJUSTED,
+}
+"""The facts that say which SKU their case is about; others are about an order's line."""
+
+
+def sku_of(said: Said, case: Case, sku_id: int | None, log: EventLog) -> int | None:
+    """The SKU that a known case is about, by what is newly said of it."""
+    known, event = case.sku_id, said.event
+    if known is None or sku_id is None or sku_id == known or said.is_foreign:
+        return known or sku_id
+    told = [
+        target.version
+        for name, target in case.targets.items()
+        if name.partition(":")[0] == event.kind
+    ]
+    if event.kind not in _NAMED_BY or not told or max(told) >= event.version:
+        return known
+    if said.verdict.meant.sku_id is not None:
+        return sku_id
+    before = log.latest(said.verdict.key)
+    return sku_id if before is not None and _is_another(before, event) else known
+
+
+def _is_another(before: StockEvent, event: StockEvent) -> bool:
+    """Whether these two name different items, in the same kind of id."""
+    for one, other in (
+        (before.external_id, event.external_id),
+        (before.external_parent_id, event.external_parent_id),
+        (before.sku, event.sku),
+    ):
+        if one is not None or other is not None:
+            return None not in (one, other) and one != other
+    return False
+
+
+def cases_of(
+    book: Casebook, said: Said, found: list[Case], sku_id: int
+) -> tuple[list[Case], Sequence[Case]]:
+    """The cases that an event changes, and those that give or take reports for it."""
+    if not found:
+        made, adopted = book.make(said, sku_id)
+        copies.follow(book, said, made)
+        return [made], adopted
+    if said.is_foreign or found[0].sku_id in (None, sku_id):
+        return found, ()
+    return found, _become(book, found[0], sku_id, said)
+
+
+def _become(book: Casebook, case: Case, sku_id: int, said: Said) -> list[Case]:
+    """A line is another SKU's: what others reported by SKU stays with the former."""
+    reports = {name: told for name, told in case.targets.items() if BY_SKU in name}
+    takes = [_about_the_same(book, case)] if reports else []
+    case.sku_id = sku_id
+    for name, report in reports.items():
+        known = takes[0].targets.get(name)
+        units = report.quantity + (known.quantity if known else 0)
+        takes[0].targets[name] = report._replace(quantity=units)
+        del case.targets[name]
+        book.touch(takes[0])
+    return takes + (book.adopt(case, said.owner) if said.owner is not None else [])
+
+
+def _about_the_same(book: Casebook, case: Case) -> Case:
+    """Another line of the order with a line's SKU, else where reports of it wait."""
+    waiting = f"sku:{case.sku_id}"
+    rows = [row for row in book.around(case) if row.sku_id == case.sku_id]
+    told = [row for row in rows if row is not case and is_told(row)]
+    if found := told or [row for row in rows if row.line == waiting]:
+        return min(found, key=lambda row: (row.case_key, row.line))
+    key, channel, number = case.case_key, case.channel_id, case.order_number
+    made = Case(None, key, waiting, channel, number, case.sku_id)
+    book.add(made)
+    return made
