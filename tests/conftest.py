@@ -180,7 +180,7 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
 def eventually() -> Callable[..., object]:
     """Ask again until the answer is true; fail after `within` seconds."""
 
-    def ask(question: Callable[[], object], within: float = 15.0) -> object:
+    def ask(question: Callable[[], object], within: float = 60.0) -> object:
         deadline = time.monotonic() + within
         while not (answer := question()):
             assert time.monotonic() < deadline, f"still {answer!r} after {within} s"

@@ -126,7 +126,7 @@ def run(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., None]]:
 def hub(run, settings: Settings, tmp_path: Path) -> str:
     """The address of a running hub with one login."""
     run("gunicorn", "-c", "config/gunicorn.conf.py", "app.factory:create_app()")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"{settings.public_url}/healthz", timeout=5).close()
@@ -239,7 +239,7 @@ def desk(
         context = browser.new_context(
             viewport={"width": width, "height": height}, **options
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         desks.append(Desk(context.new_page(), hub))
         return desks[-1]
