@@ -120,7 +120,7 @@ class Casebook:
             return [same] if same is not None else []
         told = [
             case
-            for case in self._told_by_channel(said, exact)
+            for case in self._told_by_channel(said)
             if case.sku_id == sku_id or case.line == event.line
         ]
         if not said.by_sku:
@@ -128,11 +128,10 @@ class Casebook:
         told = [case for case in told if case.sku_id == sku_id]
         return told or ([same] if same is not None else [])
 
-    def _told_by_channel(self, said: Said, exact: dict[str, Case]) -> list[Case]:
-        owner = said.owner
-        number = said.event.order_number or said.event.order or ""
-        rows = {id(c): c for c in (*exact.values(), *self._numbers.get(number, ()))}
-        told = [case for case in rows.values() if is_told(case)]
+    def _told_by_channel(self, said: Said) -> list[Case]:
+        owner, event = said.owner, said.event
+        rows = self.rows(said.case_key, event.order_number or event.order)
+        told = [case for case in rows if is_told(case)]
         if owner is not None and owner is not said.channel:
             return [case for case in told if case.channel_id == owner.id]
         # The sender does not say whose order it is: only one channel may have it.
@@ -163,14 +162,9 @@ class Casebook:
 
     def adopt(self, case: Case, owner: Place) -> list[Case]:
         """Take over what others reported about this line before its channel spoke."""
-        same = self._cases.get(case.case_key, {})
-        numbered = self._numbers.get(case.order_number or "", ())
-        if not same and not numbered:
-            return []
-        rows = {id(other): other for other in (*same.values(), *numbered)}
         adopted = [
             other
-            for other in rows.values()
+            for other in self.rows(case.case_key, case.order_number)
             if other is not case
             and other.sku_id == case.sku_id
             and other.targets
@@ -259,14 +253,14 @@ class Casebook:
     def around(self, case: Case) -> list[Case]:
         """Every loaded row of what may be the same order, by its key or its number."""
         number = case.order_number or case.case_key.split("/", 2)[2]
-        rows = {
-            id(other): other
-            for other in (
-                *self._cases.get(case.case_key, {}).values(),
-                *self._numbers.get(number, ()),
-            )
-        }
-        return list(rows.values())
+        return self.rows(case.case_key, number)
+
+    def rows(self, case_key: str, number: str | None) -> list[Case]:
+        """Every loaded row under a key, and every one under an order's number."""
+        same, numbered = self._cases.get(case_key, {}), self._numbers.get(number or "")
+        if not numbered:
+            return list(same.values())
+        return list({id(row): row for row in (*same.values(), *numbered)}.values())
 
     def row(self, owner: Place, order: str) -> Case:
         """The order's own row; made when there is none yet."""

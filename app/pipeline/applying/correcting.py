@@ -36,12 +36,49 @@ def sku_of(said: Said, case: Case, sku_id: int | None, log: EventLog) -> int | N
         for name, target in case.targets.items()
         if name.partition(":")[0] == event.kind
     ]
-    if event.kind not in _NAMED_BY or not told or max(told) >= event.version:
+    if event.kind not in _NAMED_BY or not told or max(told) > event.version:
         return known
     if said.verdict.meant.sku_id is not None:
         return sku_id
     before = log.latest(said.verdict.key)
     return sku_id if before is not None and _is_another(before, event) else known
+
+
+def reported(
+    book: Casebook, said: Said, name: str, sku_id: int | None, log: EventLog
+) -> int | None:
+    """The SKU of a report by SKU: the former one's where its line names no other item."""
+    known = _elsewhere(book, said, name, sku_id)
+    if not known or said.verdict.meant.sku_id is not None:
+        return sku_id
+    before = log.latest(said.verdict.key)
+    if before is None or _is_another(before, said.event):
+        return sku_id
+    return known[0].sku_id
+
+
+def others(
+    book: Casebook, said: Said, found: Sequence[Case], name: str, sku_id: int
+) -> Sequence[Case]:
+    """Where the same fact is known as one of another SKU."""
+    if said.by_sku:
+        return _elsewhere(book, said, name, sku_id)
+    known = [case for case in found if case.sku_id not in (None, sku_id)]
+    return [case for case in known if name in case.targets]
+
+
+def _elsewhere(book: Casebook, said: Said, name: str, sku_id: int | None) -> list[Case]:
+    """The rows of an order that keep a report, by its line, as one of another SKU."""
+    event, owner = said.event, said.owner
+    if event.line is None:
+        return []  # One parcel holds many SKUs: each is a fact of its own.
+    return [
+        row
+        for row in book.rows(said.case_key, event.order_number or event.order)
+        if name in row.targets
+        and row.sku_id != sku_id
+        and (owner is None or owner is said.channel or row.channel_id == owner.id)
+    ]
 
 
 def _is_another(before: StockEvent, event: StockEvent) -> bool:

@@ -19,10 +19,17 @@ from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
 from app.pipeline.applying.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.applying.names import Names, missing_sku
-from app.pipeline.applying.newer import ties
+from app.pipeline.applying.newer import is_past, judge
 from app.pipeline.applying.placing import detail, shown_at, unseen, where
-from app.pipeline.applying.sharing import share, shared
-from app.pipeline.applying.told import DUPLICATE, OBSERVED, SUPERSEDED, Meant, Told
+from app.pipeline.applying.sharing import share, shared, together
+from app.pipeline.applying.told import (
+    DUPLICATE,
+    OBSERVED,
+    QUARANTINED,
+    SUPERSEDED,
+    Meant,
+    Told,
+)
 from app.pipeline.applying.traits import FROM_HOLDS
 from app.pipeline.applying.ways import deal_ways
 from app.pipeline.house import House, Place
@@ -83,6 +90,9 @@ class Decider:
         """Find what an event is about; return what it waits for if that is unknown."""
         event, channel, meant = said.event, said.channel, said.verdict.meant
         sku_id = meant.sku_id or self.names.sku_id(channel, event)
+        if said.by_sku:
+            name = self._name(said)
+            sku_id = correcting.reported(self.book, said, name, sku_id, self.log)
         found = self.book.find(said, sku_id)
         exact = [] if said.by_sku else [c for c in found if c.line == event.line]
         if exact:
@@ -128,7 +138,7 @@ class Decider:
         self, said: Said, found: list[Case], sku_id: int, location: int | None
     ) -> str | None:
         event = said.event
-        if event.kind in FROM_HOLDS and self._is_past(said, found):
+        if event.kind in FROM_HOLDS and is_past(self.book, said, found):
             said.verdict.verdict = SUPERSEDED
             by_hold = kinds.is_by_hold(event.version)
             said.verdict.note = _COMMITTED_LATE if by_hold else None
@@ -136,20 +146,27 @@ class Decider:
         extra, waits = self._detail(said)
         if waits is not None:
             return said.park(waits)
-        source = self._house.source_of(said.told.channel_id)
-        name = fact_name(event, source, by_sku=said.by_sku)
+        name = self._name(said)
         target = Target(
             event.quantity, event.version, location, event.occurred_at, extra
         )
+        others = correcting.others(self.book, said, found, name, sku_id)
+        skus = tuple(case.sku_id or 0 for case in others[:1])
+        if not self._is_news(said, together(others, name), target, (*skus, sku_id)):
+            return None
         found, gave = correcting.cases_of(self.book, said, found, sku_id)
         self.causes.update((id(case), said) for case in gave)
         if said.by_sku:
-            self._report(said, found, name, target)
+            self._report(said, found, others, name, target)
         else:
             for case, part in zip(found, shared(found, name, target), strict=True):
                 self._set(said, case, name, part)
         copies.note(said, found)
         return None
+
+    def _name(self, said: Said) -> str:
+        source = self._house.source_of(said.told.channel_id)
+        return fact_name(said.event, source, by_sku=said.by_sku)
 
     def _detail(self, said: Said) -> tuple[str | int | None, str | None]:
         """What else the target must keep; and what it waits for."""
@@ -160,16 +177,6 @@ class Decider:
         if said.event.kind == kinds.TRANSFERRED and isinstance(extra, int):
             said.verdict.meant = meant._replace(to_location_id=extra)
         return extra, waits
-
-    def _is_past(self, said: Said, found: list[Case]) -> bool:
-        """Whether the order's channel has since said more than this event knows."""
-        event, channel = said.event, said.channel
-        if kinds.is_by_hold(event.version):
-            placed = [case.targets.get(kinds.PLACED) for case in found]
-            return any(p and not kinds.is_by_hold(p.version) for p in placed)
-        if channel is None or event.kind != kinds.PLACED:
-            return False
-        return self.book.lacks(channel, event)
 
     def _set(self, said: Said, case: Case, name: str, target: Target) -> None:
         if name in kinds.PAYMENT:
@@ -183,39 +190,38 @@ class Decider:
             self._change(said, case)
 
     def _report(
-        self, said: Said, found: Sequence[Case], name: str, target: Target
+        self,
+        said: Said,
+        found: Sequence[Case],
+        others: Sequence[Case],
+        name: str,
+        target: Target,
     ) -> None:
         """Take a report about all lines with a SKU; `share` deals it out to them."""
-        shares = [case.targets[name] for case in found if name in case.targets]
-        units = sum(share.quantity for share in shares)
-        known = shares[0]._replace(quantity=units) if shares else None
-        if self._is_news(said, known, target):
-            for case in found:
+        if self._is_news(said, together(found, name), target):
+            for case in (*found, *others):
                 case.targets.pop(name, None)
                 self._change(said, case)
             found[0].targets[name] = target
 
-    def _is_news(self, said: Said, known: Target | None, target: Target) -> bool:
+    def _is_news(
+        self,
+        said: Said,
+        known: Target | None,
+        target: Target,
+        skus: tuple[int, ...] = (),
+    ) -> bool:
+        """Whether it is a later word; what is known may be of another of two SKUs."""
         if known is None:
             return True
         if known.version < target.version:
             self.settled.add(said.verdict.key)
             return True
-        if ties(said, known, target):
-            said.verdict.verdict = SUPERSEDED
-            said.verdict.note = "told in the same second as another: read again"
-            said.verdict.reread = said.event.order
-        elif known.version > target.version:
-            said.verdict.verdict = SUPERSEDED
-        elif known.quantity == target.quantity and known.extra == target.extra:
-            said.verdict.verdict = DUPLICATE
-        else:
+        judge(said, known, target, is_another=bool(skus))
+        if said.verdict.verdict == QUARANTINED:
+            numbers, who = (known.quantity, target.quantity), said.told.channel_id
             flagging.contradiction(
-                self._connection,
-                said,
-                (known.quantity, target.quantity),
-                said.told.channel_id,
-                self._now,
+                self._connection, said, numbers, who, self._now, skus
             )
         return False
 

@@ -5,7 +5,7 @@ follows its case: any order of arrival leaves the same ones open. What a person 
 opens again only when it gets worse.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from sqlalchemy.engine import Connection
@@ -29,6 +29,9 @@ UNLINKED_RETURN: Final = "unlinked_return"
 SURPLUS_RETURN: Final = "surplus_return"
 ASSUMED_LOCATION: Final = "assumed_location"
 KIT_SURPLUS: Final = "kit_surplus"
+
+_KEPT: Final = 10
+"""How many contradicting reports of one fact are shown."""
 
 SETTLED: Final = "a higher version of the same fact was told since: that one counts"
 
@@ -92,19 +95,33 @@ def contradiction(
     told: tuple[int, int],
     channel_id: int | None,
     now: Instant,
+    skus: tuple[int, ...] = (),
 ) -> None:
-    """One key said two things in one version: what it said first stays."""
-    verdict = heard.verdict
+    """One key said two things in one version, of two SKUs perhaps: what it said first
+    stays."""
+    event, verdict, fact = heard.event, heard.verdict, heard.verdict.key
+    codes = _codes(connection, skus)
+    before, said = (
+        f"{units} of {codes[sku]}" if skus else f"{units}"
+        for units, sku in zip(told, skus or told, strict=True)
+    )
+    if told[0] == told[1]:
+        if not skus:
+            said += f" {event.disposition or event.to_place or event.of or 'otherwise'}"
+        # The fact's own row says as many; beside it there is room under another key.
+        verdict.key = f"{fact} ({said})"
     verdict.verdict = QUARANTINED
-    verdict.note = f"said {told[0]} before and {told[1]} now, with the same version"
-    incidents.open_incident(
+    verdict.note = f"said {before} before and {said} now, with the same version"
+    incidents.add_to(
         connection,
         CONTRADICTION,
-        verdict.key,
-        f"{_name(heard.event)}: whoever told it {verdict.note}; a person must decide "
+        fact,
+        f"{_name(event)}: whoever told it {verdict.note}; a person must decide "
         "which is true",
+        {"key": verdict.key},
         channel_id=channel_id,
         now=now,
+        most=_KEPT,
     )
 
 
@@ -207,9 +224,12 @@ def _doubts(
 
 
 def _skus(connection: Connection, cases: Sequence[Case]) -> dict[int, str]:
-    ids = sorted({case.sku_id for case in cases if case.sku_id is not None})
+    return _codes(connection, {c.sku_id for c in cases if c.sku_id is not None})
+
+
+def _codes(connection: Connection, skus: Collection[int]) -> dict[int, str]:
     query = "SELECT id, sku FROM skus WHERE id {among}"
-    return dict(bulk.select(connection, query, ids, "bigint"))
+    return dict(bulk.select(connection, query, sorted(skus), "bigint"))
 
 
 def _said(

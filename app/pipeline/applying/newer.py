@@ -1,11 +1,47 @@
 """Newer: which of two reports about one fact is the later word."""
 
+from collections.abc import Sequence
+
+from app.domain import events as kinds
 from app.domain.instants import SECOND
 from app.domain.targets import Target
+from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.hearing import Said
+from app.pipeline.applying.told import DUPLICATE, QUARANTINED, SUPERSEDED
+from app.store.stock.cases import Case
 
 
-def ties(said: Said, known: Target, target: Target) -> bool:
+def is_past(book: Casebook, said: Said, found: Sequence[Case]) -> bool:
+    """Whether the order's channel has since said more than this event knows."""
+    event, channel = said.event, said.channel
+    if kinds.is_by_hold(event.version):
+        placed = [case.targets.get(kinds.PLACED) for case in found]
+        return any(p and not kinds.is_by_hold(p.version) for p in placed)
+    if channel is None or event.kind != kinds.PLACED:
+        return False
+    return book.lacks(channel, event)
+
+
+def judge(said: Said, known: Target, target: Target, *, is_another: bool) -> None:
+    """The verdict on what has no higher version than what is known of its fact.
+
+    It may say the same of another SKU.
+    """
+    verdict = said.verdict
+    differs = is_another or (
+        (known.quantity, known.extra) != (target.quantity, target.extra)
+    )
+    if differs and _ties(said, known, target):
+        verdict.verdict = SUPERSEDED
+        verdict.note = "told in the same second as another: read again"
+        verdict.reread = said.event.order
+    elif known.version > target.version:
+        verdict.verdict = SUPERSEDED
+    else:
+        verdict.verdict = QUARANTINED if differs else DUPLICATE
+
+
+def _ties(said: Said, known: Target, target: Target) -> bool:
     """Whether only the channel itself can say which of two reports is newer.
 
     A clock that ticks whole seconds cannot; and an event that a read sharpened is not
@@ -17,5 +53,4 @@ def ties(said: Said, known: Target, target: Target) -> bool:
         and said.event.order is not None
         and target.version % SECOND == 0
         and known.version - target.version < SECOND
-        and (known.quantity, known.extra) != (target.quantity, target.extra)
     )

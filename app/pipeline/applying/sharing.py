@@ -7,6 +7,7 @@ cannot change it.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TypeAlias
 
 from app.domain import events as kinds
@@ -129,3 +130,13 @@ def shared(found: Sequence[Case], name: str, target: Target) -> list[Target]:
         left -= shares[-1].quantity
     shares[-1] = shares[-1]._replace(quantity=shares[-1].quantity + left)
     return shares
+
+
+def together(rows: Sequence[Case], name: str) -> Target | None:
+    """What rows keep of one report, together: the newest word on it."""
+    told = [row.targets[name] for row in rows if name in row.targets]
+    if not told:
+        return None
+    newest = max(told, key=attrgetter("version"))
+    units = sum(one.quantity for one in told if one.version == newest.version)
+    return newest._replace(quantity=units)

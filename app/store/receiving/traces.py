@@ -33,7 +33,7 @@ def messages_of(
     return connection.execute(query).mappings().all()
 
 
-def reports_of(connection: Connection, key: str) -> Sequence[RowMapping]:
+def reports_of(connection: Connection, keys: Collection[str]) -> Sequence[RowMapping]:
     """What was said of one fact, with the webhooks that said it, in that order."""
     query = (
         sa.select(
@@ -52,7 +52,7 @@ def reports_of(connection: Connection, key: str) -> Sequence[RowMapping]:
         )
         .join(channels, channels.c.id == stock_events.c.channel_id, isouter=True)
         .join(inbox, inbox.c.id == stock_events.c.inbox_id, isouter=True)
-        .where(stock_events.c.key == key)
+        .where(stock_events.c.key.in_(keys))
         .order_by(stock_events.c.id)
         .limit(20)
     )

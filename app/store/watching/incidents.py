@@ -69,6 +69,7 @@ def add_to(
     *,
     now: Instant,
     most: int,
+    channel_id: int | None = None,
 ) -> None:
     """Open an incident with one part, or add a part to the open one; the newest are
     kept."""
@@ -81,7 +82,15 @@ def add_to(
     ).scalar()
     parts = json.loads(known).get("parts", []) if known else []
     details = {"parts": [*parts, dict(part)][-most:]}
-    open_incident(connection, kind, subject, message, now=now, details=details)
+    open_incident(
+        connection,
+        kind,
+        subject,
+        message,
+        now=now,
+        channel_id=channel_id,
+        details=details,
+    )
 
 
 def open_among(

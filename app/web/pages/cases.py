@@ -33,8 +33,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
     "contradiction": Saying(
         lazy("Two reports contradict each other"),
         lazy(
-            "The same fact was told twice with different numbers and one version. What was "
-            "told first is in the stock."
+            "The same fact was told twice with different numbers or SKUs and one version. "
+            "What was told first is in the stock."
         ),
         lazy(
             "Look at both, find out which is true, correct the stock if it is the second, "
@@ -149,6 +149,12 @@ def skus(row: Mapping[str, Any]) -> list[str]:
     if row["kind"] == "drift":
         named.append(row["subject"].partition(":")[2])
     return sorted({one for one in named if one})
+
+
+def reports(row: Mapping[str, Any]) -> list[str]:
+    """The keys of the reports that contradict each other."""
+    told = details(row).get("parts", ())
+    return sorted({row["subject"], *(part["key"] for part in told)})
 
 
 def units(row: Mapping[str, Any]) -> int:

@@ -128,7 +128,7 @@ def incident(incident_id: int) -> ResponseReturnValue:
         [row] = oversells.up_to_date(connection, [found], now)
         both: Sequence[RowMapping] = ()
         if row["kind"] == "contradiction":
-            both = traces.reports_of(connection, row["subject"])
+            both = traces.reports_of(connection, cases.reports(row))
         drifting = _drifts(connection, row, now) if row["kind"] == "drift" else ()
     return render_template(
         "incident.html",

@@ -1,13 +1,21 @@
 """A line or a fact is corrected to another SKU; an item that is mapped anew is not one."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
+import sqlalchemy as sa
 
+from app.domain import events as kinds
+from app.domain.events import StockEvent
 from app.domain.instants import MINUTE, iso, now
+from app.pipeline.acts import facts
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.repairing.rebuilding import rebuild
+from app.store.receiving import traces
+from app.store.tables import incidents
+from app.web.pages import cases
 from tests.builders import JACKET, order
 
 SCARF = "RED-SCARF"
@@ -114,4 +122,164 @@ def test_what_a_warehouse_shipped_stays_with_its_sku(shop, arrival):
 
     assert shop.level(JACKET) == {"available": 7, "committed": 2}
     assert shop.level(SCARF) == {"available": 7}
+    assert is_right(shop)
+
+
+# -- what another system reports -------------------------------------------------
+
+
+def parcel(version, sku, units, kind="shipment", **more):
+    """Parcel p, line 1: what a warehouse reports of the store's order."""
+    told = {"order": "1", "channel": "web", "location": "downtown", "id": "p"}
+    return fact(kind, version, sku, units) | told | more
+
+
+def ordered(version=1):
+    names = ((JACKET, 2), (SCARF, 2))
+    lines = [
+        {"id": f"{at}", "sku": sku, "quantity": n} for at, (sku, n) in enumerate(names)
+    ]
+    return fact("order", version, "", 0, order="1") | {"lines": lines}
+
+
+ARRIVALS = list(permutations(range(4)))[::5]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_a_parcel_line_is_what_its_newest_version_says(shop, arrival, at_once):
+    told = [
+        ("web", ordered()),
+        ("wms", parcel(1, JACKET, 1)),
+        ("wms", parcel(2, SCARF, 2)),
+        ("wms", parcel(3, SCARF, 1)),
+    ]
+    for number in arrival:
+        shop.receive(*told[number])
+        if not at_once:
+            shop.apply()
+    shop.apply()
+
+    assert shop.level(JACKET) == {"available": 8, "committed": 2}
+    assert shop.level(SCARF) == {"available": 7, "committed": 1}
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_what_came_back_is_what_its_newest_version_says(shop, arrival):
+    told = [
+        ("wms", parcel(1, JACKET, 2, location="downtown")),
+        ("wms", parcel(1, SCARF, 2, id="q")),
+        ("wms", parcel(1, JACKET, 1, "return", id="r")),
+        ("wms", parcel(2, SCARF, 1, "return", id="r")),
+    ]
+    for number in arrival:
+        shop.tell(*told[number])
+    shop.tell("web", ordered())
+
+    assert shop.level(JACKET) == {"available": 8}
+    assert shop.level(SCARF) == {"available": 8}
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("kind", ["shipment", "return"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_one_version_of_two_skus_is_a_contradiction(shop, kind, at_once):
+    shop.tell("web", ordered())
+    if kind == "return":
+        shop.tell("wms", parcel(1, JACKET, 1), parcel(1, SCARF, 1, id="q"))
+    before = shop.level(JACKET), shop.level(SCARF)
+    for sku in (JACKET, SCARF, SCARF):
+        shop.receive("wms", parcel(1, sku, 1, kind, id="x"))
+        if not at_once:
+            shop.apply()
+    shop.apply()
+
+    assert shop.level(SCARF) == before[1]
+    assert shop.level(JACKET) != before[0]
+    said = f"said 1 of {JACKET} before and 1 of {SCARF} now"
+    assert said in contradiction(shop)
+    assert is_right(shop)
+
+    shop.tell("wms", parcel(2, SCARF, 1, kind, id="x"))
+
+    assert shop.level(JACKET) == before[0]
+    assert shop.level(SCARF) != before[1]
+    assert contradiction(shop) is None
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("kind", ["order", "receipt", "adjustment"])
+def test_one_version_of_a_fact_of_two_skus_is_a_contradiction(shop, kind):
+    more = {"order": "1"} if kind == "order" else {"location": "downtown"}
+    for sku in (JACKET, SCARF):
+        shop.tell("wms", fact(kind, 1, sku, 2, **more))
+
+    assert shop.level(SCARF) == {"available": 9}
+    assert f"said 2 of {JACKET} before and 2 of {SCARF} now" in contradiction(shop)
+    assert is_right(shop)
+
+
+def test_both_states_are_kept_in_which_one_version_says_that_units_came_back(shop):
+    shop.tell("web", ordered())
+    shop.tell("wms", parcel(1, JACKET, 1))
+    for state in ("sellable", "damaged"):
+        told = parcel(1, JACKET, 1, "return", id="r")
+        told["lines"][0]["disposition"] = state
+        shop.tell("wms", told)
+
+    assert shop.level(JACKET) == {"available": 9, "committed": 1}
+    assert "said 1 before and 1 damaged now" in contradiction(shop, state)
+    assert is_right(shop)
+
+
+def contradiction(shop, second=SCARF):
+    """What the open contradiction says; both reports that it is about are kept."""
+    with shop.engine.connect() as connection:
+        found = [
+            row
+            for row in connection.execute(sa.select(incidents)).mappings()
+            if row["kind"] == "contradiction" and row["closed_at"] is None
+        ]
+        if not found:
+            return None
+        [row] = found
+        both = traces.reports_of(connection, cases.reports(row))
+        assert [one["verdict"] for one in both] == ["posted", "quarantined"]
+        assert [second in one["details"] for one in both] == [False, True]
+        return row["message"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_parcel_of_an_item_mapped_to_another_sku_stays_what_it_was(shop, version):
+    shop.listing("wms", JACKET, "item")
+    shop.tell("wms", parcel(1, "item", 1))
+    shop.listing("wms", SCARF, "item")
+    shop.tell("wms", parcel(version, "item", version))
+
+    assert shop.level(JACKET) == {"available": 10 - version}
+    assert shop.level(SCARF) == {"available": 9}
+    assert contradiction(shop) is None
+    assert is_right(shop)
+
+
+def test_a_parcel_without_line_ids_holds_several_skus(shop):
+    at = now() - MINUTE
+    left = StockEvent(kinds.SHIPPED, 1, at, at, order="1", order_channel="web")
+    skus = [replace(left, sku=sku, fact="p") for sku in (JACKET, SCARF)]
+    shop.tell("web", ordered())
+    facts.record(shop.engine, skus, actor="test", now=now())
+
+    assert shop.level(JACKET) == {"available": 8, "committed": 1}
+    assert shop.level(SCARF) == {"available": 7, "committed": 1}
+    assert contradiction(shop) is None
+    assert is_right(shop)
+
+
+def test_parcels_of_two_channels_orders_with_one_number_are_two_facts(shop):
+    for channel, sku in (("web", JACKET), ("till", SCARF)):
+        shop.tell("wms", parcel(1, sku, 1, channel=channel))
+
+    assert shop.level(JACKET) == {"available": 9}
+    assert shop.level(SCARF) == {"available": 8}
     assert is_right(shop)
