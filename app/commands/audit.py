@@ -29,7 +29,8 @@ def command(settings: Settings, quick: bool, seed: int | None) -> None:
     """Check levels, holds, the ledger and its seals against each other.
 
     Then tell all stock events again, in another order and some of them twice, into an
-    empty database: it must come to the same levels. Exit 1 when anything differs.
+    empty database: it must come to the same levels, and know the same of every order
+    line and other fact, by which the next event is judged. Exit 1 when anything differs.
 
     What was quarantined is not told again: which of two contradicting reports stands
     was settled when they came. And the rules are today's: after a change of

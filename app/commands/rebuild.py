@@ -35,7 +35,7 @@ def command(settings: Settings) -> None:
 def _report(rebuilt: Rebuilt) -> None:
     for title, sentences in (
         ("Before", rebuilt.before),
-        ("Changed", rebuilt.levels),
+        ("Changed", [*rebuilt.levels, *rebuilt.cases]),
         ("Still so", rebuilt.after),
     ):
         for sentence in sentences:

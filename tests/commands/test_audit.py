@@ -5,8 +5,8 @@ import sqlalchemy as sa
 
 from app.domain.instants import HOUR, now
 from app.store.engine import applying
-from app.store.tables import stock_events, stock_levels
-from tests.builders import JACKET, sale
+from app.store.tables import lines, stock_events, stock_levels
+from tests.builders import JACKET, order, sale
 
 
 def furnish(hub):
@@ -37,6 +37,31 @@ def test_a_difference_is_told_in_words_and_rebuilt(hub, onecount):
     assert done.exit_code == 0, done.output
     assert "stock events told again: 1 numbers changed" in done.output
     assert hub.level(JACKET) == {"available": 3}
+    assert onecount("audit").exit_code == 0
+
+
+def test_cases_that_say_something_else_are_told_of_and_rebuilt(hub, onecount):
+    furnish(hub)
+    hub.tell("till", order("1", JACKET, 1, at=now()))
+    with applying(hub.engine) as connection:
+        spoiled = lines.update().where(lines.c.case_key == "till/order/T")
+        connection.execute(spoiled.values(posted="[]"))
+        connection.execute(lines.delete().where(lines.c.case_key == "till/order/1"))
+
+    told = onecount("audit")
+
+    assert told.exit_code == 1
+    assert "order 1 of till, line 1: it is not known here" in told.output
+    assert f"order T of till, line 1: the units of {JACKET} posted from" in told.output
+    assert "are 0, all its stock events told again make it 2" in told.output
+
+    done = onecount("rebuild")
+
+    assert done.exit_code == 0, done.output
+    assert "Changed: order 1 of till, line 1: it is not known here" in done.output
+    assert "0 numbers changed, 0 ledger entries added" in done.output
+    assert onecount("audit").exit_code == 0
+    hub.tell("till", sale("T", JACKET, 1, at=now()))
     assert onecount("audit").exit_code == 0
 
 

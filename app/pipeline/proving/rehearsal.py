@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from app.domain.errors import MalformedPayload
 from app.domain.instants import Instant
 from app.domain.states import STATES
+from app.pipeline.proving.recalling import forgotten
 from app.pipeline.proving.retelling import Progress, tellable, told_again
 from app.store.tables import locations, skus, stock_levels
 
@@ -36,10 +37,12 @@ def rehearse(
             engine.connect() as copy,
         ):
             replayed = levels_of(copy)
+            cases = forgotten(connection, copy)
     except MalformedPayload as error:
         yield str(error)
         return
     yield from compared(connection, levels_of(connection), replayed)
+    yield from cases
 
 
 def levels_of(connection: Connection) -> Levels:

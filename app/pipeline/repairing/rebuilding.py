@@ -23,6 +23,7 @@ from app.pipeline.configuring.listings import lanes
 from app.pipeline.configuring.revising import wish_again
 from app.pipeline.house import read_house
 from app.pipeline.proving.audit import broken_sums, differences
+from app.pipeline.proving.recalling import forgotten
 from app.pipeline.proving.rehearsal import compared, levels_of
 from app.pipeline.proving.retelling import Progress, tellable, told_again
 from app.store import bulk
@@ -54,6 +55,8 @@ class Rebuilt:
     """What did not agree before, in sentences."""
     levels: Sequence[str]
     """Which levels are others now, in sentences."""
+    cases: Sequence[str] = ()
+    """Which orders' lines and other cases say something else now, in sentences."""
     entries: int = 0
     wanted: int = 0
     events: int = 0
@@ -88,6 +91,7 @@ def rebuild(engine: Engine, now: Instant, progress: Progress | None = None) -> R
 def _rebuild(connection: Connection, copy: Connection, now: Instant) -> Rebuilt:
     before, target = levels_of(connection), levels_of(copy)
     changed = list(compared(connection, before, target))
+    said = forgotten(connection, copy)
     entries = _missing(_effects(connection), _effects(copy))
     _post(connection, entries, now)
     _set_levels(connection, copy)
@@ -108,7 +112,7 @@ def _rebuild(connection: Connection, copy: Connection, now: Instant) -> Rebuilt:
     oversells.judge(connection, house, moved, now)
     wanted = _published(connection, moved)
     woken = lanes(house, wish_again(connection, wanted, now))
-    return Rebuilt((), changed, len(entries), len(wanted), lanes=woken)
+    return Rebuilt((), changed, said, len(entries), len(wanted), lanes=woken)
 
 
 def _effects(connection: Connection) -> Effects:

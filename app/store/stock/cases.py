@@ -1,6 +1,6 @@
 """The lines table: cases loaded for a batch, and written back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,11 +11,14 @@ from app.domain.events import ROUTED, is_by_hold
 from app.domain.states import Movement
 from app.domain.targets import Movements, Target
 from app.store import bulk
+from app.store.engine import is_sqlite
 from app.store.tables import channels, kit_parts, lines
 
 _CHANGED = ("order_number", "sku_id", "targets", "posted")
 _NEW = ("case_key", "line", "channel_id", *_CHANGED)
 _COLUMNS = "id, case_key, line, channel_id, order_number, sku_id, targets, posted"
+
+_SELECTED = tuple(lines.c[name.strip()] for name in _COLUMNS.split(","))
 
 _encode = msgspec.json.Encoder().encode
 _targets = msgspec.json.Decoder(dict[str, Target]).decode
@@ -60,10 +63,19 @@ def load_numbers(connection: Connection, numbers: Iterable[str]) -> Sequence[Cas
     return [_opened(row) for row in found]
 
 
+def in_order(connection: Connection) -> Iterator[Case]:
+    """Every line, by key and name as plain text, some at a time: there are many."""
+    names: list[sa.ColumnElement[str]] = [lines.c.case_key, lines.c.line]
+    if not is_sqlite(connection):
+        names = [name.collate("C") for name in names]
+    query = sa.select(*_SELECTED).order_by(*names)
+    return map(_opened, connection.execute(query.execution_options(yield_per=1000)))
+
+
 def load_having(connection: Connection, fact: str) -> Sequence[Case]:
     """Every line with this fact; not for the hot path."""
     found = connection.execute(
-        sa.select(*(lines.c[name.strip()] for name in _COLUMNS.split(",")))
+        sa.select(*_SELECTED)
         .where(lines.c.targets.contains(f'"{fact}"', autoescape=True))
         .order_by(lines.c.id)
     )
