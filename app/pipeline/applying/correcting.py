@@ -23,20 +23,20 @@ _NAMED_BY: Final = {
     kinds.TRANSFERRED,
     kinds.ADJUSTED,
 }
-"""The facts that say which SKU their case is about; others are about an order's line."""
+"""The facts that say which SKU their case is about, as a sale does that was handed over
+at once; others are about an order's line."""
 
 
-def sku_of(said: Said, case: Case, sku_id: int | None, log: EventLog) -> int | None:
+def sku_of(
+    said: Said, case: Case, name: str, sku_id: int | None, log: EventLog
+) -> int | None:
     """The SKU that a known case is about, by what is newly said of it."""
     known, event = case.sku_id, said.event
     if known is None or sku_id is None or sku_id == known or said.is_foreign:
         return known or sku_id
-    told = [
-        target.version
-        for name, target in case.targets.items()
-        if name.partition(":")[0] == event.kind
-    ]
-    if event.kind not in _NAMED_BY or not told or max(told) > event.version:
+    told = case.targets.get(name)
+    is_named = event.kind in _NAMED_BY or event.scope == kinds.AT_ONCE
+    if not is_named or told is None or told.version > event.version:
         return known
     if said.verdict.meant.sku_id is not None:
         return sku_id

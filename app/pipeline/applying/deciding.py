@@ -90,13 +90,13 @@ class Decider:
         """Find what an event is about; return what it waits for if that is unknown."""
         event, channel, meant = said.event, said.channel, said.verdict.meant
         sku_id = meant.sku_id or self.names.sku_id(channel, event)
+        name = self._name(said)
         if said.by_sku:
-            name = self._name(said)
             sku_id = correcting.reported(self.book, said, name, sku_id, self.log)
         found = self.book.find(said, sku_id)
         exact = [] if said.by_sku else [c for c in found if c.line == event.line]
         if exact:
-            sku_id = correcting.sku_of(said, exact[0], sku_id, self.log)
+            sku_id = correcting.sku_of(said, exact[0], name, sku_id, self.log)
         if sku_id is None:
             return said.park(missing_sku(channel, event))
         location, waits = meant.location_id, None

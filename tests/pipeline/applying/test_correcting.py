@@ -16,7 +16,7 @@ from app.pipeline.repairing.rebuilding import rebuild
 from app.store.receiving import traces
 from app.store.tables import incidents
 from app.web.pages import cases
-from tests.builders import JACKET, order
+from tests.builders import JACKET, order, sale
 
 SCARF = "RED-SCARF"
 
@@ -81,6 +81,19 @@ def test_a_fact_of_the_wrong_sku_is_corrected(shop, kind, quantity, left):
 
     assert shop.level(JACKET) == {"available": 10}
     assert shop.level(SCARF) == left
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("arrival", [(1, 2, 3), (2, 1, 3), (3, 2, 1)])
+def test_a_sale_of_the_wrong_sku_is_corrected(shop, arrival):
+    sold = {1: (JACKET, 2), 2: (SCARF, 3), 3: (SCARF, 1)}
+    for version in arrival:
+        sku, units = sold[version]
+        told = sale("T", sku, units, at=now() - MINUTE, location="downtown")
+        shop.tell("till", told | {"version": version})
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert shop.level(SCARF) == {"available": 8}
     assert is_right(shop)
 
 
@@ -209,7 +222,7 @@ def test_one_version_of_two_skus_is_a_contradiction(shop, kind, at_once):
     assert is_right(shop)
 
 
-@pytest.mark.parametrize("kind", ["order", "receipt", "adjustment"])
+@pytest.mark.parametrize("kind", ["order", "sale", "receipt", "adjustment"])
 def test_one_version_of_a_fact_of_two_skus_is_a_contradiction(shop, kind):
     more = {"order": "1"} if kind == "order" else {"location": "downtown"}
     for sku in (JACKET, SCARF):
