@@ -30,6 +30,11 @@ from app.store.engine import open_engine
 from app.store.migrations import upgrade
 from config.settings import Settings
 
+hypothesis.settings.register_profile("onecount", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("onecount")
+"""Laws are tried on the same many examples, on machines that do other things meanwhile,
+whichever tests are run."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

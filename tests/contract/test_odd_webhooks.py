@@ -126,7 +126,7 @@ _JSON = st.recursive(
 
 
 @pytest.mark.parametrize("name", adapters.names())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(document=st.dictionaries(st.text(max_size=8), _JSON, max_size=4))
 def test_any_object_under_any_topic_is_understood_or_malformed(
     name: str, document: dict[str, Any]
@@ -145,7 +145,7 @@ def _about(adapter: Any, topic: str, body: bytes) -> Any:
 
 
 @pytest.mark.parametrize("name", adapters.names())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=st.binary(max_size=60))
 def test_any_bytes_are_an_object_or_malformed(name: str, body: bytes):
     adapter = Provider(name).adapter()

@@ -65,7 +65,7 @@ stock = st.fixed_dictionaries({place: st.integers(-2, 3) for place in PLACES})
 promised = st.lists(st.builds(Promise, st.integers(0, 3), some_places), max_size=2)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stock, promised, some_places)
 def test_trying_every_way_finds_the_same_number(available, promises, draws_from):
     kept = {p: max(0, n) for p, n in available.items()}
@@ -207,7 +207,7 @@ def with_preorder(available, promises, draws_from, preorder):
     return available | {BEYOND: preorder}, owed, draws_from | {BEYOND}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stock, promised, some_places, st.integers(1, 3))
 def test_trying_every_way_agrees_when_units_may_be_pre_ordered(
     available, promises, draws_from, preorder

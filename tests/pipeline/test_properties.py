@@ -35,8 +35,6 @@ KEPT = {
 bounded = settings(
     phases=[Phase.explicit, Phase.generate],
     max_examples=50,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -425,7 +425,6 @@ def test_the_count_is_right_whatever_happens(trade: Trade, times: int) -> None:
         settings=settings(
             max_examples=15 * times,
             stateful_step_count=25,
-            deadline=None,
             derandomize=times == 1,
             database=None,
             suppress_health_check=list(HealthCheck),

@@ -9,9 +9,7 @@ from app.store.engine import snapshot, writing
 from app.store.tables import inbox, publications, skus, stock_levels
 
 COLUMNS = ("sku", "name", "barcode")
-bounded = settings(
-    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck)
-)
+bounded = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 texts = st.text(
     st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=8
 )

@@ -46,7 +46,6 @@ MOVES = st.lists(
 @given(moves=MOVES, at=st.integers(0, 5), known_at=st.integers(0, 5))
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_the_past_is_the_sum_of_its_entries(engine, moves, at, known_at):

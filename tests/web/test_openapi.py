@@ -120,9 +120,7 @@ def called(api, cases, times) -> set[int]:
     @given(case=cases)
     @hypothesis_settings(
         max_examples=times,
-        deadline=None,
         database=None,
-        derandomize=True,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -15,8 +15,6 @@ KEPT = {"locations", "channels", "channel_locations", "skus", "listings"}
 bounded = settings(
     phases=[Phase.explicit, Phase.generate],
     max_examples=25,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -20,7 +20,6 @@ START: Instant = 1_790_000_000 * SECOND
 sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 quick = examples(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
