@@ -13,6 +13,7 @@ from adapters.signatures import StandardWebhooks
 from app.domain.errors import StaleWebhook
 from app.domain.instants import DAY, HOUR, MINUTE, SECOND, now, to_datetime
 from app.pipeline.publish import Publisher
+from app.pipeline.watching.alerting import SETTLED, Outages, watch
 from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.publishing.waits import behind
@@ -20,7 +21,14 @@ from app.store.tables import channels
 from app.store.watching import clock
 from tests.adapters.sandboxes import control, serving
 from tests.builders import JACKET, SECRET, Shop, sale
-from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, sell, trade
+from tests.pipeline.test_channels_that_sell import (
+    ITEM,
+    PLACE,
+    is_right,
+    look_again,
+    sell,
+    trade,
+)
 from workers import scheduled
 from workers.hands import Hands, make
 
@@ -55,6 +63,52 @@ def test_a_channel_that_wanted_a_pause_gets_its_number_after_it(
     assert ("outbound:web", False) in scheduled.due_lanes(mine, now())
     trade.work()
     assert trade.shows() == 3
+
+
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_our_own_number_whose_answer_got_lost_is_still_ours(
+    trade, eventually, time_machine
+):
+    trade.settle(eventually, 5)
+    trade.shop.count(JACKET, "downtown", 6, now())
+    control(trade.url, "weather", hang_up=1)
+    trade.shop.deaf = True  # nor does its echo arrive
+    trade.publisher.push_due("web")
+    control(trade.url, "weather")
+    assert (trade.row()["unsure"], trade.shows()) == (True, 6)
+    trade.shop.count(JACKET, "downtown", 8, now())
+
+    time_machine.move_to(to_datetime(now() - HOUR), tick=True)
+    look_again(trade)
+
+    assert trade.row()["misses"] == 0, "nobody edited it"
+    assert trade.shows() == 8
+
+
+def test_what_is_wrong_is_told_as_soon_as_ever(shop, mine, time_machine):
+    heard = []
+    tell = lambda title, _: heard.append(title) or True
+    shop.tell("till", sale("T-1", JACKET, 12, at=now()))
+    scheduled.sweep(mine)
+    watch(shop.engine, tell, now(), HOUR)
+
+    time_machine.move_to(to_datetime(now() - HOUR), tick=True)
+    scheduled.sweep(mine)
+    watch(shop.engine, tell, now(), HOUR)
+    assert heard == []
+    time_machine.shift(2 * SETTLED // SECOND)
+    watch(shop.engine, tell, now(), HOUR)
+
+    assert heard == ["Onecount needs you"]
+
+
+def test_a_database_in_trouble_is_told_of_as_soon_as_ever():
+    heard, outages, at = [], Outages("scheduler"), now()
+
+    for moment in (at, at - HOUR):
+        outages.heed("it is gone", lambda title, _: heard.append(title) or True, moment)
+
+    assert heard == ["Onecount needs you"]
 
 
 def test_what_is_corrected_meanwhile_is_the_later_word(shop, mine, time_machine):

@@ -59,7 +59,7 @@ class Readings:
         readings = adapter.read([question(row, names[row["id"]]) for row in unclear])
         read_at = adapter.http.theirs(started)
         by_id = {row["id"]: row for row in unclear}
-        sent = self._sent(careful.values(), started)
+        sent = self._sent(careful.values())
         doubted = [
             reading
             for reading in readings
@@ -108,11 +108,14 @@ class Readings:
         elif number != before["believed"]:
             store.change(connection, before["id"], misses=0)
 
-    def _sent(self, rows: Iterable[RowMapping], now: Instant) -> dict[int, int]:
-        """Publication id → the number of the write of which nobody knows the end."""
+    def _sent(self, rows: Iterable[RowMapping]) -> dict[int, int]:
+        """Publication id → the number of the write of which nobody knows the end.
+
+        Not by its time: the clock may have been set back since.
+        """
         with self._engine.connect() as connection:
             found = [
-                (row["id"], attempts.last(connection, row["id"], now))
+                (row["id"], attempts.last(connection, row["id"]))
                 for row in rows
                 if row["unsure"]
             ]

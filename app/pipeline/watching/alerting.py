@@ -42,7 +42,8 @@ class Outages:
         """Hear what is wrong with the database now, if anything is; tell it in time."""
         if wrong != self._seen:
             self._seen, self._since = wrong, now
-        if wrong == self._told or now - self._since < SETTLED:
+        # A clock that was set back meanwhile delays nothing.
+        if wrong == self._told or 0 <= now - self._since < SETTLED:
             return
         title, words = _ENDED, f"{self._told}: no more"
         if wrong is not None:

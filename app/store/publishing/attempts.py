@@ -71,11 +71,12 @@ def begin(
 def last(
     connection: Connection,
     publication_id: int,
-    moment: Instant,
+    moment: Instant | None = None,
     *,
     accepted: bool = False,
 ) -> sa.RowMapping | None:
-    """The last attempt at a publication by a moment; `accepted`: that was taken."""
+    """The last attempt at a publication; by a moment, if one is given. `accepted`: that
+    was taken."""
     query = (
         sa.select(
             push_attempts,
@@ -84,18 +85,16 @@ def last(
             push_attempt_items.c.reason,
         )
         .join(push_attempt_items, push_attempt_items.c.attempt_id == push_attempts.c.id)
-        .where(
-            push_attempt_items.c.publication_id == publication_id,
-            push_attempts.c.started_at <= moment,
-        )
+        .where(push_attempt_items.c.publication_id == publication_id)
         .order_by(push_attempt_items.c.id.desc())
         .limit(1)
     )
+    dated = push_attempts.c.started_at
     if accepted:
-        query = query.where(
-            push_attempt_items.c.verdict == words.ACCEPTED,
-            push_attempts.c.finished_at <= moment,
-        )
+        query = query.where(push_attempt_items.c.verdict == words.ACCEPTED)
+        dated = push_attempts.c.finished_at
+    if moment is not None:
+        query = query.where(dated <= moment)
     return connection.execute(query).mappings().first()
 
 

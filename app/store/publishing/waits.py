@@ -1,4 +1,5 @@
-"""Waits: every time that something is put off to, and what a clock set back does to it.
+"""Waits: every time that something is put off to, or counted from, and what a clock
+set back does to it.
 
 A clock that is corrected by an hour would let a retry that was due in seconds, or a
 channel that is held for a minute, wait for an hour. So the scheduler notes the time;
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from app.domain.instants import MINUTE, SECOND, Instant
 from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
-from app.store.tables import channels, inbox, leases, publications
+from app.store.tables import alerts, channels, inbox, leases, publications
 
 EVERY: Instant = 10 * SECOND
 """How often the time is noted."""
@@ -37,6 +38,8 @@ _WAITS = (
     channels.c.poll_due_at,
     channels.c.webhooks_due_at,
     channels.c.compared_at,
+    alerts.c.began_at,
+    alerts.c.ended_at,
 )
 
 
