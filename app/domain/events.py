@@ -120,6 +120,11 @@ class StockEvent:
     scope: str | None = None
     until: Instant | None = None
 
+    @property
+    def item(self) -> str | None:
+        """What its source calls the item it is about."""
+        return self.external_id or self.external_parent_id or self.sku
+
 
 def key_of(event: StockEvent) -> str:
     """Name the business fact within its source, by the provider's own ids."""
@@ -127,7 +132,7 @@ def key_of(event: StockEvent) -> str:
     names = [part for part in parts if part is not None]
     is_absolute = event.kind in (COUNTED, OBSERVED)
     if is_absolute or event.line is None:
-        names += [event.external_id or event.external_parent_id or event.sku or ""]
+        names += [event.item or ""]
     if is_absolute:
         names += [event.place or ""]
     key = ":".join(names)

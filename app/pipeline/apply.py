@@ -170,6 +170,7 @@ def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
             said.event.reason,
             _undone(connection, said.event).get(movement),
             kit=kit,
+            item=said.event.item,
         )
         for movement, quantity, said, kit in changes
     ]

@@ -47,8 +47,7 @@ class Names:
 
 def missing_sku(channel: Place | None, event: StockEvent) -> str:
     """What an event with an unknown SKU waits for."""
-    word = event.external_id or event.external_parent_id or event.sku or ""
-    return f"sku:{channel.key if channel else ''}:{word}"
+    return f"sku:{channel.key if channel else ''}:{event.item or ''}"
 
 
 def missing_location(channel: Place | None, place: str | None) -> str:

@@ -71,6 +71,8 @@ class Entry(NamedTuple):
     checkpoint: Instant | None = None
     """Set on a count's own variance: the next count, not this one, absorbs it."""
     kit: OfKit | None = None
+    item: str | None = None
+    """What the source calls the item: a SKU may have several listings there."""
 
 
 def post(
@@ -160,6 +162,7 @@ def variance(
         cause.actor,
         reason,
         checkpoint=at,
+        item=cause.item,
     )
 
 
@@ -197,7 +200,7 @@ def write(connection: Connection, entries: Sequence[Entry], now: Instant) -> Non
         _COLUMNS,
         [
             # All of an entry but its last fields, which only posting needs.
-            (*entry.movement, *entry[1:-2], now)
+            (*entry.movement, *entry[1:-3], now)
             for entry in entries
         ],
     )
@@ -214,7 +217,7 @@ def _shown(entry: Entry, change: int) -> tuple[int, int]:
 
 def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> None:
     """Tell the channels that we publish to what they did themselves."""
-    effects: list[tuple[int, int, int, Instant, int]] = []
+    effects: list[observing.Effect] = []
     for entry in entries:
         if entry.channel_id not in house.publishing:
             continue
@@ -225,6 +228,7 @@ def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> N
             sku, change = _shown(entry, change)
             if change:
                 at = movement.occurred_at
-                effects.append((channel.id, sku, spot[1], at, change))
+                told = (channel.id, sku, spot[1], at, change, entry.item)
+                effects.append(observing.Effect(*told))
     if effects:
         observing.follow(connection, house, effects)

@@ -7,7 +7,7 @@ channel's own effects since; its use is as the expected value of a compare-and-s
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -32,19 +32,28 @@ class Observation:
     observed_at: Instant
 
 
-def follow(
-    connection: Connection,
-    house: House,
-    effects: Iterable[tuple[int, int, int, Instant, int]],
-) -> None:
+class Effect(NamedTuple):
+    """What a channel did to its own number itself."""
+
+    channel_id: int
+    sku_id: int
+    location_id: int
+    occurred_at: Instant
+    change: int
+    """Of what is available."""
+    item: str | None
+    """What the channel called the item: a SKU may have several listings there."""
+
+
+def follow(connection: Connection, house: House, effects: Iterable[Effect]) -> None:
     """Carry a channel's own effects over to the number we believe it shows.
 
-    Effects are (channel, sku, location, occurred_at, change of available). One dated
-    before the last reading, or accepted write, is inside that number.
+    One dated before the last reading, or accepted write, is inside that number; one of
+    another listing of the SKU did not change it.
     """
-    by_row: dict[tuple[int, int], list[tuple[int, Instant, int]]] = defaultdict(list)
-    for channel, sku, location, occurred_at, change in effects:
-        by_row[channel, sku].append((location, occurred_at, change))
+    by_row: dict[tuple[int, int], list[Effect]] = defaultdict(list)
+    for effect in effects:
+        by_row[effect.channel_id, effect.sku_id].append(effect)
     rows = connection.execute(
         sa.select(publications)
         .where(
@@ -53,23 +62,51 @@ def follow(
         )
         .order_by(publications.c.id)
     ).all()
+    others = _names_of_others(connection, rows)
     changed = []
     for row in rows:
         place = house.channels[row.channel_id]
         here, known_at = place.shown_at(row.place), _known_at(row, place)
         believed, newest, disputed = row.believed, row.effect_at, row.disputed
-        for location, occurred_at, change in by_row[row.channel_id, row.sku_id]:
-            if location not in here:
+        theirs = others.get(row.listing_id, ())
+        for one in by_row[row.channel_id, row.sku_id]:
+            if one.location_id not in here or one.item in theirs:
                 continue
-            newest = max(newest, occurred_at)
-            if believed is not None and occurred_at > known_at:
-                believed += change
-            if disputed is not None and occurred_at <= row.disputed_at:
+            newest = max(newest, one.occurred_at)
+            if believed is not None and one.occurred_at > known_at:
+                believed += one.change
+            if disputed is not None and one.occurred_at <= row.disputed_at:
                 # Told late, it explains some of what a person is asked about.
-                disputed -= change
+                disputed -= one.change
         changed.append((believed, newest, disputed, row.id))
     columns = ("believed", "effect_at", "disputed")
     bulk.change(connection, publications, columns, changed)
+
+
+def _names_of_others(
+    connection: Connection, rows: Sequence[sa.Row[Any]]
+) -> dict[int, set[str]]:
+    """Listing id → what only other listings of its SKU there are called.
+
+    Nothing is looked up for listings that are the only ones of their SKU.
+    """
+    alike: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for row in rows:
+        alike[row.channel_id, row.sku_id].add(row.listing_id)
+    several = [ids for ids in alike.values() if len(ids) > 1]
+    if not several:
+        return {}
+    found = connection.execute(
+        sa.select(
+            listings.c.id, listings.c.external_id, listings.c.external_parent_id
+        ).where(listings.c.id.in_(set().union(*several)))
+    )
+    names = {id_: {word for word in words if word} for id_, *words in found}
+    return {
+        one: set().union(*(names[other] for other in ids)) - names[one]
+        for ids in several
+        for one in ids
+    }
 
 
 def _known_at(row: sa.Row[Any], place: Place) -> Instant:

@@ -14,7 +14,7 @@ from app.pipeline.publish import Publisher
 from app.pipeline.publishing import disputes
 from app.store.configuration import channels as channel_store
 from app.store.engine import writing
-from app.store.tables import channels, incidents, ledger, publications
+from app.store.tables import channels, incidents, ledger, listings, publications
 from app.store.watching import drifts
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET, sale
@@ -37,6 +37,15 @@ def asked(shop) -> list[str]:
     )
     with shop.engine.connect() as connection:
         return list(connection.execute(query).scalars())
+
+
+def believed(shop) -> dict[str, int]:
+    """What we believe each listing to show."""
+    query = sa.select(listings.c.external_id, publications.c.believed).join(
+        publications, publications.c.listing_id == listings.c.id
+    )
+    with shop.engine.connect() as connection:
+        return dict(connection.execute(query).all())
 
 
 def drifted(shop, **wanted) -> list:
@@ -204,6 +213,31 @@ def test_what_one_listing_shows_says_nothing_of_another_of_its_sku(store, channe
 
     assert channel.shows() == {"jacket-1": 5, "jacket-2": 5}
     assert store.tells(9) == [5, 5, 5], "the edited one is told anew, the other is not"
+
+
+@sqlite
+def test_what_is_sold_by_one_listing_changed_no_other_of_its_sku(store):
+    """The channel lowered the one number itself, and shows the other until it is told."""
+    policy(store.shop, drift.ASK)
+    store.shop.listing("web", JACKET, "jacket-2")
+    store.work()
+
+    store.shop.tell("web", sale("W-1", "jacket-1", 1, at=now()))
+    assert believed(store.shop) == {"jacket-1": 4, "jacket-2": 5}
+    store.tells(5, item="jacket-2")
+
+    assert asked(store.shop) == []
+    assert store.channel.shows() == {"jacket-1": 4, "jacket-2": 4}
+
+
+@sqlite
+def test_what_is_sold_by_our_sku_may_be_any_of_its_listings(store):
+    store.shop.listing("web", JACKET, "jacket-2")
+    store.work()
+
+    store.shop.tell("web", sale("W-1", JACKET, 1, at=now()))
+
+    assert believed(store.shop) == {"jacket-1": 4, "jacket-2": 4}
 
 
 @sqlite
