@@ -224,11 +224,10 @@ class Publisher:
             self._unsaid(connection, call, correct)
             return True
         call.wishes, call.composed = wishes, adapter.compose(wishes)
-        text = json.dumps(call.composed, sort_keys=True, default=str)
-        digest = hashlib.sha256(text.encode()).hexdigest()
         call.started_at = clock()
+        begun = _digest(call.composed), wishes, call.started_at
         call.attempt_id, call.key = attempts.begin(
-            connection, adapter.channel.id, digest, wishes, call.started_at
+            connection, adapter.channel.id, *begun
         )
         return True
 
@@ -289,3 +288,9 @@ class Publisher:
             return ()
         self._recorder.record(call, outcomes)
         return outcomes
+
+
+def _digest(composed: object) -> str:
+    """What tells the same call from another."""
+    text = json.dumps(composed, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
