@@ -371,3 +371,16 @@ def test_a_sale_that_waited_for_its_location_applies_by_itself(loaded, hub) -> N
 def _run(hub, statement: str) -> None:
     with hub.engine.begin() as connection:
         connection.exec_driver_sql(statement)
+
+
+def test_a_channel_stays_with_its_provider(loaded, hub):
+    hub.channel("web", publish={})
+    answer = loaded(SHOP)
+
+    assert answer.exit_code == 1
+    assert (
+        'channel[1] "web": provider: web is a channel of standard, and so are its items, '
+        "orders and locations; give this one of shopify another key"
+    ) in answer.output
+    with hub.engine.connect() as connection:
+        assert channels.row(connection, "web")["provider"] == "standard"

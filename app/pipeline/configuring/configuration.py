@@ -39,7 +39,7 @@ def read(text: bytes, around: Surroundings, known: Known) -> Configuration:
     top.refuse_others()
     codes = {*known.locations, *_named(locations, "code")}
     keys = {*known.channels, *_named(channels, "key")}
-    names = _Names(sorted(codes), sorted(keys), around)
+    names = _Names(sorted(codes), sorted(keys), known.channels, around)
     found = Configuration(
         [_location(table, names) for table in locations],
         [_channel(table, names) for table in channels],
@@ -69,6 +69,7 @@ class _Names:
 
     locations: Sequence[str]
     channels: Sequence[str]
+    providers: Mapping[str, str]
     around: Surroundings
 
 
@@ -107,6 +108,13 @@ def _channel(table: Table, names: _Names) -> WantedChannel:
     table.name = key
     _check_key(table, key)
     provider = table.one_of("provider", adapters.names(), "provider", required=True)
+    was = names.providers.get(key)
+    if provider and was not in (None, provider):
+        table.complain(
+            "provider",
+            f"{key} is a channel of {was}, and so are its items, orders and locations; "
+            f"give this one of {provider} another key",
+        )
     base_url = table.word("base_url")
     if base_url is not None and (problem := address_problem(base_url)):
         table.complain("base_url", problem)
@@ -269,20 +277,13 @@ def _ask_adapter(table: Table, wanted: WantedChannel) -> None:
             table.complain(f"settings.{name}", words)
     settings = _allowed(table, "settings", wanted.settings, kind.settings)
     secrets = _allowed(table, "secrets", wanted.secrets, kind.secrets)
-    channel = Channel(
-        0,
-        wanted.key,
-        wanted.provider,
-        wanted.base_url,
-        settings,
-        secrets,
-        wanted.locations,
-    )
+    named = 0, wanted.key, wanted.provider, wanted.base_url
+    channel = Channel(*named, settings, secrets, wanted.locations)
     try:
         kind.check(channel)
     except BadConfiguration as error:
         # A secret that could not be read was complained about already.
-        if not any(table.has_problem_at(part) for part in _parts(error.field)):
+        if not error.field or not table.has_problem_at(error.field):
             table.complain(error.field or "", str(error))
 
 
@@ -294,7 +295,3 @@ def _allowed(
         if name not in allowed:
             inner.unknown(name, list(allowed), "key")
     return {name: value for name, value in given.items() if name in allowed}
-
-
-def _parts(field_name: str | None) -> list[str]:
-    return [field_name] if field_name else []

@@ -59,8 +59,8 @@ def known(connection: Connection) -> Known:
     codes = connection.execute(
         sa.select(locations.c.code).where(locations.c.unassigned_of.is_(None))
     )
-    keys = [row["key"] for row in channels.rows(connection)]
-    return Known([row.code for row in codes], keys)
+    providers = {row["key"]: row["provider"] for row in channels.rows(connection)}
+    return Known([row.code for row in codes], providers)
 
 
 def _state(connection: Connection, vault: Vault) -> dict[str, dict[str, Any]]:

@@ -46,7 +46,8 @@ class Known:
     """What a file may refer to besides itself: what was loaded before."""
 
     locations: Collection[str] = ()
-    channels: Collection[str] = ()
+    channels: Mapping[str, str] = field(default_factory=dict)
+    """Key → provider: under one key it stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
