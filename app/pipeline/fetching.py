@@ -113,8 +113,8 @@ class Fetcher:
             self._later(adapter, rows, error, now)
             return False
         except CredentialsRefused as error:
-            self._credentials(adapter, error, now)
-            self._write(rows, error=str(error), next_attempt_at=now + 5 * MINUTE)
+            if self._credentials(adapter, error, now):
+                self._write(rows, error=str(error), next_attempt_at=now + 5 * MINUTE)
             return False
         except Exception as error:  # noqa: BLE001 - one message's fault, whatever it is
             known = isinstance(error, HubError)
@@ -151,10 +151,13 @@ class Fetcher:
 
     def _credentials(
         self, adapter: Adapter, error: CredentialsRefused, now: Instant
-    ) -> None:
+    ) -> bool:
+        """Pause the channel and tell somebody; False where it has got others since."""
         key = adapter.channel.key
         words = f"{adapter.title} refuses our credentials for {key}. {error}"
         with writing(self._engine) as connection:
+            if not channel_store.still_has(connection, self._vault, adapter.channel):
+                return False
             channel_store.pause(connection, key, "credentials refused", now)
             incidents.open_incident(
                 connection,
@@ -164,6 +167,7 @@ class Fetcher:
                 now=now,
                 channel_id=adapter.channel.id,
             )
+        return True
 
     def _write(self, rows: Sequence[RowMapping], **values: Any) -> None:
         ids = [row["id"] for row in rows]

@@ -57,9 +57,9 @@ class Publisher:
 
     def __init__(self, engine: Engine, vault: Vault, settings: Tuning) -> None:
         self._engine = engine
-        self._vault = vault
+        self.vault = vault
         self._settings = settings
-        self._recorder = Recorder(engine, policy_of(settings))
+        self._recorder = Recorder(engine, vault, policy_of(settings))
         self.keeper = HouseKeeper()
         self._adapters: dict[str, tuple[Instant, Adapter]] = {}
         self.readings = Readings(engine, vault, self.lease)
@@ -159,7 +159,7 @@ class Publisher:
         known_at, known = self._adapters.get(key, (None, None))
         if known is not None and known_at == changed_at:
             return known
-        told = channel_store.find(connection, self._vault, key)
+        told = channel_store.find(connection, self.vault, key)
         assert told is not None  # noqa: S101 - its row was just read
         told = with_address(told, self._settings.public_url)
         if known is None or known.channel != told:

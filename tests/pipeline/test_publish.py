@@ -1,5 +1,6 @@
 """Pushing numbers to a channel that listens, over real HTTP."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -197,6 +198,27 @@ def test_refused_credentials_pause_the_channel_and_tell_somebody(
         channels.resume(connection, "web", now())
     push_all(publisher)
     assert row(web)["accepted"] == 5
+
+
+def test_a_refusal_of_credentials_that_were_replaced_pauses_nothing(
+    web, publisher, channel, eventually
+):
+    channel.status, channel.delay = 401, 0.5
+    push = threading.Thread(target=publisher.push_due, args=("web",))
+    push.start()
+    eventually(lambda: channel.ids)
+    with writing(web.engine) as connection:
+        channels.add_secret(connection, web.vault, "web", "push", SECRET, now())
+        channels.resume(connection, "web", now())
+    push.join(20)
+
+    channel.status, channel.delay = 200, 0.0
+    push_all(publisher)
+
+    assert channel.shows() == {"jacket-1": 5}
+    with web.engine.connect() as connection:
+        assert channels.row(connection, "web")["paused_at"] is None
+        assert connection.execute(sa.select(incidents)).all() == []
 
 
 def test_a_paused_channel_is_held_and_resumes_with_the_newest_number(

@@ -17,8 +17,10 @@ from app.domain.errors import RetryLater
 from app.domain.instants import MINUTE, SECOND, Instant
 from app.domain.retry import Delay, Policy, hold
 from app.store import bulk
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import channels
+from app.store.vault import Vault
 from app.store.watching import incidents
 
 SLOW: Final = 5 * MINUTE
@@ -107,10 +109,16 @@ def refused(
 
 
 def credentials_refused(
-    connection: Connection, adapter: Adapter, error: Exception, now: Instant
+    connection: Connection,
+    vault: Vault,
+    adapter: Adapter,
+    error: Exception,
+    now: Instant,
 ) -> None:
-    """Pause the channel and tell somebody."""
+    """Pause the channel and tell somebody; not where it has got others since."""
     key = adapter.channel.key
+    if not channel_store.still_has(connection, vault, adapter.channel):
+        return
     paused = {"paused_at": now, "paused_reason": "credentials refused"}
     _write(connection, adapter, {**paused, "last_error": str(error)})
     words = (

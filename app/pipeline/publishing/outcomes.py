@@ -24,6 +24,7 @@ from app.pipeline.publishing import circuit
 from app.store.engine import writing
 from app.store.publishing import attempts, publications as store, retries, tallies
 from app.store.publishing.retries import Again
+from app.store.vault import Vault
 
 log = structlog.get_logger()
 
@@ -75,8 +76,9 @@ def _meanwhile(wish: Wish, then: RowMapping, found: store.Found) -> store.Meanwh
 class Recorder:
     """Writes outcomes down."""
 
-    def __init__(self, engine: Engine, policy: Policy) -> None:
+    def __init__(self, engine: Engine, vault: Vault, policy: Policy) -> None:
         self._engine = engine
+        self._vault = vault
         self._policy = policy
 
     def record(self, call: Call, outcomes: Sequence[Outcome]) -> None:
@@ -155,7 +157,8 @@ class Recorder:
                 circuit.failed(connection, call.adapter, error, self._policy, now)
             elif isinstance(error, CredentialsRefused):
                 self._sure(connection, sent)
-                circuit.credentials_refused(connection, call.adapter, error, now)
+                refusal = self._vault, call.adapter, error, now
+                circuit.credentials_refused(connection, *refusal)
             else:
                 for publication_id in sorted(sent):
                     store.fail(connection, publication_id, error, now)

@@ -76,7 +76,9 @@ class Comparer:
             page = self.page(key, channel["compared_to"])
         except CredentialsRefused as error:
             with writing(self._engine) as connection:
-                circuit.credentials_refused(connection, adapter, error, now)
+                circuit.credentials_refused(
+                    connection, self._publisher.vault, adapter, error, now
+                )
             return False
         except sa.exc.SQLAlchemyError:
             raise

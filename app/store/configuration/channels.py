@@ -144,6 +144,13 @@ def resume(connection: Connection, key: str, now: Instant) -> None:
     retries.hasten(connection, row(connection, key)["id"])
 
 
+def still_has(connection: Connection, vault: Vault, channel: Channel) -> bool:
+    """Whether these are a channel's secrets still: what was said to others says nothing
+    of them. Nobody else changes them before the transaction ends."""
+    known = vault.open_json(locked(connection, channel.key)["secrets"])
+    return bool(known == channel.secrets)
+
+
 def webhooks_due(connection: Connection, channel_id: int, at: Instant) -> None:
     """Say when a channel's webhooks are to be looked at next."""
     same = channels.c.id == channel_id

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 import adapters
+from app.domain.errors import CredentialsRefused
 from app.domain.instants import SECOND, now
 from app.pipeline.fetching import Fetcher
 from app.pipeline.publish import Publisher
@@ -255,6 +256,27 @@ def till(empty_shop, channel) -> Shop:
                 )
             )
     return shop
+
+
+def test_a_read_refused_for_credentials_that_were_replaced_pauses_nothing(
+    till, quick, monkeypatch
+):
+    def refused(*_: object) -> None:
+        with writing(till.engine) as connection:
+            new = till.vault, "till", "access_token", "new"
+            channel_store.add_secret(connection, *new, now())
+            channel_store.resume(connection, "till", now())
+        raise CredentialsRefused("401")
+
+    monkeypatch.setattr(adapters.get("square"), "fetch", refused)
+
+    Fetcher(till.engine, till.vault, quick).fetch_due("till")
+
+    with till.engine.connect() as connection:
+        assert channel_store.row(connection, "till")["paused_at"] is None
+        waits = connection.scalars(sa.select(inbox.c.next_attempt_at)).all()
+    assert set(waits) == {0}, "they are read with the new ones at once"
+    assert open_incidents(till) == []
 
 
 def test_a_message_that_its_adapter_fails_on_is_buried_and_no_other(

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 import adapters
 from app.domain import drift
+from app.domain.errors import CredentialsRefused
 from app.domain.instants import now
 from app.pipeline.publishing import disputes
 from app.pipeline.watching.comparing import Comparer
+from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import channels, incidents
 from app.store.watching import drifts
@@ -99,6 +101,26 @@ def test_an_adapter_that_fails_ends_no_worker(trade, settings, eventually, monke
     query = sa.select(channels.c.reads_failed).where(channels.c.key == "web")
     with trade.shop.engine.connect() as connection:
         assert connection.scalar(query) == 1
+
+
+def test_a_refusal_of_credentials_that_were_replaced_pauses_nothing(
+    trade, settings, eventually, monkeypatch
+):
+    trade.settle(eventually, 5)
+
+    def refused(*_: object) -> None:
+        with writing(trade.shop.engine) as connection:
+            new = trade.shop.vault, "web", "access_token", "new"
+            channel_store.add_secret(connection, *new, now())
+        raise CredentialsRefused("401")
+
+    monkeypatch.setattr(adapters.get(trade.provider), "read", refused)
+    daily = replace(settings, compare_hours=1e-9)
+    Comparer(trade.shop.engine, trade.publisher, daily).step("web")
+
+    with trade.shop.engine.connect() as connection:
+        assert channel_store.row(connection, "web")["paused_at"] is None
+        assert connection.execute(sa.select(incidents)).all() == []
 
 
 def test_only_looking_does_nothing(trade, compare, eventually):
