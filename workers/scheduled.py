@@ -10,6 +10,7 @@ from app.domain.instants import DAY, HOUR, SECOND, Instant, now
 from app.pipeline.acts import claims
 from app.pipeline.applying import oversells
 from app.pipeline.configuring import rotating
+from app.pipeline.publishing import circuit
 from app.pipeline.publishing.exposing import expose
 from app.pipeline.publishing.marking import mark_all
 from app.pipeline.repairing import running
@@ -44,6 +45,7 @@ def sweep(mine: Hands) -> None:
     clock.heed(mine.engine, moment)
     for lane in mark_all(mine.engine, moment):
         mine.wakes.wake(lane)
+    circuit.rest(mine.engine, moment)
     for lane in running.advance(mine.engine, moment):
         mine.wakes.wake(lane)
     for lane, slow in due_lanes(mine, moment):

@@ -18,8 +18,8 @@ from app.domain.instants import MINUTE, SECOND, Instant
 from app.domain.retry import Delay, Policy, hold
 from app.store import bulk
 from app.store.configuration import channels as channel_store
-from app.store.engine import writing
-from app.store.tables import channels
+from app.store.engine import reading, writing
+from app.store.tables import IS_DUE, IS_STOPPED, channels, publications
 from app.store.vault import Vault
 from app.store.watching import incidents
 
@@ -126,6 +126,39 @@ def credentials_refused(
         f"then resume the channel. {error}"
     )
     _tell(connection, adapter, words, now)
+
+
+def _left(these: sa.ColumnElement[bool]) -> sa.Exists:
+    return (
+        sa.select(publications.c.id)
+        .where(publications.c.channel_id == channels.c.id, these)
+        .exists()
+    )
+
+
+_HAS_NOTHING_LEFT: Final = sa.and_(
+    channels.c.failures > 0,
+    channels.c.paused_at.is_(None),
+    channels.c.disconnected_at.is_(None),
+    sa.not_(_left(IS_DUE)),
+    sa.not_(_left(sa.and_(IS_STOPPED, publications.c.failed_at.is_not(None)))),
+)
+"""It failed, and whatever that was about was discarded, or is published no more."""
+
+
+def rest(engine: Engine, now: Instant) -> None:
+    """Close the circuits of channels that nothing is left to be sent to, once their
+    holds are over: no call would ever find out that they work again."""
+    hold_over = sa.func.coalesce(channels.c.held_until, 0) <= now
+    idle = sa.and_(_HAS_NOTHING_LEFT, hold_over)
+    with reading(engine) as connection:
+        found = connection.scalars(sa.select(channels.c.key).where(idle)).all()
+    for key in found:
+        closed = channels.update().where(channels.c.key == key, idle).values(CLOSED)
+        with writing(engine) as connection:
+            if connection.execute(closed).rowcount:
+                words = "nothing is left to be sent to it"
+                incidents.close_incidents(connection, "channel", key, now, words)
 
 
 def save_up(

@@ -11,13 +11,18 @@ from app.domain.errors import CredentialsRefused
 from app.domain.instants import SECOND, now
 from app.pipeline.fetching import Fetcher
 from app.pipeline.publish import Publisher
+from app.pipeline.publishing import circuit
 from app.store.configuration import channels as channel_store
 from app.store.engine import writing
-from app.store.publishing import deliveries
+from app.store.publishing import deliveries, retries
 from app.store.publishing.deliveries import Filter
 from app.store.tables import channels, inbox, publications, push_attempts
 from app.store.watching import watchlist
 from tests.builders import JACKET, Shop, sale
+from tests.pipeline.test_clock import mine
+from workers import scheduled
+
+__all__ = ["mine"]
 
 SCARF = "RED-SCARF"
 
@@ -225,6 +230,40 @@ def test_a_channel_that_refuses_a_probe_is_held_no_longer(web, publisher, channe
 
     assert told(web)["tripped_at"] is None
     assert open_incidents(web) == []
+
+
+@pytest.mark.parametrize("times", [3, 4], ids=["failing", "held"])
+def test_a_channel_that_nothing_is_left_to_be_sent_to_is_held_no_longer(
+    web, publisher, channel, quick, mine, times
+):
+    channel.status = 503
+    publisher = Publisher(web.engine, web.vault, replace(quick, circuit_failures=4))
+    while told(web)["failures"] < times:
+        publisher.push_due("web")
+    circuit.rest(web.engine, now())
+    assert told(web)["failures"] == times, "its number waits"
+
+    with writing(web.engine) as connection:
+        retries.discard(connection, [row["id"] for row in rows(web)], now())
+    circuit.rest(web.engine, now())
+    assert (told(web)["tripped_at"] is None) == (times == 3), "it is held for a while"
+    let_time_pass(web)
+    scheduled.sweep(mine)
+
+    assert (told(web)["failures"], told(web)["tripped_at"]) == (0, None)
+    assert open_incidents(web) == []
+
+
+def test_a_dead_letter_is_left_to_be_sent(web, publisher, channel):
+    channel.status = 503
+    fail_until_held(web, publisher)
+    with writing(web.engine) as connection:
+        connection.execute(publications.update().values(failed_at=now()))
+    let_time_pass(web)
+
+    circuit.rest(web.engine, now())
+
+    assert told(web)["tripped_at"] is not None
 
 
 @pytest.fixture
