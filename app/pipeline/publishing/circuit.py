@@ -62,9 +62,16 @@ def failed(
         reason = values["held_reason"]
         _tell(connection, adapter, f"{adapter.channel.key} is held: {reason}", now)
     elif error.after is not None:
-        values["held_until"] = now + int(error.after * SECOND)
+        values |= _until(now + int(error.after * SECOND), now)
         values["held_reason"] = f"it asked us to wait: {error}"
     _write(connection, adapter, values)
+
+
+def _until(time: Instant, now: Instant) -> dict[str, Any]:
+    """Hold it until then. A short wait is its ordinary pace: what goes out slowly for
+    that is late all the same."""
+    is_long = time - now > MINUTE
+    return {"held_until": time} | ({"free_since": time} if is_long else {})
 
 
 def _held(
@@ -76,7 +83,7 @@ def _held(
     return {
         "tripped_at": row["tripped_at"] or now,
         "probes": probes,
-        "held_until": chosen.after(now),
+        **_until(chosen.after(now), now),
         "held_reason": (
             f"{failures} calls in a row failed; {chosen.reason}. The last: {error}"
         ),
@@ -169,7 +176,7 @@ def save_up(
         f"its call budget is used up: {budget.at(now):.0f} of {budget.size:.0f} left, "
         f"enough for the next call in {wait:.0f} s"
     )
-    values = {"held_until": now + int(wait * SECOND), "held_reason": words}
+    values = {**_until(now + int(wait * SECOND), now), "held_reason": words}
     with writing(engine, durable=False) as connection:
         _write(connection, adapter, values)
 

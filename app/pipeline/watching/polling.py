@@ -125,8 +125,9 @@ class Poller:
                 pass
             self.woken.add(f"outbound:{adapter.channel.key}")
         due_at = clock() + int(self._settings.poll_seconds * SECOND)
+        freed = {"free_since": clock()} if asked else {}
         with writing(self._engine) as connection:
-            mine.finish(connection, poll_due_at=due_at, poll_from=None)
+            mine.finish(connection, poll_due_at=due_at, poll_from=None, **freed)
             if asked and adapter.stamps:
                 retries.stamp(connection, adapter.channel.id, mine.began)
             circuit.read_again(connection, adapter)

@@ -140,6 +140,7 @@ def resume(connection: Connection, key: str, now: Instant) -> None:
         **dict.fromkeys(("held_until", "held_reason", "tripped_at")),
         **dict.fromkeys(("reads_held_until", "budget")),
         **dict.fromkeys(("failures", "probes", "reads_failed", "poll_due_at"), 0),
+        free_since=now,
     )
     retries.hasten(connection, row(connection, key)["id"])
 

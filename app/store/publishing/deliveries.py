@@ -176,15 +176,16 @@ def places(connection: Connection) -> dict[tuple[int, str], str]:
 
 
 def due_at() -> sa.ColumnElement[Instant]:
-    """Since (or from) when a wanted publication can be sent."""
+    """Since (or from) when a wanted publication can be sent; needs `channels` joined."""
     publication = publications.c
-    return sa.case(
-        (
-            publication.next_attempt_at > publication.wanted_at,
-            publication.next_attempt_at,
-        ),
-        else_=publication.wanted_at,
-    )
+    own = _later(publication.next_attempt_at, publication.wanted_at)
+    return _later(sa.func.coalesce(channels.c.free_since, 0), own)
+
+
+def _later(
+    one: sa.ColumnElement[Instant], other: sa.ColumnElement[Instant]
+) -> sa.ColumnElement[Instant]:
+    return sa.case((one > other, one), else_=other)
 
 
 def oldest_due(connection: Connection, now: Instant) -> Instant | None:

@@ -33,6 +33,7 @@ _WAITS = (
     publications.c.doubt_at,
     inbox.c.next_attempt_at,
     channels.c.held_until,
+    channels.c.free_since,
     channels.c.reads_held_until,
     channels.c.slow_until,
     channels.c.poll_due_at,

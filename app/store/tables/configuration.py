@@ -26,6 +26,7 @@ channels = sa.Table(
     Column("disconnected_at", Big),
     Column("held_until", Big),  # nothing is sent before then
     Column("held_reason", Text),  # why, in a sentence
+    Column("free_since", Big),  # when it was resumed, or what held it is over
     Column("tripped_at", Big),  # the circuit is open since: a probe closes it
     count("probes"),  # probes in a row that failed since then
     Column("reads_held_until", Big),  # nothing is fetched before then

@@ -163,6 +163,24 @@ def test_it_is_still_held_after_a_restart(web, publisher, channel, quick):
     assert len(channel.ids) == calls
 
 
+def test_what_was_held_could_be_sent_since_the_hold_was_over(web, publisher, channel):
+    channel.status = 503
+    fail_until_held(web, publisher)
+    assert told(web)["free_since"] is None, "a short wait is nothing special"
+    while told(web)["probes"] < 2:
+        let_time_pass(web)
+        publisher.push_due("web")
+    over = told(web)["held_until"]
+    with writing(web.engine) as connection:
+        connection.execute(publications.update().values(next_attempt_at=0))
+    let_time_pass(web)
+    channel.status = 200
+    publisher.push_due("web")
+
+    with web.engine.connect() as connection:
+        assert deliveries.oldest_due(connection, over) == over
+
+
 def test_a_person_closes_it_at_once(web, publisher, channel):
     channel.status = 503
     fail_until_held(web, publisher)

@@ -144,6 +144,27 @@ def test_numbers_that_are_late_are_told(shop, look):
     assert text == "numbers could have been sent for more than 300 seconds"
 
 
+def test_numbers_that_waited_for_a_pause_are_late_only_after_it(shop, look):
+    with writing(shop.engine) as connection:
+        channels.pause(connection, "web", "stocktaking", now())
+        channels.pause(connection, "till", "stocktaking", now())
+    look(2 * HOUR)
+    with writing(shop.engine) as connection:
+        for key in ("web", "till"):
+            channels.resume(connection, key, now() + 2 * HOUR)
+
+    looks = [look(2 * HOUR + after) for after in (SECOND, SETTLED + SECOND)]
+    late = [text for told in looks for _, text in told if "could have been" in text]
+    assert late == []
+
+    look(2 * HOUR + PATIENCE + SECOND)
+    [(title, text)] = look(2 * HOUR + PATIENCE + SETTLED + SECOND)
+    assert (title, text) == (
+        "Onecount needs you",
+        "numbers could have been sent for more than 300 seconds",
+    )
+
+
 def test_what_nobody_could_be_told_is_told_later(shop, look, listener):
     shop.tell("till", b"{")
     look()

@@ -1,0 +1,26 @@
+"""Since when what a channel was held or paused for can be sent.
+
+Revision ID: 0025
+Revises: 0024
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0025"
+down_revision = "0024"
+branch_labels = None
+depends_on = None
+
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Nothing is known of earlier pauses."""
+    op.add_column("channels", sa.Column("free_since", BIG, nullable=True))
+
+
+def downgrade() -> None:
+    """Count from the wish again."""
+    with op.batch_alter_table("channels") as table:
+        table.drop_column("free_since")
