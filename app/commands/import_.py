@@ -26,8 +26,11 @@ from app.pipeline.spreadsheets.importing import Imported, Work
 from app.pipeline.spreadsheets.previewing import Plan
 from app.pipeline.spreadsheets.sheet import COUNTS, SKUS, Problem, Sheet, read_sheet
 from app.queues import Wakes
+from app.store.engine import writing
+from app.store.people import deeds
 from config.settings import Settings
 
+ACTOR = "command line"
 SHOWN_FROM_LINES = 500
 """Shorter files are done before a bar could be read."""
 
@@ -67,6 +70,7 @@ def skus(settings: Settings, file: Path, dry_run: bool) -> None:
         return _show(settings, sheet, previewing.plan_skus)
     with _work(settings, sheet) as work:
         imported = importing.import_skus(work, sheet)
+        _note(work, "skus", file, imported)
     return _report(imported, "SKUs")
 
 
@@ -85,6 +89,7 @@ def recipes(settings: Settings, file: Path, dry_run: bool) -> None:
         return _show(settings, sheet, bundling.plan_recipes)
     with _work(settings, sheet) as work:
         imported = bundling.import_recipes(work, sheet)
+        _note(work, "recipes", file, imported)
     return _report(imported, "kits")
 
 
@@ -99,6 +104,7 @@ def listings(settings: Settings, file: Path, dry_run: bool) -> None:
         return _show(settings, sheet, previewing.plan_listings)
     with _work(settings, sheet) as work:
         imported = importing.import_listings(work, sheet)
+        _note(work, "listings", file, imported)
     return _report(imported, "listings")
 
 
@@ -127,6 +133,7 @@ def counts(
             if not yes:
                 _ask(counting.change_of(connection, read))
         imported = counting.import_counts(work, sheet, read)
+        _note(work, "counts", file, imported)
     return _report(imported, "counts")
 
 
@@ -149,6 +156,7 @@ def adjustments(settings: Settings, file: Path, dry_run: bool, location: str) ->
         told = adjusting.read_adjustments(sheet)
         name = sha256(file.read_bytes()).hexdigest()[:16]
         imported = adjusting.import_adjustments(work, sheet, told, name)
+        _note(work, "adjustments", file, imported)
     return _report(imported, "adjustments")
 
 
@@ -207,6 +215,13 @@ def _work(settings: Settings, sheet: Sheet) -> Iterator[Work]:
             now(),
             lambda lines: progress.advance(task, lines),
         )
+
+
+def _note(work: Work, kind: str, file: Path, imported: Imported) -> None:
+    lines = imported.loaded - imported.unchanged
+    told = {"lines": lines, "left out": len(imported.problems)}
+    with writing(work.engine) as connection:
+        deeds.note(connection, ACTOR, f"let in {kind}", file.name, now(), told)
 
 
 def _report(imported: Imported, what: str) -> None:

@@ -7,11 +7,15 @@ import click
 from app.cli import ENVIRON, database
 from app.domain.errors import BadConfiguration
 from app.domain.instants import now
-from app.pipeline.configuring.loading import Loaded, load
+from app.pipeline.configuring.loading import Loaded, load_in
 from app.pipeline.configuring.wanted import Surroundings
 from app.queues import Wakes
+from app.store.engine import applying
+from app.store.people import deeds
 from app.store.vault import Vault
 from config.settings import Settings
+
+ACTOR = "command line"
 
 
 @click.command()
@@ -30,7 +34,10 @@ def command(ctx: click.Context, settings: Settings, file: Path) -> None:
     engine = database(settings)
     vault = Vault(settings.secret_keys)
     try:
-        loaded = load(engine, vault, file.read_bytes(), around, now())
+        text, moment = file.read_bytes(), now()
+        with applying(engine) as connection:
+            loaded = load_in(connection, vault, text, around, moment)
+            deeds.note(connection, ACTOR, "load", file.name, moment, _noted(loaded))
     except BadConfiguration as error:
         problems = str(error).replace("\n", "\n  ")
         raise click.ClickException(
@@ -58,3 +65,13 @@ def _report(loaded: Loaded) -> None:
             f"{key} is still paused ({reason}); `onecount channels resume {key}` "
             "lets it go on."
         )
+
+
+def _noted(loaded: Loaded) -> dict[str, object]:
+    """What the audit log says of it: what became of whom."""
+    told = {
+        "locations": loaded.locations,
+        "new channels": loaded.added,
+        "changed channels": loaded.changed,
+    }
+    return {words: what for words, what in told.items() if what}

@@ -3,9 +3,14 @@
 import click
 
 from app.cli import database
+from app.domain.instants import now
 from app.pipeline.repairing.resealing import reseal
+from app.store.engine import writing
+from app.store.people import deeds
 from app.store.vault import Vault
 from config.settings import Settings
+
+ACTOR = "command line"
 
 
 @click.command()
@@ -19,6 +24,8 @@ def command(settings: Settings) -> None:
     """
     engine = database(settings)
     found = reseal(engine, Vault(settings.secret_keys))
+    with writing(engine) as connection:
+        deeds.note(connection, ACTOR, "rekey", "secret key", now(), found)
     told = ", ".join(f"{count} {what}" for what, count in found.items())
     click.echo(f"Sealed with ONECOUNT_SECRET_KEY: {told}.")
     click.echo(

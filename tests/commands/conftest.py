@@ -1,5 +1,6 @@
 """`onecount` as a person runs it, on a database of its own."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from app.cli import main
 from app.store.engine import open_engine
+from app.store.people import deeds
 from tests.builders import Shop
 
 Onecount = Callable[..., Result]
@@ -61,5 +63,21 @@ def ask(hub: Shop) -> Callable[[str], list[tuple]]:
     def rows(statement: str) -> list[tuple]:
         with hub.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(statement))]
+
+    return rows
+
+
+@pytest.fixture
+def noted(hub: Shop) -> Callable[[], list[tuple[str, str, str, dict]]]:
+    """The audit log, newest first: who did what to what, and how."""
+
+    def rows() -> list[tuple[str, str, str, dict]]:
+        with hub.engine.connect() as connection:
+            found = deeds.page(connection, deeds.Search(), limit=9)
+        names = ("actor", "action", "subject")
+        return [
+            (*(row[name] for name in names), json.loads(row["details"]))
+            for row in found
+        ]
 
     return rows

@@ -380,3 +380,14 @@ def test_a_workbook_goes_out_and_comes_back(counted, onecount, shop, tmp_path):
 
     assert back.exit_code == 0, back.output
     assert "1 counts loaded (1 known already)." in back.output
+
+
+def test_files_that_came_in_are_in_the_audit_log(counted, onecount, noted, write):
+    onecount("import", "skus", write("a.csv", "sku,name\nA-1,\n,x\nA-2,\n"))
+    onecount("import", "skus", "--dry-run", write("b.csv", "sku\nB-1\n"))
+    counted("A-1,downtown,4,,")
+
+    counts, skus = noted()
+    told = {"lines": 2, "left out": 1}
+    assert skus == ("command line", "let in skus", "a.csv", told)
+    assert counts[1:] == ("let in counts", "counts.csv", {"lines": 1, "left out": 0})

@@ -368,6 +368,21 @@ def test_a_sale_that_waited_for_its_location_applies_by_itself(loaded, hub) -> N
     assert hub.level(JACKET, "uptown") == {"available": -1}
 
 
+def test_who_changed_a_channel_by_a_file_is_in_the_audit_log(loaded, noted) -> None:
+    loaded(SHOP)
+    loaded(SHOP.replace("buffer = 1", "buffer = 2").replace("literal", "hush-hush"))
+    loaded(SHOP.replace("buffer = 1", "buffer = -1"))
+
+    changed, first = noted()
+    places = ["downtown", "depot"]
+    told = {"locations": places, "new channels": ["web", "parcels"]}
+    assert first == ("command line", "load", "shop.toml", told)
+    publish = {"from": ["downtown"], "buffer": 2, "cap": 50, "share": 100}
+    web = {"secrets": ["access_token", "webhook"], "publish": publish}
+    told = {"locations": places, "changed channels": {"web": web}}
+    assert changed[1:] == ("load", "shop.toml", told)
+
+
 def _run(hub, statement: str) -> None:
     with hub.engine.begin() as connection:
         connection.exec_driver_sql(statement)

@@ -16,6 +16,16 @@ def test_it_says_what_it_did_and_what_is_to_be_done_next(onecount, hub) -> None:
     assert "Take the former keys out of" in said.output
 
 
+def test_it_is_in_the_audit_log(onecount, hub, noted) -> None:
+    hub.channel("till")
+
+    onecount("rekey", ONECOUNT_SECRET_KEY=NEW, ONECOUNT_SECRET_KEY_PREVIOUS=FORMER)
+
+    [(actor, action, subject, told)] = noted()
+    assert (actor, action, subject) == ("command line", "rekey", "secret key")
+    assert told["channels"] == 1
+
+
 def test_without_the_former_key_it_says_so(onecount, hub) -> None:
     hub.channel("till")
 

@@ -3,6 +3,7 @@
 All of it or nothing. Channels and locations that a file does not name stay as they are.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,11 @@ from app.store.vault import Vault
 State = Mapping[str, Mapping[str, Any]]
 _FOLLOWED = ("provider", "base_url", "settings", "secrets")
 """What, when it changes, lets all of a channel's deliveries be tried anew."""
+_LOADED = (
+    *_FOLLOWED,
+    *("publish", "locations", "authority", "ships_from", "ignore", "orders"),
+    "drift",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,9 @@ class Loaded:
 
     locations: Sequence[str]
     added: Sequence[str]
-    changed: Sequence[str]
+    changed: Mapping[str, Mapping[str, Any]]
+    """A known channel's key → what of it is another now, and how; of secrets the names
+    alone."""
     unchanged: Sequence[str]
     paused: Mapping[str, str] = field(default_factory=dict)
     """Named channels that stay paused, and why they are."""
@@ -47,11 +55,22 @@ def load(
     Raises BadConfiguration with everything that is wrong; then nothing is written.
     """
     with applying(engine) as connection:
-        wanted = read(text, around, known(connection))
-        before, house = _state(connection, vault), read_house(connection)
-        _write(connection, vault, wanted, around, now)
-        after = _state(connection, vault)
-        return _follow(connection, wanted, (before, house), after, now)
+        return load_in(connection, vault, text, around, now)
+
+
+def load_in(
+    connection: Connection,
+    vault: Vault,
+    text: bytes,
+    around: Surroundings,
+    now: Instant,
+) -> Loaded:
+    """The same inside a caller's `applying` transaction."""
+    wanted = read(text, around, known(connection))
+    before, house = _state(connection, vault), read_house(connection)
+    _write(connection, vault, wanted, around, now)
+    after = _state(connection, vault)
+    return _follow(connection, wanted, (before, house), after, now)
 
 
 def known(connection: Connection) -> Known:
@@ -119,7 +138,10 @@ def _follow(
     """Let publications and what waited for a name follow the new configuration."""
     before, former = was
     named = [one.key for one in wanted.channels]
-    changed = [key for key in named if key in before and _differs(before, after, key)]
+    differing = {
+        key: _changes(before[key], after[key]) for key in named if key in before
+    }
+    changed = {key: told for key, told in differing.items() if told}
     house = read_house(connection)
     again = {
         *_of_channels(connection, _affected(before, after)),
@@ -142,13 +164,16 @@ def _follow(
     )
 
 
-def _differs(before: State, after: State, key: str) -> bool:
-    names = (
-        *_FOLLOWED,
-        *("publish", "locations", "authority", "ships_from", "ignore", "orders"),
-        "drift",
-    )
-    return any(before[key][name] != after[key][name] for name in names)
+def _changes(was: Mapping[str, Any], is_: Mapping[str, Any]) -> dict[str, Any]:
+    """What is another now, as it may be shown."""
+    return {name: _shown(name, is_[name]) for name in _LOADED if was[name] != is_[name]}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name == "secrets":
+        return sorted(value)
+    is_written = isinstance(value, str) and value.startswith(("{", "["))
+    return json.loads(value) if is_written else value
 
 
 def _affected(before: State, after: State) -> list[int]:
