@@ -297,6 +297,19 @@ def test_a_body_that_is_no_object_is_a_problem(client, api, shop, body):
     assert response.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"x"', b"5"])
+def test_a_body_that_is_no_object_is_told_what_is_wanted(client, api, shop, body):
+    response = client.post(
+        "/api/v1/adjustments",
+        data=body,
+        headers={"Authorization": f"Bearer {api.token}"},
+        content_type="application/json",
+    )
+
+    assert response.status_code == 422
+    assert "must be a JSON object" in response.json["detail"]
+
+
 def test_a_body_that_is_not_json_is_refused(client, api, shop):
     response = client.post(
         "/api/v1/adjustments",

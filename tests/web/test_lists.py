@@ -67,3 +67,14 @@ def test_a_page_that_cannot_be_meant_names_its_field(api, shop, lists):
             assert refused.status_code == 422, (path, field, told)
             assert refused.content_type == "application/problem+json"
             assert [one["field"] for one in refused.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_parameter_that_no_list_has_is_refused_by_its_name(api, shop, lists):
+    for path in (*lists, f"/stock/{JACKET}"):
+        refused = api.call("GET", f"{path}?stat=failed")
+        assert refused.status_code == 422, path
+        assert [one["field"] for one in refused.json["errors"]] == ["stat"]
+
+    # What the answer calls it is as good as `cursor`.
+    assert api.get("/stock?limit=1&next=WyJBIl0")["items"]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
+from marshmallow import Schema, fields, pre_load, validate
 
 from app.domain.errors import NoSuchPage
 from app.store.keyset import Page, Position
@@ -37,9 +37,6 @@ class PageQuery(Schema):
     """What every list takes. Loaded, its keys are the arguments of a page's reader in
     the store; the filters of a list are added under the names that they have there."""
 
-    class Meta:
-        unknown = EXCLUDE
-
     limit = fields.Integer(
         load_default=DEFAULT_LIMIT,
         validate=validate.Range(min=1, max=LARGEST_LIMIT),
@@ -54,7 +51,9 @@ class PageQuery(Schema):
     @pre_load
     def next_is_the_cursor(self, data: Any, **_: Any) -> Any:
         """Take `?next=` too: it is what the answer calls it."""
-        return {"cursor": data["next"], **data} if "next" in data else data
+        told = dict(data)
+        cursor = told.pop("next", None)
+        return told if cursor is None else {"cursor": cursor, **told}
 
 
 def paged(name: str, item: type[Schema]) -> type[Schema]:

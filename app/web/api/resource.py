@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from flask import Request, current_app
 from flask_smorest import Blueprint
-from marshmallow import Schema, missing
+from marshmallow import RAISE, Schema, missing
 from webargs.flaskparser import FlaskParser
 
 from app.web.problems import MEDIA_TYPE, Problem
@@ -33,9 +33,12 @@ class JsonBody(FlaskParser):
         if not req.is_json:
             raise Problem(415, "send JSON, with Content-Type: application/json")
         try:
-            return json.loads(raw)
+            told = json.loads(raw)
         except (ValueError, RecursionError) as error:
             raise Problem(400, f"the body is no JSON: {error}") from error
+        if not isinstance(told, dict):
+            raise Problem(422, 'the body must be a JSON object, {"name": value, …}')
+        return told
 
 
 class Resource(Blueprint):  # type: ignore[misc]
@@ -72,8 +75,11 @@ class Resource(Blueprint):  # type: ignore[misc]
         return wrap
 
     def query(self, schema: type[Schema]) -> Wrap:
-        """Read the address's parameters by a schema; the view gets them first."""
-        wrap: Wrap = self.arguments(schema(), location="query")
+        """Read the address's parameters by a schema; the view gets them first.
+
+        Unknown ones are refused: a misspelt filter would answer with everything.
+        """
+        wrap: Wrap = self.arguments(schema(), location="query", unknown=RAISE)
         return wrap
 
     def answers(self, status: int, schema: type[Schema]) -> Wrap:
