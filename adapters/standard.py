@@ -157,7 +157,8 @@ class Standard(Adapter):
         """What all lines of a message have in common, as fields of their events."""
         for field in what.needs:
             if body.get(field) is None:
-                raise MalformedPayload(f"{field}: missing; a {topic} needs it")
+                a = "an" if topic[0] in "aeiou" else "a"
+                raise MalformedPayload(f"{field}: missing; {a} {topic} needs it")
         order, fact = name(body, "order"), name(body, "id")
         if topic == "transfer" and body.get("to") == body.get("location"):
             raise MalformedPayload("to: is the location they leave from")

@@ -61,7 +61,8 @@ def _tell(connection: Connection, found: list[str]) -> None:
     for sentence in found:
         click.echo(sentence, err=True)
     if found:
-        click.echo(f"{len(found)} differences.", err=True)
+        ending = "" if len(found) == 1 else "s"
+        click.echo(f"{len(found)} difference{ending}.", err=True)
         sys.exit(1)
     units = connection.execute(sa.select(sa.func.count(skus.c.id))).scalar_one()
     places = connection.execute(

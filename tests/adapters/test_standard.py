@@ -1,6 +1,7 @@
 """The standard provider: what its events are, and what a till's engineer is told."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -123,7 +124,9 @@ def test_a_whole_number_written_with_a_point_is_whole():
     ],
 )
 def test_a_field_that_names_the_fact_is_needed(topic: str, field: str):
-    assert complaint(body(topic, **{field: None})).startswith(f"{field}: missing")
+    said = complaint(body(topic, **{field: None}))
+    assert said.startswith(f"{field}: missing")
+    assert not re.search(r"\ba [aeiou]", said)
 
 
 @pytest.mark.parametrize("topic", TYPES)

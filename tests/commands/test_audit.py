@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from app.domain.instants import HOUR, now
 from app.store.engine import applying
-from app.store.tables import lines, stock_events, stock_levels
+from app.store.tables import ledger, lines, stock_events, stock_levels
 from tests.builders import JACKET, order, sale
 
 
@@ -30,7 +30,9 @@ def test_a_difference_is_told_in_words_and_rebuilt(hub, onecount):
     assert f"{JACKET} at downtown: available is 4" in told.output
     assert "told again make it 3" in told.output
     assert "--seed 7" in told.output
-    assert "told again" not in onecount("audit", "--quick").output
+    quick = onecount("audit", "--quick").output
+    assert "told again" not in quick
+    assert quick.endswith("\n2 differences.\n")
 
     done = onecount("rebuild")
 
@@ -63,6 +65,15 @@ def test_cases_that_say_something_else_are_told_of_and_rebuilt(hub, onecount):
     assert onecount("audit").exit_code == 0
     hub.tell("till", sale("T", JACKET, 1, at=now()))
     assert onecount("audit").exit_code == 0
+
+
+def test_one_difference_is_told_as_one(hub, onecount):
+    furnish(hub)
+    with applying(hub.engine) as connection:
+        entry = ledger.update().where(ledger.c.id == 1)
+        connection.execute(entry.values(event_id=999))
+
+    assert onecount("audit", "--quick").output.endswith("\n1 difference.\n")
 
 
 @pytest.mark.parametrize("details", ["{", "[]", '{"colour": "blue"}'])

@@ -52,6 +52,21 @@ def test_a_bad_line_is_named_and_the_rest_still_loads(onecount, write, ask) -> N
     assert ask("SELECT sku, name FROM skus") == [("C", 'Big "C"')]
 
 
+def test_a_sku_that_a_file_names_twice_is_one(onecount, write, ask) -> None:
+    text = "sku,name,barcode\nA,Jacket,1\nB,x,\nA,Jacket,1\nB,y,\n"
+    path = write("a.csv", text)
+    planned = onecount("import", "skus", path, "--dry-run")
+    answer = onecount("import", "skus", path)
+
+    for said in (planned, answer):
+        assert said.exit_code == 1
+        words = "line 5: B is in line 3 already, with another name or barcode"
+        assert words in said.output
+    assert "2 changes" in planned.output
+    assert "2 SKUs loaded." in answer.output
+    assert ask("SELECT sku, name FROM skus") == [("A", "Jacket"), ("B", "x")]
+
+
 def test_a_quote_that_nothing_closes_names_where_it_opens(onecount, write, ask) -> None:
     text = 'sku,name,barcode\nA,x,\nB,"open,\nC,z,\n'
     answer = onecount("import", "skus", write("a.csv", text))

@@ -67,7 +67,24 @@ def read_sheet(
     header = _header(header, line, columns, required or columns)
     for line, cells in lines:
         _take(sheet, line, header, cells, columns)
+    if columns == SKUS:
+        _each_once(sheet)
     return sheet
+
+
+def _each_once(sheet: Sheet) -> None:
+    """A SKU's second line is left out; one that says something else is named."""
+    first: dict[str, Row] = {}
+    for row in sheet.rows:
+        sku = row.values["sku"]
+        # What is blank is named one by one.
+        known = first.setdefault(sku or f"\n{row.line}", row)
+        if known.values != row.values:
+            words = (
+                f"{sku} is in line {known.line} already, with another name or barcode"
+            )
+            sheet.problems.append(Problem(row.line, words))
+    sheet.rows = list(first.values())
 
 
 def _take_theirs(
