@@ -103,6 +103,8 @@ def test_the_incident_shows_both_numbers_and_the_buttons_work(anna, api, edited)
     told = anna.words(page)
     assert "web shows at d 7" in told
     assert "Take ours: 10 Take theirs: 7" in told
+    assert "These numbers were seen" in told
+    assert "Below is what both are now" in told
 
     answer = anna.press(f"/drifts/{found['id']}/decide", {"take": "theirs"}, on=page)
 
