@@ -1,7 +1,7 @@
 """`/`: what is wrong, what it means for which products, and what to press."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.store.publishing.deliveries import UNDELIVERED, Filter
 from app.store.receiving import messages
 from app.store.watching import clock, overview as store, rounds, watchlist
 from app.web.hub import hub
-from app.web.pages import charts, issues, risks, rows, words
+from app.web.pages import cases, charts, issues, risks, rows, words
 from app.web.pages.frame import pages
 from app.web.pages.rows import Delivery
 from app.web.pages.todo import Seen
@@ -42,6 +42,8 @@ class Strip:
     """Units that channels offer too many, or that are promised twice."""
     is_at_least: bool
     """More is undelivered than was weighed."""
+    misplaced: int
+    """Units that are missing where they are promised, but free at another place."""
     incidents: int
     """Open, and not put off until later."""
     failed: int
@@ -133,10 +135,11 @@ def _strip(
         state: sum(n for (_, word), n in counts.items() if word == state)
         for state in deliveries.STATES
     }
-    twice = sum(int(row["units"]) for row in seen.oversold)
+    twice = {row["sku"]: int(row["units"]) for row in seen.oversold}
     return Strip(
-        at_risk=rows.excess(risks.exposed(seen.urgent, seen.now)) + twice,
+        at_risk=rows.excess(risks.exposed(seen.urgent, seen.now)) + sum(twice.values()),
         is_at_least=len(seen.urgent) == LOOKED_AT or len(seen.oversold) == WORST,
+        misplaced=_misplaced(seen.incidents, twice),
         incidents=watchlist.count_awake(connection, seen.now),
         failed=by_state[deliveries.FAILED],
         waiting=by_state[deliveries.WAITING] + by_state[deliveries.RETRYING],
@@ -144,6 +147,12 @@ def _strip(
         overdue=deliveries.oldest_due(connection, seen.now),
         delivered=sum(done for line in hours.values() for done, _ in line),
     )
+
+
+def _misplaced(incidents: Sequence[Mapping[str, Any]], twice: Mapping[str, int]) -> int:
+    """What oversells are about beyond what is missing in all: `twice`, SKU → units."""
+    short = (row for row in incidents if row["kind"] == oversells.KIND)
+    return sum(max(0, cases.units(row) - twice.get(row["subject"], 0)) for row in short)
 
 
 def _tile(

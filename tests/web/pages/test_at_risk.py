@@ -144,3 +144,16 @@ def shows(shop) -> int:
         found = explain(connection, JACKET, "web", at=None, now=now())
     assert found is not None
     return sum(one["shown"] for one in found["numbers"])
+
+
+def test_what_is_missing_at_one_place_and_free_at_another_is_said(
+    anna, shop, deliveries
+):
+    sold = sale("t-1", JACKET, 11, at=now(), location="1")
+    shop.tell("till", sold)
+    assert "missing where" not in anna.words("/")
+    shop.count(JACKET, "harbour", 4)
+
+    words = anna.words("/")
+
+    assert "1 more is missing where it is promised, but free elsewhere" in words
