@@ -1,6 +1,6 @@
 """Transfers: units on their way between two locations, in two steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -142,21 +142,50 @@ def close(
     under that name. A repeat with the same `fact_id` and `now` is the same fact.
     """
     with applying(engine) as connection:
-        if not Way(connection, of).is_known:
-            raise UnknownName(f"nothing is on the way under {of!r}", "of")
-        recorded, woken = record_in(connection, arrived, actor=actor, now=now)
-        keys = [verdict.key for verdict in recorded.events]
-        way = Way(connection, of)
-        lost = way.keys_of(fact_id)
-        if not lost:
-            told = losses(
-                Arrival(closes=True, reason=reason), way.left, of, fact_id, now
-            )
-            closed, more = record_in(connection, told, actor=actor, now=now)
-            lost = [verdict.key for verdict in closed.events]
-            woken |= more
+        keys, woken = close_in(
+            connection, of, arrived, reason, actor=actor, now=now, fact_id=fact_id
+        )
     wake_all(wakes, woken)
-    return [*keys, *lost]
+    return keys
+
+
+def close_in(
+    connection: Connection,
+    of: str,
+    arrived: Sequence[StockEvent],
+    reason: str,
+    *,
+    actor: str,
+    now: Instant,
+    fact_id: str,
+    sku: str | None = None,
+) -> tuple[list[str], set[str]]:
+    """The same inside a caller's `applying` transaction; also the lanes to wake. With a
+    `sku` nothing else that is on the way is written off."""
+    if not Way(connection, of).is_known:
+        raise UnknownName(f"nothing is on the way under {of!r}", "of")
+    recorded, woken = record_in(connection, arrived, actor=actor, now=now)
+    keys = [verdict.key for verdict in recorded.events]
+    way = Way(connection, of)
+    lost = way.keys_of(fact_id)
+    if not lost:
+        left = _only(connection, way.left, sku)
+        told = losses(Arrival(closes=True, reason=reason), left, of, fact_id, now)
+        closed, more = record_in(connection, told, actor=actor, now=now)
+        lost = [verdict.key for verdict in closed.events]
+        woken |= more
+    return [*keys, *lost], woken
+
+
+def _only(
+    connection: Connection, left: Mapping[str, int], sku: str | None
+) -> Mapping[str, int]:
+    if sku is None:
+        return left
+    same = sku_id(connection, sku)
+    return {
+        one: units for one, units in left.items() if sku_id(connection, one) == same
+    }
 
 
 def transfers(

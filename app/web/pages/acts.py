@@ -23,8 +23,9 @@ from app.pipeline.acts import facts, telling
 from app.pipeline.acts.granting import Ask
 from app.pipeline.acts.holding import hold_in
 from app.pipeline.acts.inspecting import inspect_in
-from app.pipeline.acts.transferring import transfer_in
+from app.pipeline.acts.transferring import close_in, transfer_in
 from app.web.api import claims, counts, facts as bodies, inspections, transfers
+from app.web.api.fields import Word
 from app.web.pages.complaints import sentences
 from app.web.texts import gettext, lazy
 
@@ -118,11 +119,22 @@ def _transfer(form: Form) -> dict[str, Any]:
     return {**ends, "lines": [_line(form)]}
 
 
+class ReceiptForm(bodies.Receipt):
+    """What came of one SKU; nothing may have, where the rest of it is written off."""
+
+    sku = Word(required=True)
+
+
 def _receipt(form: Form) -> dict[str, Any]:
     of = "" if form.get("of") == SUPPLIER else form.get("of")
-    lines = [_line(form, "disposition")]
-    named = _given(of=of, reference=form.get("reference"))
-    return {"location": _place(form), "lines": lines, **named}
+    closes = form.get("rest") == "lost"
+    came = not closes or form.get("quantity", "") not in ("", "0")
+    return {
+        "sku": form.get("sku", ""),
+        "location": _place(form),
+        **_given(of=of, reference=form.get("reference"), reason=form.get("reason")),
+        **_given(lines=[_line(form, "disposition")] if came else [], closes=closes),
+    }
 
 
 def _inspection(form: Form) -> dict[str, Any]:
@@ -171,6 +183,23 @@ def _transfers(
     return transfer_in(connection, *ends, actor=actor, now=one.now, transfer_id=one.id)[
         1
     ]
+
+
+def _receives(
+    connection: Connection, told: dict[str, Any], one: Once, actor: str
+) -> Lanes:
+    if not told["closes"]:
+        return _tells(telling.received)(connection, told, one, actor)
+    return close_in(
+        connection,
+        told["of"],
+        telling.received(told, one),
+        told["reason"],
+        actor=actor,
+        now=one.now,
+        fact_id=one.id,
+        sku=told["sku"],
+    )[1]
 
 
 def _inspects(
@@ -231,10 +260,13 @@ DEEDS: Final[Mapping[str, Deed]] = {
     "receive": Deed(
         lazy("Receive"),
         lazy("Receive"),
-        lazy("Put units into stock that came in, from a supplier or another location."),
-        bodies.Receipt,
+        lazy(
+            "Put units into stock that came in, from a supplier or another location; "
+            "or write off what never will."
+        ),
+        ReceiptForm,
         _receipt,
-        _tells(telling.received),
+        _receives,
     ),
     "inspect": Deed(
         lazy("Inspect"),

@@ -12,6 +12,7 @@ LABELS: Final[Mapping[str, str]] = {
     "quantity": lazy("how many"),
     "reason": lazy("why"),
     "sku": lazy("SKU"),
+    "of": lazy("they come from"),
     "minutes": lazy("for how many minutes"),
     "share": lazy("percent of it"),
     "buffer": lazy("units kept back"),
@@ -26,6 +27,7 @@ _PLAIN: Final = (
     (r"Length must be between 1 and (\d+)\.", lazy(r"it is needed, up to \1 characters.")),
     (r"Must be greater than or equal to (\S+) and less than or equal to (\S+)\.",
      lazy(r"it has to be from \1 to \2.")),
+    (r"needed with `closes`", lazy("it is needed to write off what is left.")),
     (r"Not a valid integer\.", lazy("it has to be a whole number.")),
 )  # fmt: skip
 """What marshmallow says → the same as people say it."""

@@ -151,6 +151,45 @@ def test_what_a_supplier_is_to_send_is_shown_and_received_in_parts(anna, shop):
     assert choices(unsaid.text, "of") == ["", "PO-1", "supplier"]
 
 
+def test_what_will_never_come_is_written_off_with_the_reason(anna, shop, api):
+    shop.sku("RED-SCARF")
+    lines = [{"sku": one, "quantity": 4} for one in (JACKET, "RED-SCARF")]
+    shop.count("RED-SCARF", "downtown", 9)
+    sent = api.post("/transfers", {"from": "downtown", "to": "harbour", "lines": lines})
+    came = {"sku": JACKET, "location": "harbour", "quantity": 3, "of": sent["id"]}
+    gone = {**came, "rest": "lost", "reason": "the van burned"}
+    path = "/change/receive/preview"
+
+    assert (
+        "Why: it is needed to write off" in anna.press(path, gone | {"reason": ""}).text
+    )
+    of_none = anna.press(path, gone | {"of": "supplier"})
+    assert "They come from: it is needed to write off" in of_none.text
+    preview = anna.press(path, gone)
+    for _ in range(2):
+        anna.press("/change/receive", hidden(preview.text))
+
+    assert re.search(r"harbour from 0 → to 3 .* from 4 → to 0", text_of(preview.text))
+    assert shop.level(JACKET) == {"available": 9}
+    assert shop.level("RED-SCARF") == {"available": 5, "incoming": 4}
+    assert "the van burned" in anna.words(f"/stock/{JACKET}")
+
+
+def test_nothing_may_have_come_of_what_is_written_off(anna, shop):
+    line = {"id": "1", "sku": "jacket-on-the-web", "quantity": 5}
+    told = {"type": "expected", "id": "PO-1", "location": "h", "lines": [line]}
+    shop.tell("web", {**told, "occurred_at": iso(now() - MINUTE)})
+    gone = {"sku": JACKET, "location": "harbour", "quantity": "", "of": "PO-1"}
+
+    nothing = anna.press("/change/receive/preview", gone)
+    gone |= {"rest": "lost", "reason": "they closed"}
+    preview = anna.press("/change/receive/preview", gone)
+    anna.press("/change/receive", hidden(preview.text))
+
+    assert nothing.status_code == 422
+    assert shop.level(JACKET) == {"available": 10}
+
+
 def test_a_hold_is_shown_and_let_go_of(anna, shop):
     asked = {"sku": JACKET, "location": "downtown", "quantity": 2, "minutes": 90}
     preview = anna.press("/change/hold/preview", {**asked, "reference": "Mrs Smith"})
