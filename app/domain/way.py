@@ -11,7 +11,7 @@ the other way round.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from app.domain import events, states
@@ -33,6 +33,16 @@ KINDS: Final = frozenset(
 DEALT: Final = "dealt"
 """What `deal` works out: `dealt:<from state>:<from location>`, of a kit with
 `:<component>` behind it, and where to in `extra`."""
+
+SENT: Final = "sent"
+PARTLY: Final = "partly received"
+RECEIVED: Final = "received"
+CLOSED: Final = "closed"
+"""Nothing is on the way any more, and something of it was lost."""
+REVERSED: Final = "reversed"
+"""It never was: all of it was taken back."""
+UNDER_WAY: Final = (SENT, PARTLY)
+STATES: Final = (*UNDER_WAY, RECEIVED, CLOSED, REVERSED)
 
 
 class Balance(NamedTuple):
@@ -120,6 +130,18 @@ def balances(lines: Lines, parts_of: PartsOf) -> dict[int, Balance]:
         )
         for sku, told in _by_part(lines, parts_of).items()
     }
+
+
+def state_of(balances: Collection[Balance]) -> str:
+    """How far a way is, by what became of its SKUs."""
+    sums = Balance(*map(sum, zip(*balances, strict=True))) if balances else None
+    if sums is not None and not sums.sent:
+        return REVERSED
+    if sums is None or sums.received == sums.lost == 0:
+        return SENT
+    if sums.left > 0:
+        return PARTLY
+    return CLOSED if sums.lost else RECEIVED
 
 
 def deal(lines: Lines, parts_of: PartsOf) -> list[int]:

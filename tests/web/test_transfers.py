@@ -1,9 +1,20 @@
 """Transfers and expected receipts: what is on the way, arrives in parts, or is lost."""
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
 
+from app.domain import events as kinds
+from app.domain.events import StockEvent
 from app.domain.instants import MINUTE, iso, now
+from app.domain.way import UNDER_WAY
+from app.pipeline.acts import transferring
+from app.pipeline.acts.facts import record_in
+from app.pipeline.applying.travelling import Way
 from app.pipeline.proving.rehearsal import rehearse
+from app.store.engine import applying, writing
+from app.store.migrations import alembic_config, upgrade
+from app.store.tables import ways
 from tests.builders import JACKET
 
 
@@ -51,9 +62,17 @@ def told(kind, fact, quantity, **more):
 
 def is_provable(shop):
     with shop.engine.connect() as connection:
+        for way_id, *kept in listed(connection):
+            way = Way(connection, way_id)
+            assert kept == [way.is_sent, way.state], way_id
         return [
             list(rehearse(connection, now() + MINUTE, seed)) for seed in (1, 2)
         ] == [[], []]
+
+
+def listed(connection):
+    columns = (ways.c.way_id, ways.c.is_transfer, ways.c.state)
+    return list(map(tuple, connection.execute(sa.select(*columns).order_by(ways.c.id))))
 
 
 def test_a_transfer_is_on_the_way_until_it_is_received(api, shop):
@@ -184,6 +203,83 @@ def test_the_list_says_what_was_sent_arrived_is_lost_and_left(api, shop, sent):
     assert page["items"] == [newer]
     [last] = api.get(f"/transfers?limit=1&next={page['next']}")["items"]
     assert (last["id"], last["state"]) == (older["id"], "closed")
+
+
+def test_what_is_over_costs_the_list_of_what_is_open_nothing(api, shop, sent):
+    def statements():
+        told = []
+        sa.event.listen(
+            sa.Engine, "before_cursor_execute", lambda *a: told.append(a[2])
+        )
+        with shop.engine.connect() as connection:
+            [row] = transferring.transfers(connection, UNDER_WAY, limit=9)
+        assert row["id"] == sent.split("/")[2]
+        return len(told)
+
+    few = statements()
+    with writing(shop.engine) as connection:
+        over = [
+            {"way_id": str(n), "is_transfer": True, "state": "received"}
+            for n in range(99)
+        ]
+        connection.execute(ways.insert(), over)
+
+    assert statements() == few
+
+
+def test_what_is_on_the_way_is_found_behind_all_that_is_over(api, shop, sent):
+    def moves(kind, number, **more):
+        at = now()
+        more |= {"sku": JACKET, "fact": f"T-{number}", "line": "1"}
+        return StockEvent(kind, 1, at, at, **more)
+
+    ends = {"place": "downtown", "to_place": "harbour"}
+    for kind, more in ((kinds.TRANSFERRED, ends), (kinds.LOST, {})):
+        of = [{"of": f"T-{n}"} if kind == kinds.LOST else {} for n in range(501)]
+        events = [moves(kind, n, **more, **of[n]) for n in range(501)]
+        with applying(shop.engine) as connection:
+            record_in(connection, events, actor="ada", now=now())
+
+    with shop.engine.connect() as connection:
+        [found] = transferring.on_the_way(connection, JACKET, 4)
+
+    assert (found["id"], found["units"]) == (sent.split("/")[2], 4)
+
+
+def test_how_far_it_is_was_known_before_it_was_written_down(api, shop, sent):
+    """What the migration makes of entries is what telling the facts made of them."""
+    shop.count(JACKET, "downtown", 50)
+    paths = [
+        f"/transfers/{api.post('/transfers', moved())['id']}/receive" for _ in "1234"
+    ]
+    api.post(paths[0], arrived(1) | lost(1), status=200)
+    api.post(paths[1], arrived(4), status=200)
+    api.post(paths[2], arrived(1) | lost(3), status=200)
+    left = entries(api, "transferred")
+    [entry] = [one for one in left if paths[3].split("/")[2] in one["event"]]
+    api.post(f"/ledger/{entry['id']}/reverse", {"reason": "never left"})
+    shop.tell("web", told("expected", "PO-1", 5))
+    api.post("/receipts", {"location": "harbour", "of": "PO-1"} | arrived(7))
+    with shop.engine.connect() as connection:
+        before = listed(connection)
+    states = [state for _, _, state in before]
+
+    with shop.engine.connect() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0024")
+    upgrade(shop.engine)
+
+    assert states == [
+        "sent",
+        "partly received",
+        "received",
+        "closed",
+        "reversed",
+        "received",
+    ]
+    with shop.engine.connect() as connection:
+        assert listed(connection) == before
 
 
 def test_a_loss_is_undone_and_the_units_are_on_the_way_again(api, shop, sent):

@@ -1,7 +1,7 @@
 """Transfers: units on their way between two locations, in two steps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.engine import Connection, Engine
@@ -10,20 +10,16 @@ from app.domain import events as kinds
 from app.domain.errors import UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
+from app.domain.way import UNDER_WAY
 from app.pipeline.acts.claims import Claims, Lines
 from app.pipeline.acts.facts import Waker, record_in, wake_all
 from app.pipeline.applying.hearing import WAYS
 from app.pipeline.applying.travelling import Arrival, Way, losses
 from app.pipeline.house import current
-from app.store import keyset
 from app.store.engine import applying
 from app.store.keyset import Page, Position
-from app.store.stock import cases, history
+from app.store.stock import ways
 from app.store.stock.aliases import sku_id
-
-_AT_ONCE: Final = 50
-_LOOKED_AT: Final = 500
-"""How often a SKU was put on the way, of which the ways still open are looked for."""
 
 
 def transfer(
@@ -190,35 +186,31 @@ def _only(
 
 def transfers(
     connection: Connection,
-    states: Sequence[str],
+    states: Sequence[str] | None,
     *,
     limit: int,
     after: Position | None = None,
 ) -> Page[dict[str, Any]]:
-    """Up to `limit` transfers in these states, newest first. Raises NoSuchPage."""
-    names, found = current(connection).names, list[dict[str, Any]]()
-    [before] = (None,) if after is None else keyset.checked(after, int)
-    while len(found) <= limit:
-        page = cases.numbers_before(connection, WAYS, before, _AT_ONCE)
-        for number, first in page:
-            way, before = Way(connection, number.removeprefix(WAYS)), first
-            if way.is_sent and way.state in states:
-                found.append({"id": way.id, "first": first, **way.described(names)})
-        if len(page) < _AT_ONCE:
-            break
-    return keyset.cut(found, limit, lambda one: (one["first"],))
+    """Up to `limit` transfers, in these states if any are named, newest first. Raises
+    NoSuchPage."""
+    names = current(connection).names
+    page = ways.transfers(connection, states, limit=limit, after=after)
+    found = (Way(connection, row["way_id"]) for row in page)
+    return page.of({"id": way.id, **way.described(names)} for way in found)
 
 
 def on_the_way(connection: Connection, sku: str, units: int) -> list[dict[str, Any]]:
     """The transfers and expected receipts that so many units of a SKU are on the way
     by, newest first, each with its `units` of them."""
-    names, found = current(connection).names, list[dict[str, Any]]()
+    house, found = current(connection), list[dict[str, Any]]()
     known = sku_id(connection, sku) if units > 0 else None
-    for id_ in () if known is None else history.ways(connection, known, _LOOKED_AT):
+    # Of any kit it may be a part, or may have been one when that was sent.
+    about = [] if known is None else [known, *house.recipes.versions]
+    for id_ in ways.moving(connection, WAYS, about, UNDER_WAY) if about else ():
         way = Way(connection, id_)
         left = way.left.get(sku, 0)
         if left > 0:
-            found.append({"id": id_, "units": left, **way.described(names)})
+            found.append({"id": id_, "units": left, **way.described(house.names)})
             units -= left
         if units <= 0:
             break

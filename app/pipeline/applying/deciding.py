@@ -235,7 +235,7 @@ class Decider:
     def share(self) -> None:
         """Deal reports by SKU out to the lines they may mean, by all that is known."""
         if self.book.ways:
-            deal_ways(self._house, self.book, self.causes)
+            deal_ways(self._connection, self._house, self.book, self.causes)
         for case in list(self.book.changed.values()):
             said = self.causes.get(id(case))
             among = self.book.sharing(case) if said is not None else []

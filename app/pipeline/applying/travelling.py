@@ -16,7 +16,7 @@ from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.kits import Asked, Short, take
 from app.domain.targets import BEGAN
-from app.domain.way import Balance, balances, effective
+from app.domain.way import balances, effective, state_of
 from app.pipeline.acts.claims import Lines
 from app.pipeline.applying.hearing import way_number
 from app.pipeline.applying.ways import lines_of
@@ -25,15 +25,6 @@ from app.store import bulk
 from app.store.stock import cases
 from app.store.stock.aliases import sku_ids
 
-SENT: Final = "sent"
-PARTLY: Final = "partly received"
-RECEIVED: Final = "received"
-CLOSED: Final = "closed"
-"""Nothing is on the way any more, and something of it was lost."""
-REVERSED: Final = "reversed"
-"""It never was: all of it was taken back."""
-UNDER_WAY: Final = (SENT, PARTLY)
-STATES: Final = (*UNDER_WAY, RECEIVED, CLOSED, REVERSED)
 _NOT_SAID: Final = "never arrived"
 
 
@@ -157,18 +148,6 @@ class Way:
     def _asked(self, sku: str, sku_id: int, units: int, now: Instant) -> Asked:
         began = self._began.get(sku_id, now)
         return Asked(sku, sku_id, units, self._house.recipes.units(sku_id, began))
-
-
-def state_of(balances: Any) -> str:
-    """How far a way is, by what became of its SKUs."""
-    sums = Balance(*map(sum, zip(*balances, strict=True))) if balances else None
-    if sums is not None and not sums.sent:
-        return REVERSED
-    if sums is None or sums.received == sums.lost == 0:
-        return SENT
-    if sums.left > 0:
-        return PARTLY
-    return CLOSED if sums.lost else RECEIVED
 
 
 def losses(

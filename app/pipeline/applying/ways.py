@@ -6,19 +6,27 @@ them anew whenever one of them changes, so that the order of arrival cannot matt
 
 from collections.abc import Iterable, Sequence
 
+from sqlalchemy.engine import Connection
+
+from app.domain import events as kinds
 from app.domain.targets import Target
-from app.domain.way import deal, way_of
+from app.domain.way import balances, deal, state_of, way_of
 from app.pipeline.applying.casebook import Casebook
-from app.pipeline.applying.hearing import Said, way_number
+from app.pipeline.applying.hearing import WAYS, Said, way_number
 from app.pipeline.house import House
+from app.store.stock import ways as store
 from app.store.stock.cases import Case
 
 
-def deal_ways(house: House, book: Casebook, causes: dict[int, Said]) -> None:
-    """Deal out every way that changed cases are, or were, about."""
+def deal_ways(
+    connection: Connection, house: House, book: Casebook, causes: dict[int, Said]
+) -> None:
+    """Deal out every way that changed cases are, or were, about, and write down how far
+    each is."""
     changed = [case for key, case in book.changed.items() if key in book.ways]
     if not changed:
         return
+    far: dict[str, tuple[bool, str] | None] = {}
     causing = _renumbered(house, changed, causes)
     book.open_numbers(causing)
     for number, said in causing.items():
@@ -27,6 +35,18 @@ def deal_ways(house: House, book: Casebook, causes: dict[int, Said]) -> None:
         for position in deal(lines_of(among), house.parts_of):
             book.touch(among[position])
             causes.setdefault(id(among[position]), said)
+        far[number.removeprefix(WAYS)] = _how_far(house, among)
+    store.keep(connection, far)
+
+
+def _how_far(house: House, among: Sequence[Case]) -> tuple[bool, str] | None:
+    """Whether a way is a transfer, and its state; None when nothing is told of it."""
+    if not among:
+        return None
+    sent = [case.targets.get(kinds.TRANSFERRED) for case in among]
+    is_transfer = any(one is not None and isinstance(one.extra, int) for one in sent)
+    found = balances(lines_of(among), house.parts_of)
+    return is_transfer, state_of(found.values())
 
 
 def _renumbered(

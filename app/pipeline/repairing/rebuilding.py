@@ -35,11 +35,12 @@ from app.store.tables import (
     lines,
     stock_events,
     stock_levels,
+    ways,
 )
 
 KIND: Final = "rebuilt"
 REASON: Final = "all stock events told again call for it"
-_MADE_ANEW = (lines, checkpoints)
+_MADE_ANEW = (lines, ways, checkpoints)
 
 Spot = tuple[int, str]
 """Location id and state."""

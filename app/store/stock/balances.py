@@ -7,7 +7,7 @@ what had happened by then, `known_at` what had been written down by then.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -37,6 +37,9 @@ from app.store.tables import (
 
 SHOWN = (AVAILABLE, RESERVED, COMMITTED, INSPECTION, DAMAGED, INCOMING)
 """The states people are told about; on_hand is the sum of all but the last."""
+
+_NONE: Final = sa.literal_column("0", sa.BigInteger())
+"""Not bound: so a partial index is seen to fit."""
 
 Quantities = dict[str, int]
 Spots = Mapping[tuple[int, int], Quantities]
@@ -110,7 +113,7 @@ def in_inspection(
         )
         .join(skus, skus.c.id == stock_levels.c.sku_id)
         .join(locations, locations.c.id == stock_levels.c.location_id)
-        .where(stock_levels.c.inspection > 0)
+        .where(stock_levels.c.inspection > _NONE)
     )
     if sku is not None:
         parts = (
@@ -136,7 +139,7 @@ def on_the_way(connection: Connection, *, limit: int) -> Sequence[RowMapping]:
         )
         .join(skus, skus.c.id == stock_levels.c.sku_id)
         .join(locations, locations.c.id == stock_levels.c.location_id)
-        .where(stock_levels.c.incoming > 0)
+        .where(stock_levels.c.incoming > _NONE)
         .order_by(skus.c.sku, locations.c.code)
     )
     return connection.execute(query.limit(limit)).mappings().all()

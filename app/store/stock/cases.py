@@ -109,19 +109,6 @@ def skus_of(order: str) -> sa.CompoundSelect[tuple[int]]:
     )
 
 
-def numbers_before(
-    connection: Connection, prefix: str, before: int | None, limit: int
-) -> Sequence[tuple[str, int]]:
-    """Order numbers that begin so, each with its oldest line's id, newest first."""
-    number, first = lines.c.order_number, sa.func.min(lines.c.id)
-    begins = sa.func.substr(number, 1, len(prefix)) == prefix
-    query = sa.select(number, first).where(number.is_not(None), begins)
-    query = query.group_by(number).order_by(first.desc()).limit(limit)
-    if before is not None:
-        query = query.having(first < before)
-    return [(row[0], row[1]) for row in connection.execute(query)]
-
-
 def save(connection: Connection, cases: Sequence[Case]) -> None:
     """Write changed cases back."""
     bulk.insert(

@@ -1,6 +1,5 @@
 """The ledger, read: what happened to a SKU, newest first."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.domain.events import EXPECTED, TRANSFERRED
 from app.domain.instants import DAY, Instant
-from app.domain.states import AVAILABLE, INCOMING, ON_HAND, Movement
+from app.domain.states import AVAILABLE, ON_HAND, Movement
 from app.store import keyset
 from app.store.keyset import Page, Position
 from app.store.tables import channels, ledger, locations, skus, stock_events
@@ -116,24 +114,6 @@ def of_events(connection: Connection, keys: Iterable[str]) -> Sequence[RowMappin
     """Every entry that these stock events have caused, in the order of writing."""
     query = _entries().where(stock_events.c.key.in_(list(keys)))
     return connection.execute(query.order_by(ledger.c.id)).mappings().all()
-
-
-def ways(connection: Connection, sku_id: int, limit: int) -> list[str]:
-    """The ids of the transfers and expected receipts that put units of a SKU on the way,
-    the newest first; up to `limit` entries are looked at."""
-    query = (
-        sa.select(stock_events.c.details)
-        .join(ledger, ledger.c.event_id == stock_events.c.id)
-        .where(
-            ledger.c.sku_id == sku_id,
-            ledger.c.to_state == INCOMING,
-            stock_events.c.kind.in_((EXPECTED, TRANSFERRED)),
-        )
-        .order_by(ledger.c.occurred_at.desc(), ledger.c.id.desc())
-        .limit(limit)
-    )
-    told = (json.loads(details).get("fact") for details in connection.scalars(query))
-    return list(dict.fromkeys(filter(None, told)))
 
 
 def verdicts(connection: Connection, keys: Iterable[str]) -> Sequence[RowMapping]:

@@ -53,6 +53,7 @@ from app.store.tables.stock import (
     return_cases,
     stock_events,
     stock_levels,
+    ways,
 )
 from app.store.tables.watching import alerts, conditions, secret_facts
 
@@ -104,4 +105,5 @@ __all__ = [
     "stock_levels",
     "users",
     "views",
+    "ways",
 ]

@@ -59,6 +59,16 @@ Index(
     postgresql_where=lines.c.order_number.is_not(None),
 )
 
+ways = sa.Table(  # transfers and expected receipts, and how far they are
+    "ways",
+    metadata,
+    id_(),
+    Column("way_id", Text, nullable=False, unique=True),  # their own
+    Column("is_transfer", sa.Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Index("ix_ways_state", "state", "is_transfer", "id"),
+)
+
 return_cases = sa.Table(  # how far the return of a case's units is
     "return_cases",
     metadata,
@@ -144,6 +154,13 @@ stock_levels = sa.Table(
     CheckConstraint("inspection >= 0", name="inspection"),
     CheckConstraint("damaged >= 0", name="damaged"),
 )
+for _few in ("incoming", "inspection"):
+    Index(
+        f"ix_stock_levels_{_few}",
+        stock_levels.c.id,
+        sqlite_where=stock_levels.c[_few] > 0,
+        postgresql_where=stock_levels.c[_few] > 0,
+    )
 
 checkpoints = sa.Table(
     "checkpoints",

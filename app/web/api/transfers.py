@@ -9,8 +9,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.domain import events
+from app.domain.way import STATES, UNDER_WAY
 from app.pipeline.acts import transferring
-from app.pipeline.applying.travelling import STATES, UNDER_WAY, Arrival
+from app.pipeline.applying.travelling import Arrival
 from app.store.stock import history
 from app.web.api import names
 from app.web.api.claims import Line, Refused, some_lines
@@ -134,7 +135,7 @@ refuses = blueprint.refuses(409, Refused, "Too few units.")
 def list_sent(query: dict[str, Any]) -> dict[str, Any]:
     """List transfers, newest first: what was sent, arrived, is lost or on the way."""
     state = query.pop("state", None)
-    wanted = UNDER_WAY if state == OPEN else STATES if state is None else (state,)
+    wanted = UNDER_WAY if state == OPEN else state and (state,)
     with hub().engine.connect() as connection:
         return answer(transferring.transfers(connection, wanted, **query))
 
