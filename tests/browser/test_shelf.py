@@ -147,3 +147,30 @@ def test_stock_is_adjusted_after_seeing_what_it_changes_and_undone(hub, shop, de
 
     expect(page.get_by_text("no moths after all")).to_be_visible()
     assert shop.level(JACKET) == {"available": 5}
+
+
+def test_whoever_goes_back_after_sending_is_offered_nothing_again(hub, shop, desk):
+    a_shelf(shop)
+    window = desk()
+    window.log_in()
+    page = window.open("/counting?location=downtown")
+    scanned(page, BARCODE, BARCODE)
+    page.get_by_role("button", name="Send this count").click()
+    expect(page.get_by_text("1 SKU counted at downtown")).to_be_visible()
+
+    for _ in range(2):
+        page.go_back()
+    page.get_by_role("link", name="Another location").click()
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_label("SKU or barcode")).to_be_visible()
+    expect(page.get_by_role("button", name="Go on with it")).to_be_hidden()
+
+    for _ in range(2):
+        page.go_back()
+    page.get_by_role("button", name="Send this count").click()
+    expect(page.get_by_text("1 SKU counted at downtown")).to_be_visible()
+    assert shop.level(JACKET) == {"available": 2}, "an older count, sent later"
+    page.get_by_role("link", name="Another location").click()
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_label("SKU or barcode")).to_be_visible()
+    expect(page.get_by_role("button", name="Go on with it")).to_be_hidden()
