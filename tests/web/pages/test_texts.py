@@ -130,6 +130,7 @@ NEVER_SHOWN = {
     "Length must be between 1 and (\\d+)\\.",
     "Must be greater than or equal to (\\S+) and less than or equal to (\\S+)\\.",
     "Not a valid integer\\.",
+    "needed with `closes`",
 }
 """More than a word, but for programs, for the audit log, or read from elsewhere."""
 
