@@ -1,14 +1,14 @@
 """Since when what a channel was held or paused for can be sent.
 
-Revision ID: 0025
-Revises: 0024
+Revision ID: 0026
+Revises: 0025
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
@@ -22,5 +22,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Count from the wish again."""
-    with op.batch_alter_table("channels") as table:
-        table.drop_column("free_since")
+    op.drop_column("channels", "free_since")
