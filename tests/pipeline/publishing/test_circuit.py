@@ -237,14 +237,16 @@ def test_a_refusal_of_the_whole_call_is_no_trouble_of_the_channel(
     assert {row["error_class"] for row in rows(web)} == {"GiveUp"}
 
 
-def test_a_channel_that_refuses_a_probe_is_held_no_longer(web, publisher, channel):
+def test_a_channel_that_refuses_a_probe_is_held_no_longer(
+    web, publisher, channel, eventually
+):
     channel.status = 503
     fail_until_held(web, publisher)
     assert len(open_incidents(web)) == 1
 
     let_time_pass(web)
     channel.status = 422
-    publisher.push_due("web")
+    eventually(lambda: publisher.push_due("web"))
 
     assert told(web)["tripped_at"] is None
     assert open_incidents(web) == []
