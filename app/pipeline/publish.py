@@ -224,10 +224,9 @@ class Publisher:
             self._unsaid(connection, call, correct)
             return True
         call.wishes, call.composed = wishes, adapter.compose(wishes)
-        call.started_at = clock()
-        begun = _digest(call.composed), wishes, call.started_at
+        digest, call.started_at = _digest(call.composed), clock()
         call.attempt_id, call.key = attempts.begin(
-            connection, adapter.channel.id, *begun
+            connection, adapter.channel.id, digest, wishes, call.started_at
         )
         return True
 

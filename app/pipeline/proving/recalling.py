@@ -123,10 +123,10 @@ def _moved(here: Movements, there: Movements, words: _Words) -> Iterator[str]:
     for movement in sorted(here.keys() | there.keys()):
         was, is_ = here.get(movement, 0), there.get(movement, 0)
         if was != is_:
-            yield f"{_words(movement, words)} are {was}, {_MAKE} {is_}"
+            yield f"{_units(movement, words)} are {was}, {_MAKE} {is_}"
 
 
-def _words(movement: Movement, words: _Words) -> str:
+def _units(movement: Movement, words: _Words) -> str:
     sku, state, place, to_state, to_place, _ = movement
     at, to = words.places.get(place), words.places.get(to_place)
     return (

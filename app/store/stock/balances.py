@@ -103,18 +103,7 @@ def in_inspection(
 ) -> Page[RowMapping]:
     """Up to `limit` SKUs and locations at which units wait to be judged; of a kit,
     those of what it is made of now."""
-    query = (
-        sa.select(
-            stock_levels.c.id,
-            skus.c.sku,
-            skus.c.name,
-            locations.c.code.label("location"),
-            stock_levels.c.inspection.label("quantity"),
-        )
-        .join(skus, skus.c.id == stock_levels.c.sku_id)
-        .join(locations, locations.c.id == stock_levels.c.location_id)
-        .where(stock_levels.c.inspection > _NONE)
-    )
+    query = _where_there_are(stock_levels.c.inspection)
     if sku is not None:
         parts = (
             sa.select(kit_parts.c.sku_id)
@@ -130,19 +119,25 @@ def in_inspection(
 
 def on_the_way(connection: Connection, *, limit: int) -> Sequence[RowMapping]:
     """Up to `limit` SKUs with the locations that units of them are on the way to."""
-    query = (
+    query = _where_there_are(stock_levels.c.incoming)
+    query = query.order_by(skus.c.sku, locations.c.code).limit(limit)
+    return connection.execute(query).mappings().all()
+
+
+def _where_there_are(units: sa.Column[int]) -> sa.Select[Any]:
+    """The SKUs and locations that have units in one state."""
+    return (
         sa.select(
+            stock_levels.c.id,
             skus.c.sku,
             skus.c.name,
             locations.c.code.label("location"),
-            stock_levels.c.incoming.label("quantity"),
+            units.label("quantity"),
         )
         .join(skus, skus.c.id == stock_levels.c.sku_id)
         .join(locations, locations.c.id == stock_levels.c.location_id)
-        .where(stock_levels.c.incoming > _NONE)
-        .order_by(skus.c.sku, locations.c.code)
+        .where(units > _NONE)
     )
-    return connection.execute(query.limit(limit)).mappings().all()
 
 
 def _skus() -> sa.Select[Any]:
