@@ -29,9 +29,11 @@ class Deadline:
             self.is_over, self._ends = False, time.monotonic() + seconds
             # In a fork of this process it is there, and does not live.
             if self._watch is None or not self._watch.is_alive():
+                self._looks_at = self._ends
                 self._watch = Thread(target=self._keep_watch, daemon=True)
                 self._watch.start()
             elif self._ends < self._looks_at:
+                self._looks_at = self._ends
                 self._changed.notify()
         try:
             yield
@@ -40,13 +42,19 @@ class Deadline:
                 self._ends = None
 
     def _keep_watch(self) -> None:
-        """Look when the first thing seen has to be done; go when nothing is then."""
+        """Look when the first thing seen has to be done; go when nothing is then.
+
+        Not sooner: what is over before this thread first ran is followed by more.
+        """
         with self._changed:
-            while self._ends is not None:
-                left = self._ends - time.monotonic()
+            while True:
+                left = self._looks_at - time.monotonic()
                 if left > 0:
-                    self._looks_at = self._ends
                     self._changed.wait(left)
+                elif self._ends is None:
+                    break
+                elif self._ends > self._looks_at:
+                    self._looks_at = self._ends
                 else:
                     self.is_over, self._ends = True, None
                     self._cut()
