@@ -14,7 +14,7 @@ from app.domain.errors import BadConfiguration
 from app.procfile import ROOT
 from app.store.engine import open_engine
 from app.store.migrations import alembic_config, upgrade
-from app.store.tables import channels, inbox, metadata
+from app.store.tables import channels, inbox, metadata, stock_events
 from app.store.trouble import OUTDATED, trouble
 
 MIGRATE = """
@@ -30,6 +30,13 @@ def empty(empty_database_url: str) -> Iterator[sa.Engine]:
     engine = open_engine(empty_database_url)
     yield engine
     engine.dispose()
+
+
+def downgrade(engine: sa.Engine, revision: str) -> None:
+    config = alembic_config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def tables_of(engine: sa.Engine) -> set[str]:
@@ -87,12 +94,7 @@ def test_a_schema_that_is_behind_is_called_so(
 
 def test_the_history_leads_back_to_nothing(empty: sa.Engine) -> None:
     upgrade(empty)
-
-    config = alembic_config()
-    with empty.connect() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-
+    downgrade(empty, "base")
     assert tables_of(empty) == set()
 
 
@@ -203,3 +205,29 @@ def test_whole_orders_of_before_can_be_told_again(empty: sa.Engine) -> None:
         "lines": ["a", "b"],
         "order_number": "1001",
     }
+
+
+def test_what_waited_leaves_the_room_of_what_can_be_posted(empty: sa.Engine) -> None:
+    def say(verdict, **more):
+        said = {"key": "k", "version": 1, "target": 2, "verdict": verdict} | more
+        rest = {"kind": "placed", "occurred_at": 0, "recorded_at": 0}
+        with empty.execution_options(writes=True).begin() as connection:
+            connection.execute(stock_events.insert(), said | rest)
+
+    def told():
+        query = sa.text("SELECT key, verdict FROM stock_events ORDER BY id")
+        with empty.connect() as connection:
+            return connection.execute(query).all()
+
+    upgrade(empty)
+    say("posted")
+    with pytest.raises(sa.exc.IntegrityError):
+        say("superseded")
+    say("parked", apart="sku:web:scarf", waits_for="sku:web:scarf")
+
+    downgrade(empty, "0026")
+    assert told() == [("k", "posted"), ("k (sku:web:scarf)", "parked")]
+
+    upgrade(empty)
+    say("posted", key="k (sku:web:scarf)")
+    assert [verdict for _, verdict in told()] == ["posted", "parked", "posted"]

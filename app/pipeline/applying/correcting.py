@@ -30,9 +30,10 @@ at once; others are about an order's line."""
 def sku_of(
     said: Said, case: Case, name: str, sku_id: int | None, log: EventLog
 ) -> int | None:
-    """The SKU that a known case is about, by what is newly said of it."""
+    """The SKU that a known case is about, by what is newly said of it; None when that
+    names another item, which nobody has told us of yet."""
     known, event = case.sku_id, said.event
-    if known is None or sku_id is None or sku_id == known or said.is_foreign:
+    if known is None or sku_id == known or said.is_foreign:
         return known or sku_id
     told = case.targets.get(name)
     is_named = event.kind in _NAMED_BY or event.scope == kinds.AT_ONCE

@@ -93,6 +93,7 @@ class EventLog:
             told.actor,
             _details(event),
             *verdict.meant,
+            verdict.apart,
         )
 
     def _row_of_whole(
@@ -118,6 +119,7 @@ class EventLog:
             told.actor,
             _encode(details).decode(),
             *NOT_YET,
+            "",
         )
 
 
@@ -143,6 +145,7 @@ _COLUMNS = (
     "actor",
     "details",
     *Meant._fields,
+    "apart",
 )
 _REST = tuple(
     name

@@ -30,9 +30,6 @@ SURPLUS_RETURN: Final = "surplus_return"
 ASSUMED_LOCATION: Final = "assumed_location"
 KIT_SURPLUS: Final = "kit_surplus"
 
-_KEPT: Final = 10
-"""How many contradicting reports of one fact are shown."""
-
 SETTLED: Final = "a higher version of the same fact was told since: that one counts"
 
 _FACTS: Final = {
@@ -99,7 +96,7 @@ def contradiction(
 ) -> None:
     """One key said two things in one version, of two SKUs perhaps: what it said first
     stays."""
-    event, verdict, fact = heard.event, heard.verdict, heard.verdict.key
+    event, verdict = heard.event, heard.verdict
     codes = _codes(connection, skus)
     before, said = (
         f"{units} of {codes[sku]}" if skus else f"{units}"
@@ -108,20 +105,17 @@ def contradiction(
     if told[0] == told[1]:
         if not skus:
             said += f" {event.disposition or event.to_place or event.of or 'otherwise'}"
-        # The fact's own row says as many; beside it there is room under another key.
-        verdict.key = f"{fact} ({said})"
+        verdict.apart = said
     verdict.verdict = QUARANTINED
     verdict.note = f"said {before} before and {said} now, with the same version"
-    incidents.add_to(
+    incidents.open_incident(
         connection,
         CONTRADICTION,
-        fact,
+        verdict.key,
         f"{_name(event)}: whoever told it {verdict.note}; a person must decide "
         "which is true",
-        {"key": verdict.key},
         channel_id=channel_id,
         now=now,
-        most=_KEPT,
     )
 
 

@@ -66,7 +66,7 @@ class Said:
         if kind == "sku" and not word:
             self.verdict.verdict = DUPLICATE
             return None
-        self.verdict.verdict = PARKED
+        self.verdict.verdict, self.verdict.apart = PARKED, waits_for
         self.verdict.note = f"unknown {kind} {word or '(none named)'}"
         return waits_for
 

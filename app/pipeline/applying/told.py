@@ -72,6 +72,9 @@ class Verdict:
     event_id: int | None = None
     reread: str | None = None
     """The order that must be read again, because two webhooks of it tie."""
+    apart: str = ""
+    """What another report that says as many of this fact in this version does not say:
+    the name it waits for, or the SKU it contradicts it with."""
     meant: Meant = NOT_YET
 
 

@@ -34,7 +34,7 @@ def messages_of(
 
 
 def reports_of(connection: Connection, keys: Collection[str]) -> Sequence[RowMapping]:
-    """What was said of one fact, with the webhooks that said it, in that order."""
+    """What was said of one fact last, with the webhooks that said it, in that order."""
     query = (
         sa.select(
             stock_events.c.target,
@@ -53,10 +53,10 @@ def reports_of(connection: Connection, keys: Collection[str]) -> Sequence[RowMap
         .join(channels, channels.c.id == stock_events.c.channel_id, isouter=True)
         .join(inbox, inbox.c.id == stock_events.c.inbox_id, isouter=True)
         .where(stock_events.c.key.in_(keys))
-        .order_by(stock_events.c.id)
+        .order_by(stock_events.c.id.desc())
         .limit(20)
     )
-    return connection.execute(query).mappings().all()
+    return connection.execute(query).mappings().all()[::-1]
 
 
 def unnamed(connection: Connection, *, limit: int) -> list[dict[str, Any]]:

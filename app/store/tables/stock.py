@@ -28,7 +28,8 @@ stock_events = sa.Table(
     link("sku_id", nullable=True),
     link("location_id", nullable=True),
     link("to_location_id", nullable=True),
-    UniqueConstraint("key", "version", "target"),
+    text("apart"),  # what another row of this fact, version and target does not say
+    UniqueConstraint("key", "version", "target", "apart"),
 )
 Index("ix_stock_events_inbox", stock_events.c.inbox_id)
 Index(

@@ -152,7 +152,8 @@ def skus(row: Mapping[str, Any]) -> list[str]:
 
 
 def reports(row: Mapping[str, Any]) -> list[str]:
-    """The keys of the reports that contradict each other."""
+    """The keys of the reports that contradict each other: their fact's, and those that
+    earlier releases gave them."""
     told = details(row).get("parts", ())
     return sorted({row["subject"], *(part["key"] for part in told)})
 
