@@ -24,6 +24,8 @@ from config.settings import ConfigurationError, Settings
 
 ENVIRON = "onecount.environ"
 """Where commands find the environment, which only entrances may read."""
+ACTOR = "command line"
+"""Who did what a command does, in the audit log and in the ledger."""
 
 
 class Refused(click.ClickException):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import RowMapping
 
-from app.cli import database
+from app.cli import ACTOR, database
 from app.domain.instants import Instant, iso, now
 from app.pipeline.configuring import switching
 from app.pipeline.configuring.switching import Would
@@ -20,8 +20,6 @@ from app.store.engine import applying, reading, writing
 from app.store.people import deeds
 from app.store.vault import Vault
 from config.settings import Settings
-
-ACTOR = "command line"
 
 key_argument = click.argument("key", required=False)
 all_option = click.option("--all", "everyone", is_flag=True, help="Every channel.")

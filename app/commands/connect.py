@@ -10,11 +10,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.engine import Engine
 
 import adapters
-from app.cli import ENVIRON, NewFile, database
+from app.cli import ACTOR, ENVIRON, NewFile, database
 from app.commands.channels import show_preview
 from app.domain.connecting import TheirItem
+from app.domain.instants import now
 from app.pipeline.configuring import connecting
 from app.pipeline.configuring.connecting import Asked, Proposal
 from app.pipeline.configuring.matching import Matching, some
@@ -22,6 +24,8 @@ from app.pipeline.configuring.takeover import Takeover, as_file
 from app.pipeline.configuring.wanted import Surroundings
 from app.pipeline.watching import subscribing
 from app.queues import Wakes
+from app.store.engine import writing
+from app.store.people import deeds
 from app.store.vault import Vault
 from config.settings import Settings
 
@@ -93,7 +97,7 @@ def command(
         asked,
         Surroundings(ctx.meta[ENVIRON], Path.cwd()),
     )
-    _Run(takeover, settings).connect(
+    _Run(engine, takeover, settings).connect(
         dict(map(_split, places)), write, opening=opening, sure=yes
     )
 
@@ -122,7 +126,8 @@ def _secrets(given: Sequence[str]) -> dict[str, list[str]]:
 class _Run:
     """One connecting, told while it happens."""
 
-    def __init__(self, takeover: Takeover, settings: Settings) -> None:
+    def __init__(self, engine: Engine, takeover: Takeover, settings: Settings) -> None:
+        self.engine = engine
         self.takeover = takeover
         self.asked = takeover.asked
         self.settings = settings
@@ -138,7 +143,7 @@ class _Run:
             click.echo(words)
         if not sure:
             click.confirm("Connect it like that? It will listen only", abort=True)
-        self._load(proposed, write)
+        self._load(proposed, write, opening=opening)
         self._list(matching, opening=opening)
         self._subscribe()
         if opening:
@@ -154,8 +159,14 @@ class _Run:
             )
         click.echo(f"{adapter.title} answers, and we may do there what we have to.")
 
-    def _load(self, proposed: Sequence[Proposal], write: Path | None) -> None:
+    def _load(
+        self, proposed: Sequence[Proposal], write: Path | None, *, opening: bool
+    ) -> None:
         self.takeover.load(proposed)
+        places = {one.code: one.theirs.id for one in proposed}
+        with writing(self.engine) as connection:
+            told = {"locations": places, "opening": opening}
+            deeds.note(connection, ACTOR, "connect", self.asked.key, now(), told)
         text = as_file(self.asked, proposed)
         click.echo(f"\n{self.asked.key} is connected and listens only. As a file:\n")
         click.echo(text)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.engine import Connection
 
-from app.cli import database
+from app.cli import ACTOR, database
 from app.domain.errors import BadConfiguration
 from app.domain.instants import Instant, now
 from app.pipeline.spreadsheets import (
@@ -30,7 +30,6 @@ from app.store.engine import writing
 from app.store.people import deeds
 from config.settings import Settings
 
-ACTOR = "command line"
 SHOWN_FROM_LINES = 500
 """Shorter files are done before a bar could be read."""
 

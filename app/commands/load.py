@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from app.cli import ENVIRON, database
+from app.cli import ACTOR, ENVIRON, database
 from app.domain.errors import BadConfiguration
 from app.domain.instants import now
 from app.pipeline.configuring.loading import Loaded, load_in
@@ -14,8 +14,6 @@ from app.store.engine import applying
 from app.store.people import deeds
 from app.store.vault import Vault
 from config.settings import Settings
-
-ACTOR = "command line"
 
 
 @click.command()

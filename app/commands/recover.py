@@ -4,14 +4,12 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from app.cli import database
+from app.cli import ACTOR, database
 from app.domain.instants import Instant, iso, now
 from app.moments import Moment
 from app.pipeline.repairing.recovering import Recovered, recover
 from app.queues import Wakes
 from config.settings import Settings
-
-ACTOR = "command line"
 
 
 @click.command()

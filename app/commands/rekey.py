@@ -2,15 +2,13 @@
 
 import click
 
-from app.cli import database
+from app.cli import ACTOR, database
 from app.domain.instants import now
 from app.pipeline.repairing.resealing import reseal
 from app.store.engine import writing
 from app.store.people import deeds
 from app.store.vault import Vault
 from config.settings import Settings
-
-ACTOR = "command line"
 
 
 @click.command()

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from app.cli import database
+from app.cli import ACTOR, database
 from app.domain.instants import now
 from app.moments import Moment
 from app.pipeline.repairing.replaying import replay
@@ -16,7 +16,6 @@ from app.store.engine import writing
 from app.store.people import deeds
 from config.settings import Settings
 
-ACTOR = "command line"
 STATES = ("buried", "parked", "applied", "ignored")
 
 

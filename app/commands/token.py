@@ -2,13 +2,11 @@
 
 import click
 
-from app.cli import database
+from app.cli import ACTOR, database
 from app.domain.instants import now
 from app.store.engine import writing
 from app.store.people import deeds, people
 from config.settings import Settings
-
-ACTOR = "command line"
 
 
 @click.group()

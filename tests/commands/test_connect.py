@@ -60,7 +60,7 @@ SECRETS = {"SHOPIFY_TOKEN": "shpat_secret", "SHOPIFY_HOOK": "shpss_secret"}
 
 
 def test_a_shop_is_taken_over_and_published_to_when_a_person_says_so(
-    onecount, hub, web, public, receiver, write, ask, tmp_path
+    onecount, hub, web, public, receiver, write, ask, noted, tmp_path
 ) -> None:
     url, sandbox = web
     hub.locations("downtown")
@@ -90,6 +90,7 @@ def test_a_shop_is_taken_over_and_published_to_when_a_person_says_so(
     ):
         assert line in done.output
     assert "secret" not in done.output.replace("secrets", "")
+    assert noted()[0][:3] == ("command line", "connect", "web")
     # Units of an open order are there, and promised.
     jacket = hub.level("JACKET", "downtown")
     assert (jacket["available"], jacket["committed"]) == (6, 2)
