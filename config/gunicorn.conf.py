@@ -3,6 +3,8 @@
 https://docs.gunicorn.org/en/stable/settings.html
 """
 
+import gc
+import importlib
 import os
 import shutil
 import socket
@@ -60,11 +62,24 @@ logger_class = _OneFormat
 control_socket_disable = True
 
 if _METRICS not in os.environ:
-    # The client library reads this when it is imported: so not before this line, and
-    # not in this module, from which the workers are forked.
+    # The client library reads this when it is imported: so not before this line.
     os.environ[_METRICS] = str(_settings.data_dir / "metrics")
     shutil.rmtree(os.environ[_METRICS], ignore_errors=True)
     os.makedirs(os.environ[_METRICS], exist_ok=True)
+
+
+def on_starting(_server: object) -> None:
+    """Import once what every worker needs: one that takes the place of another serves
+    at once, and they share the memory. Nothing is opened before they are forked.
+
+    The garbage collector would look at all modules again and again meanwhile, and move
+    what is shared into each worker afterwards.
+    """
+    gc.disable()
+    importlib.import_module("app.factory")
+    gc.freeze()
+    gc.enable()
+
 
 QUIET_SECONDS = 30
 """How long the kernel keeps a connection on which nothing was said yet."""
