@@ -82,12 +82,12 @@ def pytest_collection_modifyitems(
 
 
 def _tell_fewer_stories(items: list[pytest.Item]) -> None:
-    """Half of a property's examples are enough for a day."""
+    """A third of a property's examples is enough for a day."""
     key = "_hypothesis_internal_use_settings"
     for test in {getattr(item, "function", None) for item in items}:
         told = getattr(test, key, None)
         if told is not None:
-            few = max(10, told.max_examples // 2)
+            few = max(10, told.max_examples // 3)
             setattr(test, key, hypothesis.settings(told, max_examples=few))
 
 

@@ -3,54 +3,73 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from adapters.signatures import StandardWebhooks
+from app.demo.hub import free_port
 from app.domain.instants import now
 from app.procfile import ROOT
+from app.store.engine import open_engine
 from app.store.tables import inbox
-from tests.builders import JACKET, SECRET, sale
+from config.settings import Settings
+from tests.builders import JACKET, SECRET, Shop, sale
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.parametrize("backend", ["sqlite"], indirect=True),
-]
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def port(settings, tmp_path, eventually) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    served = replace(settings, port=port, max_body_bytes=2048)
-    with (tmp_path / "web.log").open("wb") as log:
+@pytest.fixture(scope="module")
+def shop(_sqlite_template, tmp_path_factory) -> Iterator[Shop]:
+    """A till, in a database for all tests here: they tell different things."""
+    path = tmp_path_factory.mktemp("served") / "onecount.db"
+    shutil.copy(_sqlite_template, path)
+    shop = Shop(open_engine(f"sqlite:///{path}"))
+    shop.locations("downtown")
+    shop.channel("till")
+    yield shop
+    shop.receiver.close()
+    shop.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def port(shop, valkey_server) -> Iterator[int]:
+    folder = Path(shop.engine.url.database).parent
+    settings = Settings(
+        database_url=shop.engine.url.render_as_string(),
+        redis_url=f"redis://{valkey_server.host}:{valkey_server.port}/0",
+        data_dir=folder,
+        secret_key="a secret key for tests",
+        port=free_port(),
+        max_body_bytes=2048,
+    )
+    with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"),
                 "app.factory:create_app()",
             ],
             cwd=ROOT,
-            env={**os.environ, **served.to_env()},
+            env={**os.environ, **settings.to_env()},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-
-        def is_up() -> bool:
+        deadline = time.monotonic() + 90
+        while True:
             with contextlib.suppress(OSError):
-                return fetched(port, "/healthz") != ""
-            return False
-
-        eventually(is_up, within=30)
-        yield port
+                fetched(settings.port, "/healthz")
+                break
+            assert time.monotonic() < deadline, (folder / "web.log").read_text()
+            time.sleep(0.05)
+        yield settings.port
         process.terminate()
         process.wait(timeout=30)
 
@@ -86,7 +105,7 @@ def signed(body: bytes, name: str = "msg_1") -> list[str]:
     return [f"{name}: {value}" for name, value in headers.items()]
 
 
-def test_a_chunked_webhook_is_stored_like_any_other(port, shop, engine):
+def test_a_chunked_webhook_is_stored_like_any_other(port, shop):
     body = json.dumps(sale("T-1", JACKET, 1, at=now())).encode()
     chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:9], body[9:])]
 
@@ -98,8 +117,9 @@ def test_a_chunked_webhook_is_stored_like_any_other(port, shop, engine):
     )
 
     assert (status, answer["status"]) == (200, "accepted")
-    with engine.connect() as connection:
-        stored = connection.execute(sa.select(inbox)).one()
+    with shop.engine.connect() as connection:
+        same = inbox.c.delivery_id == "msg_1"
+        stored = connection.execute(sa.select(inbox).where(same)).one()
     assert shop.vault.open(stored.body) == body
 
 
@@ -118,15 +138,16 @@ def test_an_endless_chunked_body_is_refused_at_the_limit(port, shop):
     assert status == 413
 
 
-def test_a_body_that_ends_too_early_is_400(port, shop, engine):
+def test_a_body_that_ends_too_early_is_400(port, shop):
     body = json.dumps(sale("T-1", JACKET, 1, at=now())).encode()
-    told = head(f"Content-Length: {len(body)}", *signed(body))
+    told = head(f"Content-Length: {len(body)}", *signed(body, "msg_2"))
 
     status, _ = sent(port, told, body[:-5], ends=True)
 
     assert status == 400
-    with engine.connect() as connection:
-        assert connection.execute(sa.select(inbox)).all() == []
+    with shop.engine.connect() as connection:
+        same = inbox.c.delivery_id == "msg_2"
+        assert connection.execute(sa.select(inbox).where(same)).all() == []
 
 
 @pytest.mark.parametrize("chunk", [b"zz\r\nhello", b"5\r\nhelloXX0\r\n\r\n"])

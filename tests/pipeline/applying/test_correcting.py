@@ -234,7 +234,14 @@ def test_one_version_of_a_fact_of_two_skus_is_a_contradiction(shop, kind):
     assert is_right(shop)
 
 
-@pytest.mark.parametrize("arrival", list(permutations(["SCRAF", "SCRAFF", SCARF])))
+@pytest.mark.parametrize(
+    "arrival",
+    [
+        ("SCRAF", "SCRAFF", SCARF),
+        ("SCRAFF", SCARF, "SCRAF"),
+        (SCARF, "SCRAF", "SCRAFF"),
+    ],
+)
 @pytest.mark.parametrize("kind", ["sale", "receipt", "order"])
 def test_a_name_nobody_knows_is_corrected_in_the_same_version(shop, kind, arrival):
     """What waits for a name and what can be posted are two things that were said."""
