@@ -108,7 +108,8 @@ def post(
         there[to_state] = there.get(to_state, 0) + entry.quantity
     levels.add(connection, changes)
     suspects |= oversells.suspects(house, locked, changes)
-    _follow(connection, house, everything)
+    # What a count absorbs changes our number, not the channel's.
+    _follow(connection, house, entries)
     is_shown = any(AVAILABLE in states for states in changes.values())
     return set(house.publishing) if is_shown else set()
 

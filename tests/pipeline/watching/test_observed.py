@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings as examples, strategies as st
 
 from app.domain.channels import Wish
-from app.domain.instants import HOUR, SECOND, Instant, iso, now
+from app.domain.instants import HOUR, MINUTE, SECOND, Instant, iso, now
 from app.pipeline.house import read_house
 from app.pipeline.publish import Publisher
 from app.pipeline.watching.observing import CLOSE, Observation, observe
@@ -174,6 +174,28 @@ def test_a_number_that_nothing_explains_does_not_explain_itself(run, number, lat
         assert told.row().believed == 20
 
     run(check)
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(40, 10), (25, 9)])
+def test_a_sale_told_after_a_count_is_the_channel_s_own_all_the_same(
+    shop, minutes, left
+):
+    """Our number stays, for the count had it inside; the channel's fell when it sold,
+    unless what it took from us since had it inside, too."""
+    at = now()
+    with writing(shop.engine) as connection:
+        taken = {"accepted": 10, "accepted_at": at - 30 * MINUTE}
+        known = {"believed": 10, "believed_at": at - 30 * MINUTE}
+        connection.execute(publications.update().values(**taken, **known))
+    shop.count(JACKET, "downtown", 9, at - 20 * MINUTE)
+
+    shop.tell("till", sale("T-1", JACKET, 1, at=at - minutes * MINUTE))
+
+    assert shop.level(JACKET) == {"available": 9}
+    with shop.engine.connect() as connection:
+        till = read_house(connection).by_key["till"]
+        query = sa.select(publications.c.believed).filter_by(channel_id=till)
+        assert connection.execute(query).scalar_one() == left
 
 
 # -- through the door, over real HTTP ------------------------------------------------
