@@ -32,9 +32,14 @@ def listener():
 
 
 @pytest.fixture
-def look(shop, listener):
-    """Look for trouble at a time from now."""
-    tell, began = Messenger([listener.url]).tell, now()
+def began():
+    return now()
+
+
+@pytest.fixture
+def look(shop, listener, began):
+    """Look for trouble at a time from then."""
+    tell = Messenger([listener.url]).tell
 
     def look(after: int = 0) -> list[tuple[str, str]]:
         before = len(listener.heard)
@@ -144,14 +149,14 @@ def test_numbers_that_are_late_are_told(shop, look):
     assert text == "numbers could have been sent for more than 300 seconds"
 
 
-def test_numbers_that_waited_for_a_pause_are_late_only_after_it(shop, look):
+def test_numbers_that_waited_for_a_pause_are_late_only_after_it(shop, look, began):
     with writing(shop.engine) as connection:
         channels.pause(connection, "web", "stocktaking", now())
         channels.pause(connection, "till", "stocktaking", now())
     look(2 * HOUR)
     with writing(shop.engine) as connection:
         for key in ("web", "till"):
-            channels.resume(connection, key, now() + 2 * HOUR)
+            channels.resume(connection, key, began + 2 * HOUR)
 
     looks = [look(2 * HOUR + after) for after in (SECOND, SETTLED + SECOND)]
     late = [text for told in looks for _, text in told if "could have been" in text]
