@@ -50,7 +50,7 @@ class Person:
         return html.unescape(found[1])
 
     def press(
-        self, path: str, form: dict[str, object] | None = None, *, on: str = "/"
+        self, path: str, form: dict[str, object] | None = None, *, on: str = "/account"
     ) -> TestResponse:
         """Send a form of the page `on`, and follow to where it leads."""
         told = {"csrf_token": self.token(on), **(form or {})}
