@@ -38,7 +38,8 @@ class EventLog:
     def latest(self, key: str) -> StockEvent | None:
         """What stands under this key, of this batch or written before; not for the hot
         path."""
-        told = [said for said, _ in self._new if said.verdict.key == key]
+        noted = (*self._new, *self._known)
+        told = [said for said, _ in noted if said.verdict.key == key]
         stands = [said.event for said in told if said.verdict.verdict == POSTED]
         if stands:
             return max(stands, key=attrgetter("version"))

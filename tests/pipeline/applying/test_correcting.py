@@ -279,6 +279,24 @@ def test_what_is_corrected_to_a_name_nobody_knows_waits_for_it(shop, kind, arriv
     assert is_right(shop)
 
 
+@pytest.mark.parametrize("arrival", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("kind", ["sale", "receipt", "shipment"])
+def test_what_waits_for_a_place_is_corrected_once_that_is_known(shop, kind, arrival):
+    """Both versions are tried again at once, neither of them posted before."""
+    sku = {1: JACKET, 2: SCARF}
+    more = {"order": "1", "channel": "web"} if kind == "shipment" else {}
+    for version in arrival:
+        told = fact(kind, version, sku[version], 2, location="uptown")
+        shop.tell("wms", told | more)
+
+    shop.locations("uptown")
+    map_listing(shop.engine, "wms", JACKET, JACKET, now=now())
+
+    assert shop.level(JACKET, "uptown") == {}
+    assert shop.level(SCARF, "uptown") == {"available": 2 if kind == "receipt" else -2}
+    assert is_right(shop)
+
+
 def test_both_states_are_kept_in_which_one_version_says_that_units_came_back(shop):
     shop.tell("web", ordered())
     shop.tell("wms", parcel(1, JACKET, 1))
