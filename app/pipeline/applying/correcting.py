@@ -5,14 +5,15 @@ no open line. It is another SKU's once its own source names another item than be
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from app.domain import events as kinds
-from app.domain.events import StockEvent
+from app.domain.events import StockEvent, key_of
 from app.pipeline.applying import copies
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
-from app.pipeline.applying.hearing import BY_SKU, Said
+from app.pipeline.applying.hearing import BY_SKU, REPORTED, Said
 from app.pipeline.applying.traits import is_told
 from app.store.stock.cases import Case
 
@@ -24,25 +25,40 @@ _NAMED_BY: Final = {
     kinds.ADJUSTED,
 }
 """The facts that say which SKU their case is about, as a sale does that was handed over
-at once; others are about an order's line."""
+at once. What else is told of an order's line says it only until one of these does."""
 
 
-def sku_of(
-    said: Said, case: Case, name: str, sku_id: int | None, log: EventLog
-) -> int | None:
+def sku_of(said: Said, case: Case, sku_id: int | None, log: EventLog) -> int | None:
     """The SKU that a known case is about, by what is newly said of it; None when that
     names another item, which nobody has told us of yet."""
     known, event = case.sku_id, said.event
     if known is None or sku_id == known or said.is_foreign:
         return known or sku_id
-    told = case.targets.get(name)
-    is_named = event.kind in _NAMED_BY or event.scope == kinds.AT_ONCE
-    if not is_named or told is None or told.version > event.version:
+    told = log.standing(_keys(said, case))
+    before = max(told, key=_weight, default=None)
+    if before is None or _weight(before) > _weight(event):
         return known
     if said.verdict.meant.sku_id is not None:
         return sku_id
-    before = log.latest(said.verdict.key)
-    return sku_id if before is not None and _is_another(before, event) else known
+    return sku_id if _is_another(before, event) else known
+
+
+def _keys(said: Said, case: Case) -> set[str]:
+    """The keys of all that the same source told of a case."""
+    event, keys = said.event, {said.verdict.key}
+    who = said.verdict.key.removesuffix(key_of(event))
+    for name in case.targets:
+        kind, _, fact = name.partition(":")
+        if kind in REPORTED:
+            fact = fact.partition(":")[2]
+        keys.add(f"{who}{key_of(replace(event, kind=kind, fact=fact or None))}")
+    return keys
+
+
+def _weight(event: StockEvent) -> tuple[bool, int, str]:
+    """Of two events that name a case's item, the heavier one is right."""
+    is_named = event.kind in _NAMED_BY or event.scope == kinds.AT_ONCE
+    return is_named, event.version, key_of(event)
 
 
 def reported(
@@ -52,7 +68,7 @@ def reported(
     known = _elsewhere(book, said, name, sku_id)
     if not known or said.verdict.meant.sku_id is not None:
         return sku_id
-    before = log.latest(said.verdict.key)
+    before = max(log.standing({said.verdict.key}), key=_weight, default=None)
     if before is None or _is_another(before, said.event):
         return sku_id
     return known[0].sku_id

@@ -96,7 +96,7 @@ class Decider:
         found = self.book.find(said, sku_id)
         exact = [] if said.by_sku else [c for c in found if c.line == event.line]
         if exact:
-            sku_id = correcting.sku_of(said, exact[0], name, sku_id, self.log)
+            sku_id = correcting.sku_of(said, exact[0], sku_id, self.log)
         if sku_id is None:
             return said.park(missing_sku(channel, event))
         location, waits = meant.location_id, None

@@ -4,7 +4,7 @@ The table is append-only: a row's facts never change, only its verdict when what
 waited for became known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -35,20 +35,20 @@ class EventLog:
         known = said.verdict.event_id is not None
         (self._known if known else self._new).append((said, waits_for))
 
-    def latest(self, key: str) -> StockEvent | None:
-        """What stands under this key, of this batch or written before; not for the hot
-        path."""
-        noted = (*self._new, *self._known)
-        told = [said for said, _ in noted if said.verdict.key == key]
-        stands = [said.event for said in told if said.verdict.verdict == POSTED]
-        if stands:
-            return max(stands, key=attrgetter("version"))
+    def standing(self, keys: Collection[str]) -> list[StockEvent]:
+        """What stands under these keys and names its item, of this batch or written
+        before; not for the hot path."""
+        noted = [said for said, _ in (*self._new, *self._known)]
+        stands = [
+            said.event
+            for said in noted
+            if said.verdict.key in keys and said.verdict.verdict == POSTED
+        ]
         query = sa.select(stock_events).where(
-            stock_events.c.key == key, stock_events.c.verdict == POSTED
+            stock_events.c.key.in_(keys), stock_events.c.verdict == POSTED
         )
-        newest = query.order_by(stock_events.c.version.desc()).limit(1)
-        row = self._connection.execute(newest).first()
-        return None if row is None else event_of(row)
+        stands += map(event_of, self._connection.execute(query))
+        return [event for event in stands if event.item is not None]
 
     def note_whole(self, told: Told, channel: str, order: WholeOrder) -> None:
         """Take in which lines an order has: what a later word about others is worth."""

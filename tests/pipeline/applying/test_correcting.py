@@ -17,7 +17,7 @@ from app.pipeline.repairing.rebuilding import rebuild
 from app.store.receiving import traces
 from app.store.tables import incidents
 from app.web.pages import cases
-from tests.builders import JACKET, order, sale
+from tests.builders import JACKET, order, sale, shipment
 
 SCARF = "RED-SCARF"
 
@@ -294,6 +294,35 @@ def test_what_waits_for_a_place_is_corrected_once_that_is_known(shop, kind, arri
 
     assert shop.level(JACKET, "uptown") == {}
     assert shop.level(SCARF, "uptown") == {"available": 2 if kind == "receipt" else -2}
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("arrival", [(1, 2, 0), (1, 0, 2), (2, 1, 0)])
+def test_a_line_that_was_shipped_first_is_what_the_order_says(shop, arrival):
+    """What is shipped of a line names its item only until the order is told."""
+    at = now() - MINUTE
+    told = [
+        order("1", JACKET, 2, at=at, version=1),
+        shipment("1", JACKET, 1, at=at, location="downtown") | {"version": 2},
+        order("1", SCARF, 2, at=at, version=3),
+    ]
+    for number in arrival:
+        shop.tell("web", told[number])
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert shop.level(SCARF) == {"available": 7, "committed": 1}
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("arrival", [(1, 2), (2, 1)])
+def test_a_parcel_of_an_order_that_nobody_told_is_corrected(shop, arrival):
+    sku = {1: JACKET, 2: SCARF}
+    for version in arrival:
+        told = shipment("1", sku[version], 1, at=now() - MINUTE, location="downtown")
+        shop.tell("web", told | {"version": version})
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert shop.level(SCARF) == {"available": 8}
     assert is_right(shop)
 
 
