@@ -102,10 +102,10 @@ def contradiction(
         f"{units} of {codes[sku]}" if skus else f"{units}"
         for units, sku in zip(told, skus or told, strict=True)
     )
+    state = event.disposition or event.to_place or event.of or "otherwise"
+    verdict.apart = said if skus else f"{said} {state}"
     if told[0] == told[1]:
-        if not skus:
-            said += f" {event.disposition or event.to_place or event.of or 'otherwise'}"
-        verdict.apart = said
+        said = verdict.apart
     verdict.verdict = QUARANTINED
     verdict.note = f"said {before} before and {said} now, with the same version"
     incidents.open_incident(

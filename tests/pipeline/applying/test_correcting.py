@@ -1,5 +1,6 @@
 """A line or a fact is corrected to another SKU; an item that is mapped anew is not one."""
 
+import json
 from dataclasses import replace
 from itertools import permutations
 
@@ -15,7 +16,7 @@ from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.repairing.rebuilding import rebuild
 from app.store.receiving import traces
-from app.store.tables import incidents
+from app.store.tables import incidents, stock_events
 from app.web.pages import cases
 from tests.builders import JACKET, order, sale, shipment
 
@@ -336,6 +337,34 @@ def test_both_states_are_kept_in_which_one_version_says_that_units_came_back(sho
 
     assert shop.level(JACKET) == {"available": 9, "committed": 1}
     assert "said 1 before and 1 damaged now" in contradiction(shop, state)
+    assert is_right(shop)
+
+
+def test_every_report_of_one_version_is_kept(shop):
+    """None takes the room of another that says as many, of another SKU or state."""
+    shop.tell("wms", fact("receipt", 1, JACKET, 2, location="downtown"))
+    for sku in (JACKET, SCARF, SCARF):
+        shop.tell("wms", fact("receipt", 1, sku, 1, location="downtown"))
+    shop.tell("web", ordered())
+    shop.tell("wms", parcel(1, JACKET, 2), parcel(1, JACKET, 2, "return", id="r"))
+    for state in ("damaged", "sellable"):
+        told = parcel(1, JACKET, 1, "return", id="r")
+        told["lines"][0]["disposition"] = state
+        shop.tell("wms", told)
+
+    with shop.engine.connect() as connection:
+        refused = connection.execute(
+            sa.select(stock_events.c.details).where(
+                stock_events.c.verdict == "quarantined"
+            )
+        )
+        kept = [json.loads(row.details) for row in refused]
+    assert {one["sku"] for one in kept} == {JACKET, SCARF}
+    assert {one["disposition"] for one in kept if "order" in one} == {
+        "damaged",
+        "sellable",
+    }
+    assert len(kept) == 4
     assert is_right(shop)
 
 
