@@ -96,6 +96,30 @@ def when_ready(server: Any) -> None:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, QUIET_SECONDS)
 
 
+COUNTED_BYTES = 64 * 1024
+"""How large a worker's file for /metrics is from its first count on."""
+
+
+def post_fork(server: Any, worker: object) -> None:
+    """Have room on the disk for what this worker counts before it counts anything.
+
+    The file is mapped into memory, with holes in it: on a full disk the first count would
+    end the process (SIGBUS), and whoever sent the webhook would not hear a 503.
+    """
+    from prometheus_client import values
+
+    counted = Path(os.environ[_METRICS], f"counter_{os.getpid()}.db")
+    draft = counted.with_suffix(".draft")  # an empty file would be read by /metrics
+    try:
+        draft.write_bytes(bytes(COUNTED_BYTES))
+        draft.replace(counted)
+    except OSError as error:
+        server.log.warning("what this worker counts is not in /metrics: %s", error)
+        draft.unlink(missing_ok=True)
+        unshared: Any = values
+        unshared.ValueClass = values.MutexValue
+
+
 def child_exit(server: object, worker: object) -> None:
     """Let go of what a dead worker was measuring."""
     from prometheus_client import multiprocess

@@ -42,6 +42,12 @@ def shop(_sqlite_template, tmp_path_factory) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def port(shop, valkey_server) -> Iterator[int]:
+    with serving(shop, valkey_server) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def serving(shop: Shop, valkey_server, **given: str) -> Iterator[int]:
     folder = Path(shop.engine.url.database).parent
     settings = Settings(
         database_url=shop.engine.url.render_as_string(),
@@ -51,14 +57,15 @@ def port(shop, valkey_server) -> Iterator[int]:
         port=free_port(),
         max_body_bytes=2048,
     )
-    with (folder / "web.log").open("wb") as log:
+    log_path = folder / f"web-{settings.port}.log"
+    with log_path.open("wb") as log:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"),
                 "app.factory:create_app()",
             ],
             cwd=ROOT,
-            env={**os.environ, **settings.to_env()},
+            env={**os.environ, **settings.to_env(), **given},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -67,7 +74,7 @@ def port(shop, valkey_server) -> Iterator[int]:
             with contextlib.suppress(OSError):
                 fetched(settings.port, "/healthz")
                 break
-            assert time.monotonic() < deadline, (folder / "web.log").read_text()
+            assert time.monotonic() < deadline, log_path.read_text()
             time.sleep(0.05)
         yield settings.port
         process.terminate()
@@ -175,3 +182,27 @@ def test_connections_that_say_nothing_keep_nobody_waiting(port):
         fetched(port, "/healthz")
 
         assert time.monotonic() - began < 3
+
+
+def test_what_a_worker_counts_has_its_room_on_the_disk_before(port, shop):
+    """A hole in a mapped file ends the process that fills it while the disk is full."""
+    folder = Path(shop.engine.url.database).parent / "metrics"
+
+    files = list(folder.glob("counter_*.db"))
+
+    assert len(files) == Settings.web_workers
+    for file in files:
+        assert file.stat().st_blocks * 512 >= file.stat().st_size > 0
+
+
+def test_a_worker_that_cannot_count_serves_all_the_same(shop, valkey_server, tmp_path):
+    body = json.dumps(sale("T-9", JACKET, 1, at=now())).encode()
+    length = f"Content-Length: {len(body)}"
+    nowhere = str(tmp_path / "nowhere")
+
+    with serving(shop, valkey_server, PROMETHEUS_MULTIPROC_DIR=nowhere) as port:
+        status, answer = sent(port, head(length, *signed(body, "msg_9")), body)
+        refused, _ = sent(port, head(length, *signed(b"other", "msg_9")), body)
+
+    assert (status, answer["status"]) == (200, "accepted")
+    assert refused == 401
