@@ -42,6 +42,11 @@ class Reader(Env):
             self._errors[name].append(f"{path} cannot be read: {error}")
             return default
 
+    def several(self, name: str) -> tuple[str, ...]:
+        """What stands between commas; nothing stands after the last one."""
+        words: Any = self.list(name, [])
+        return tuple(word.strip() for word in words if word.strip())
+
     def complain(self, name: str, problem: str) -> None:
         """Add one more thing that is wrong with a variable."""
         self._errors[PREFIX + name].append(problem)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from marshmallow import validate
 
+from config import addresses
 from config.first_login import first_login
 from config.keys import local_secret_key
 from config.reading import PREFIX, ConfigurationError, Reader, between
@@ -38,14 +38,6 @@ _SECRETS = frozenset(
     }
 )
 """What may also be given as a file, by `NAME_FILE`."""
-
-_DATABASES = {
-    "sqlite": "sqlite",
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-}
-_QUEUES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis"}
 
 
 def _limit(default: float, low: float, high: float) -> Any:
@@ -110,13 +102,13 @@ class Settings:
         the first start; otherwise the key has to be given.
         """
         env = Reader(environ, _SECRETS)
-        data_dir = Path(env.str("DATA_DIR", "var")).expanduser().absolute()
+        data_dir = addresses.folder(env)
         values: dict[str, Any] = {
             "data_dir": data_dir,
             **_stores(env, data_dir),
             **_address(env),
             **_logging(env),
-            "alerts": tuple(map(str.strip, env.list("ALERTS", []))),
+            "alerts": env.several("ALERTS"),
             **first_login(env),
             **_limits(env),
         }
@@ -163,64 +155,15 @@ def socket_path(data_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"onecount-{name}" / "valkey.sock"
 
 
-def default_public_url(host: str, port: int) -> str:
-    """The address of the dashboard as seen from this machine."""
-    seen = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
-    return (
-        f"http://[{seen}]:{port}"
-        if seen.count(":") > 1 and seen[0] != "["
-        else (f"http://{seen}:{port}")
-    )
-
-
 def _stores(env: Reader, data_dir: Path) -> dict[str, object]:
-    database = env.str("DATABASE_URL", "")
-    queue = env.str("REDIS_URL", "")
-    former: Any = env.list("SECRET_KEY_PREVIOUS", [])
+    database, queue = addresses.database(env), addresses.queue(env)
     return {
-        "database_url": _anchored(_url(env, "DATABASE_URL", database, _DATABASES))
-        or f"sqlite:///{data_dir / 'onecount.db'}",
-        "redis_url": _url(env, "REDIS_URL", queue, _QUEUES)
-        or f"unix://{socket_path(data_dir)}",
+        "database_url": database or f"sqlite:///{data_dir / 'onecount.db'}",
+        "redis_url": queue or f"unix://{socket_path(data_dir)}",
         "embedded_redis": not queue,
         "secret_key": _secret_key(env, is_local=not database),
-        "secret_key_previous": tuple(map(str.strip, former)),
+        "secret_key_previous": env.several("SECRET_KEY_PREVIOUS"),
     }
-
-
-def _url(env: Reader, name: str, url: str, schemes: Mapping[str, str]) -> str:
-    """Bring a URL's scheme into the one form the libraries know."""
-    scheme, separator, rest = url.partition("://")
-    if url and (not separator or scheme not in schemes):
-        accepted = ", ".join(f"{scheme}://…" for scheme in schemes)
-        env.complain(name, f"must begin with one of {accepted}")
-    elif not _can_be_read(url):
-        env.complain(
-            name,
-            "is no address: in its password write @ as %40, : as %3A, / as %2F, # as %23",
-        )
-    if scheme == "sqlite" and rest in ("", "/", "/:memory:"):
-        env.complain(name, "must name a file: several processes have to share it")
-    return f"{schemes.get(scheme, scheme)}://{rest}" if url else ""
-
-
-def _can_be_read(url: str) -> bool:
-    """Whether its parts are where they should be: a password may have shifted them."""
-    if not url or url.startswith("sqlite:"):
-        return True
-    parts = urlsplit(url)
-    try:
-        return parts.port != 0 and not parts.fragment and parts.netloc.count("@") < 2
-    except ValueError:
-        return False
-
-
-def _anchored(url: str) -> str:
-    """Let a SQLite file be the same for processes started in another folder."""
-    kind, separator, path = url.partition("sqlite:///")
-    if kind or not separator:
-        return url
-    return f"sqlite:///{Path(path).expanduser().absolute()}"
 
 
 def _secret_key(env: Reader, *, is_local: bool) -> str:
@@ -239,15 +182,12 @@ def _secret_key(env: Reader, *, is_local: bool) -> str:
 def _address(env: Reader) -> dict[str, object]:
     host = env.str("HOST", "127.0.0.1")
     port = env.int("PORT", 8000, validate=between(1, 65_535))
-    public_url = env.str("PUBLIC_URL", default_public_url(host, port or 8000))
-    parts = urlsplit(public_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        env.complain("PUBLIC_URL", "must be a web address such as https://hub.example")
+    public_url = addresses.public(env, host, port or 8000)
     return {
         "host": host,
         "port": port,
-        "public_url": public_url.rstrip("/"),
-        "cookie_secure": env.bool("COOKIE_SECURE", parts.scheme == "https"),
+        "public_url": public_url,
+        "cookie_secure": env.bool("COOKIE_SECURE", public_url.startswith("https:")),
         "private_addresses": env.bool("PRIVATE_ADDRESSES", False),
     }
 

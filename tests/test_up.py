@@ -233,6 +233,14 @@ def test_a_taken_default_port_is_exchanged_for_a_free_one(
     assert f"takes {moved.port}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_of_another_machine_is_told_as_that(
+    local: Settings, host: str
+) -> None:
+    with pytest.raises(click.ClickException, match="set ONECOUNT_HOST"):
+        with_free_port(replace(local, host=host))
+
+
 def test_a_chosen_port_is_never_exchanged(local: Settings, taken_port: int) -> None:
     with pytest.raises(click.ClickException, match="ONECOUNT_PORT"):
         with_free_port(replace(local, port=taken_port))

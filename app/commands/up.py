@@ -23,7 +23,8 @@ from app.embedded import valkey
 from app.prepare import Login, prepare
 from app.procfile import Process, processes
 from app.supervise import Program, run
-from config.settings import Settings, default_public_url
+from config.addresses import default_public_url
+from config.settings import Settings
 
 STOP_MARGIN_SECONDS = 5
 """How long a process may need to stop after its last request to a channel."""
@@ -77,7 +78,13 @@ def with_free_port(settings: Settings) -> Settings:
             f"port {settings.port} of {settings.host} is taken or not ours to use; "
             "set ONECOUNT_PORT to another"
         )
-    port = _any_free(settings.host)
+    try:
+        port = _bind(settings.host, 0)
+    except OSError as error:
+        raise click.ClickException(
+            f"nothing can listen at {settings.host} ({error.strerror}): set ONECOUNT_HOST "
+            "to an address of this machine, or 0.0.0.0 for all of them"
+        ) from error
     click.echo(f"Port {settings.port} is taken, so Onecount takes {port}.")
     usual = default_public_url(settings.host, settings.port)
     moved = default_public_url(settings.host, port)
@@ -125,10 +132,6 @@ def _is_free(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _any_free(host: str) -> int:
-    return _bind(host, 0)
 
 
 def _bind(host: str, port: int) -> int:

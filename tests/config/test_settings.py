@@ -130,6 +130,54 @@ def test_a_password_that_shifts_an_address_is_told_how_to_be_written(
     assert "ss" not in problem.replace("address", "").replace("password", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PUBLIC_URL", "https://hub.example:https", "must be a web address"),
+        ("PUBLIC_URL", "https://[::1", "must be a web address"),
+        ("PUBLIC_URL", "https://hub.example/?shop=1", "must be a web address"),
+        ("HOST", "not a host", "must be an address of this machine"),
+        ("HOST", "0.0.0.0:80", "must be an address of this machine"),
+        ("REDIS_URL", "redis://cache/onecount", "must end in a database's number"),
+        ("REDIS_URL", "redis://cache/-1", "must end in a database's number"),
+        ("REDIS_URL", "unix://", "must name a socket's file"),
+        ("DATA_DIR", "~nobody-here/var", "there is nobody whose folder ~nobody-here"),
+        ("DATABASE_URL", "sqlite:///~nobody-here/x.db", "there is nobody whose folder"),
+    ],
+)
+def test_what_is_no_address_is_told_before_it_is_used(
+    tmp_path: Path, name: str, value: str, told: str
+) -> None:
+    problem = refused(tmp_path, **{"SECRET_KEY": KEY, name: value})
+
+    assert f"ONECOUNT_{name}: {told}" in problem
+    assert problem.count("ONECOUNT_") == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://cache",
+        "redis://cache/",
+        "redis://cache:6379/15",
+        "rediss://:pw@cache/0",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_every_common_way_to_name_redis_works(tmp_path: Path, url: str) -> None:
+    assert settings(tmp_path, REDIS_URL=url).redis_url == url
+
+
+def test_nothing_stands_after_the_last_comma(tmp_path: Path) -> None:
+    """An empty former key would sign logins, an empty address silence all others."""
+    given = {"SECRET_KEY_PREVIOUS": "former,", "ALERTS": "json://one, ,"}
+
+    named = settings(tmp_path, SECRET_KEY=KEY, **given)
+
+    assert named.secret_key_previous == ("former",)
+    assert named.alerts == ("json://one",)
+
+
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY + "\n")
 
