@@ -138,11 +138,9 @@ def _stock_lines(
             continue
         if not line.get("variant_id"):
             ignored.append(f"{at}[{place}] is no variant of the catalogue.")
-            if not line.get("sku"):
-                continue
             # The variant may have been deleted: a line that was told of before is what
             # it was then, and what becomes of its units still counts.
-            line = {**line, "sku": None}
+            line = {**line, "variant_id": None, "sku": None}
         yield line["id"], line
 
 
@@ -216,8 +214,9 @@ def _routing(told: Mapping[str, Any], events: Iterable[StockEvent]) -> Read | No
     """Where it leaves from is only worth a call while something has yet to leave."""
     if told["location_id"] is not None:
         return None
-    placed = sum(event.quantity for event in events if event.kind == PLACED)
-    shipped = sum(event.quantity for event in events if event.kind == SHIPPED)
+    stock = [event for event in events if event.item]
+    placed = sum(event.quantity for event in stock if event.kind == PLACED)
+    shipped = sum(event.quantity for event in stock if event.kind == SHIPPED)
     return Read("routing", told["id"]) if placed > shipped else None
 
 

@@ -267,7 +267,10 @@ def test_a_line_that_is_no_stock_is_still_a_line_of_the_order():
     found = said(order)
 
     assert found.orders[0].lines == ("7", "9")
-    assert [event.line for event in found.events] == ["7"]
+    assert [(event.line, event.item) for event in found.events] == [
+        ("7", "8"),
+        ("9", None),
+    ]
     assert found.ignored == ("line_items[1] is no variant of the catalogue.",)
 
 

@@ -34,9 +34,11 @@ def shopify(empty_shop) -> Shop:
     return shop
 
 
-def read(shop: Shop, at: str, variant: str | None, left: int, **more) -> None:
+def read(
+    shop: Shop, at: str, variant: str | None, left: int, sku: str = JACKET, **more
+) -> None:
     """The store was asked for order 500, of two units of which some are `left`."""
-    line = {"id": "7", "variant_id": variant, "sku": JACKET, "quantity": 2}
+    line = {"id": "7", "variant_id": variant, "sku": sku, "quantity": 2}
     order = {
         "id": "500",
         "created_at": ORDERED,
@@ -70,8 +72,17 @@ def test_an_order_goes_on_after_its_product_was_deleted(shopify):
     assert shopify.level(JACKET) == {"available": 9}
 
 
-def test_a_line_typed_in_by_hand_moves_nothing_and_waits_for_nothing(shopify):
-    read(shopify, ORDERED, None, 2)
+@pytest.mark.parametrize("scope", [None, "pending"], ids=["paid", "unpaid"])
+def test_an_item_without_a_sku_is_let_go_after_it_was_deleted(shopify, scope):
+    read(shopify, ORDERED, "8", 2, sku="", financial_status=scope)
+    read(shopify, LATER, None, 0, sku="", cancelled_at=LATER, financial_status=scope)
+
+    assert shopify.level(JACKET) == {"available": 10}
+
+
+@pytest.mark.parametrize("sku", [JACKET, ""], ids=["with a SKU", "without"])
+def test_a_line_typed_in_by_hand_moves_nothing_and_waits_for_nothing(shopify, sku):
+    read(shopify, ORDERED, None, 2, sku=sku)
 
     assert shopify.level(JACKET) == {"available": 10}
     [(state, note)] = shopify.messages()
