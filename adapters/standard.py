@@ -160,7 +160,9 @@ class Standard(Adapter):
                 a = "an" if topic[0] in "aeiou" else "a"
                 raise MalformedPayload(f"{field}: missing; {a} {topic} needs it")
         order, fact = name(body, "order"), name(body, "id")
-        if topic == "transfer" and body.get("to") == body.get("location"):
+        place = name(body, "location")
+        to_place = name(body, "to") if topic == "transfer" else None
+        if to_place and to_place == (place or self._only_place()):
             raise MalformedPayload("to: is the location they leave from")
         if topic == "sale":
             order = fact = order or fact
@@ -173,14 +175,19 @@ class Standard(Adapter):
         return {
             "occurred_at": occurred_at,
             "version": version(body, occurred_at),
-            "place": name(body, "location"),
-            "to_place": name(body, "to") if topic == "transfer" else None,
+            "place": place,
+            "to_place": to_place,
             "order": order if what.kind in OF_ORDERS else None,
             "order_channel": None if channel == self.channel.key else channel,
             "fact": fact,
             "of": name(body, "of") if topic == "receipt" else None,
             "scope": scope_of(topic, body),
         }
+
+    def _only_place(self) -> str | None:
+        """Where it happened that names no location, if the channel has but one."""
+        places = list(self.channel.locations.values())
+        return places[0] if len(places) == 1 else None
 
     # -- publishing ----------------------------------------------------------
 

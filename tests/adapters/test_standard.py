@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -25,8 +27,8 @@ TYPES = (
 )
 
 
-def standard() -> Standard:
-    channel = Channel(1, "till", "standard")
+def standard(places: Mapping[str, str] = MappingProxyType({})) -> Standard:
+    channel = Channel(1, "till", "standard", locations=places)
     return Standard(channel, Http("Standard Webhooks", "till"))
 
 
@@ -45,20 +47,20 @@ def body(topic: str = "sale", line: Any = None, **changes: Any) -> dict[str, Any
     return {name: value for name, value in made.items() if value is not None}
 
 
-def normalise(said: Any) -> Normalised:
-    adapter = standard()
+def normalise(said: Any, *places: Mapping[str, str]) -> Normalised:
+    adapter = standard(*places)
     document = adapter.document(json.dumps(said).encode())
     return adapter.normalise(Message(adapter.topic({}, document), document, NOW))
 
 
-def event(said: Any) -> StockEvent:
-    (found,) = normalise(said).events
+def event(said: Any, *places: Mapping[str, str]) -> StockEvent:
+    (found,) = normalise(said, *places).events
     return found
 
 
-def complaint(said: Any) -> str:
+def complaint(said: Any, *places: Mapping[str, str]) -> str:
     with pytest.raises(MalformedPayload) as caught:
-        normalise(said)
+        normalise(said, *places)
     return str(caught.value)
 
 
@@ -248,6 +250,21 @@ def test_only_a_transfer_goes_to_a_place_and_only_a_receipt_fulfils():
         assert (found.of == "PO-1") == (topic == "receipt")
         assert (found.scope == "sellable") == (topic == "count")
         assert found.external_id is None
+
+
+@pytest.mark.parametrize(
+    ("places", "leaves", "to"),
+    [
+        ({}, "airport", "airport"),
+        ({}, 5, "5"),
+        ({"air": "airport"}, None, "airport"),
+    ],
+)
+def test_a_transfer_goes_somewhere_else(places: dict[str, str], leaves: Any, to: str):
+    said = body("transfer", location=leaves, to=to)
+
+    assert complaint(said, places) == "to: is the location they leave from"
+    assert event({**said, "to": "downtown"}, places).to_place == "downtown"
 
 
 def test_what_came_back_is_sellable_unless_the_line_says_otherwise():
