@@ -234,7 +234,7 @@ class Standard(Adapter):
             if str(row.get("external_id")) != wish.external_id:
                 continue
             # A row that names no location speaks about the item wherever it is.
-            if row.get("location", wish.place) == wish.place:
+            if str(row.get("location", wish.place)) == str(wish.place):
                 reason = self.http.quote(str(row.get("reason") or "no reason given"))
                 return Outcome(wish.publication_id, REJECTED, reason)
         return Outcome(wish.publication_id, ACCEPTED)

@@ -37,11 +37,13 @@ WISHES = [
 ]
 
 
-def send(adapter: Standard | None = None, **answer: Any) -> list[Outcome]:
+def send(
+    adapter: Standard | None = None, wishes: list[Wish] = WISHES, **answer: Any
+) -> list[Outcome]:
     adapter = adapter or standard()
     with responses.RequestsMock() as mock:
         mock.post(URL, **answer)
-        return adapter.send(adapter.compose(WISHES), WISHES, "key-1")
+        return adapter.send(adapter.compose(wishes), wishes, "key-1")
 
 
 def verdicts(**answer: Any) -> list[str]:
@@ -99,6 +101,11 @@ def test_only_the_rows_named_are_rejected():
     assert send(**downtown)[0].reason == "gone"
     assert verdicts(**rejected(external_id="4711", location=None))[2] == REJECTED
     assert verdicts(**rejected(external_id=4711))[2] == REJECTED
+    [outcome] = send(
+        wishes=[Wish(7, "HAT", "4711", None, "5", 0, version=1)],
+        **rejected(external_id=4711, location=5),
+    )
+    assert outcome.verdict == REJECTED
     assert verdicts(**rejected(external_id="SCARF")) == [REJECTED, REJECTED, ACCEPTED]
     assert verdicts(**rejected(external_id="SCARF", location=None)) == [ACCEPTED] * 3
     assert verdicts(**rejected(external_id="MUG")) == [ACCEPTED] * 3
