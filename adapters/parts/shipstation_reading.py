@@ -116,7 +116,7 @@ class Reader:
                 yield shipment
             return
         for row in rows:
-            yield self._shipment(row, str(row.get("shipment_id")), [])
+            yield self._shipment(row, str(row.get("shipment_id")))
 
     def _labelled(
         self, rows: Iterable[dict[str, Any]]
@@ -145,13 +145,18 @@ class Reader:
             return {"shipment_id": shipment_id}
 
     def _shipment(
-        self, row: dict[str, Any], shipment_id: str, fulfillments: list[dict[str, Any]]
+        self,
+        row: dict[str, Any],
+        shipment_id: str,
+        fulfillments: list[dict[str, Any]] | None = None,
     ) -> Any:
+        """With its labels. What was found by a label or fulfillment is asked for them
+        even when it is pending: so it is again once its label was voided."""
         labels: list[dict[str, Any]] = []
-        if row.get("shipment_status") != "pending" or fulfillments:
-            url = f"{self._host(_SECOND_HOST)}/v2/labels"
-            labels = list(self._pages(2, url, {"shipment_id": shipment_id}, "labels"))
-        whole = {**row, "labels": labels, "fulfillments": fulfillments}
+        if row.get("shipment_status") != "pending" or fulfillments is not None:
+            query = {"shipment_id": shipment_id}
+            labels = list(self._pages(2, self._labels, query, "labels"))
+        whole = {**row, "labels": labels, "fulfillments": fulfillments or []}
         return keep(whole, shipments.KEPT_SECOND)
 
     def _pages(

@@ -48,11 +48,12 @@ def first(parcel: Parcel, has_items: bool) -> dict[str, Any]:
 
 
 def second(parcel: Parcel) -> dict[str, Any]:
-    status = "label_purchased" if parcel.has_label else "pending"
+    # Once its label is voided it waits for another.
+    is_labelled = parcel.has_label and not parcel.voided_at
     return {
         "shipment_id": f"se-{parcel.id}",
         "shipment_number": parcel.number,
-        "shipment_status": "cancelled" if parcel.voided_at else status,
+        "shipment_status": "label_purchased" if is_labelled else "pending",
         "created_at": iso(parcel.at),
         "modified_at": iso(parcel.voided_at or parcel.at),
         "warehouse_id": parcel.warehouse,
