@@ -255,6 +255,21 @@ def test_a_number_edited_by_hand_is_put_right(trade, eventually):
     assert trade.shop.level(JACKET) == {"available": 5}
 
 
+@pytest.mark.parametrize("trade", ["square"], indirect=True)
+def test_what_was_never_counted_there_takes_its_first_number_after_a_failure(
+    trade, eventually
+):
+    trade.sandbox.histories.clear()
+    control(trade.url, "weather", status=503)
+    trade.work()
+    assert trade.row()["unsure"]
+
+    control(trade.url, "weather")
+    trade.settle(eventually, 5)
+
+    assert trade.row()["accepted"] == 5
+
+
 def test_a_push_whose_answer_got_lost_is_read_before_it_is_repeated(trade, eventually):
     trade.settle(eventually, 5)
     trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))

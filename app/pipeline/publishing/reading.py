@@ -74,7 +74,7 @@ class Readings:
             for reading in readings:
                 row = by_id[reading.publication_id]
                 if reading.available is None:
-                    store.fail(connection, row["id"], _unkept(adapter), started)
+                    _miss(connection, adapter, row, started)
                 elif reading in doubted and row["id"] in after:
                     looked = _Looked(row, after[row["id"]], reading.available, read_at)
                     odd += self._judge(connection, channel, looked, sent.get(row["id"]))
@@ -178,8 +178,17 @@ class _Looked:
         return {last, last + self.after["believed"] - self.before["believed"]}
 
 
-def _unkept(adapter: Adapter) -> GiveUp:
-    return GiveUp(f"{adapter.title} does not keep stock of this item there")
+def _miss(
+    connection: Connection, adapter: Adapter, row: RowMapping, now: Instant
+) -> None:
+    """The channel shows no number. What it never showed may not have been counted there
+    yet: where none is needed to write over, ours is the first; what was sent is lost."""
+    is_new = row["accepted"] is None and row["observed"] is None
+    if is_new and not adapter.compares:
+        store.sure(connection, row["id"])
+        return
+    unkept = GiveUp(f"{adapter.title} does not keep stock of this item there")
+    store.fail(connection, row["id"], unkept, now)
 
 
 def _is_unclear(row: RowMapping) -> bool:
