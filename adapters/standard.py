@@ -40,7 +40,7 @@ from app.domain.errors import (
     MalformedPayload,
     RetryLater,
 )
-from app.domain.events import Message, Normalised, Origin
+from app.domain.events import Message, Normalised, Origin, number_in
 
 
 class Standard(Adapter):
@@ -171,14 +171,17 @@ class Standard(Adapter):
         elif topic in ("order", "cancellation"):
             fact = None
         channel = name(body, "channel")
+        channel = None if channel == self.channel.key else channel
+        order = order if what.kind in OF_ORDERS else None
         occurred_at = instant(body, "occurred_at")
         return {
             "occurred_at": occurred_at,
             "version": version(body, occurred_at),
             "place": place,
             "to_place": to_place,
-            "order": order if what.kind in OF_ORDERS else None,
-            "order_channel": None if channel == self.channel.key else channel,
+            "order": order,
+            "order_number": number_in(order) if channel else None,
+            "order_channel": channel,
             "fact": fact,
             "of": name(body, "of") if topic == "receipt" else None,
             "scope": scope_of(topic, body),

@@ -142,6 +142,15 @@ def key_of(event: StockEvent) -> str:
     return ":".join(name.replace("%", "%25").replace(":", "%3A") for name in names)
 
 
+def number_in(order: str | None) -> str | None:
+    """The number in an order's name as it is printed, `#1001`; None without the sign.
+
+    Who tells of another's order may have read it so; channels tell the number without.
+    """
+    number = (order or "").removeprefix("#")
+    return number if number and number != order else None
+
+
 @dataclass(frozen=True, slots=True)
 class WholeOrder:
     """This message told the whole order: lines it lacks are not ordered (any more)."""

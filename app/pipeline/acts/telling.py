@@ -63,6 +63,7 @@ def received(told: Told, one: Telling) -> list[StockEvent]:
 def returned(told: Told, one: Telling) -> list[StockEvent]:
     """What came back to a location, perhaps of an order; or at the stage `advised`,
     what will."""
+    number = events.number_in(told.get("order")) if told.get("channel") else None
     return [
         _event(
             one,
@@ -71,6 +72,7 @@ def returned(told: Told, one: Telling) -> list[StockEvent]:
             line,
             position,
             order=told.get("order"),
+            order_number=number,
             order_channel=told.get("channel"),
             reason=told.get("reason"),
         )

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from app.domain import events as kinds
 from app.domain.errors import AmbiguousName
 from app.domain.events import StockEvent
 from app.domain.instants import DAY, MINUTE, SECOND, now
-from app.pipeline.acts import facts
+from app.pipeline.acts import facts, telling
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
 from app.pipeline.house import read_house
@@ -313,3 +314,22 @@ def test_everything_told_again_in_another_order_leaves_the_same(shop, seed):
     assert shop.level(JACKET) == {"available": 9}
     with shop.engine.connect() as connection:
         assert list(rehearse(connection, now() + SECOND, seed)) == []
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["known", "not yet known"])
+def test_an_order_is_named_as_it_is_printed(shop, is_late):
+    """By a warehouse or a person who read it off the packing slip."""
+    shop.channel("wms")
+    told = shipment("#1001", JACKET, 2, at=AT + MINUTE, location="downtown")
+    came = {"location": "downtown", "order": "#1001", "channel": "web"}
+    line = {"sku": JACKET, "quantity": 1, "disposition": kinds.SELLABLE}
+    one = SimpleNamespace(id="r", now=now())
+
+    if not is_late:
+        number(shop, "500", "1001", quantity=2)
+    shop.tell("wms", told | {"channel": "web"})
+    say(shop, *telling.returned({**came, "lines": [line]}, one))
+    if is_late:
+        number(shop, "500", "1001", quantity=2)
+
+    assert shop.level(JACKET) == {"available": 9}
