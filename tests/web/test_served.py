@@ -69,16 +69,18 @@ def serving(shop: Shop, valkey_server, **given: str) -> Iterator[int]:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        deadline = time.monotonic() + 90
-        while True:
-            with contextlib.suppress(OSError):
-                fetched(settings.port, "/healthz")
-                break
-            assert time.monotonic() < deadline, log_path.read_text()
-            time.sleep(0.05)
-        yield settings.port
-        process.terminate()
-        process.wait(timeout=30)
+        try:
+            deadline = time.monotonic() + 90
+            while True:
+                with contextlib.suppress(OSError):
+                    fetched(settings.port, "/healthz")
+                    break
+                assert time.monotonic() < deadline, log_path.read_text()
+                time.sleep(0.05)
+            yield settings.port
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def fetched(port: int, path: str) -> str:
