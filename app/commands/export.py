@@ -1,10 +1,12 @@
 """`onecount export WHAT [FILE]`: what is known here, as a spreadsheet."""
 
+import os
 import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 import click
 
@@ -44,10 +46,26 @@ def command(settings: Settings, what: str, file: Path | None, at: int | None) ->
             write_sheet(sys.stdout, export.columns, lines)
             return
         ending = "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
-        # Half a file never takes the place of the one that was there.
         with TemporaryFile() as whole:
             count = write_file(whole, export, connection, when, ending)
             whole.seek(0)
-            with file.open("wb") as out:
-                shutil.copyfileobj(whole, out)
+            _put(whole, file.resolve())
     click.echo(f"{count} lines written to {file}.")
+
+
+def _put(whole: IO[bytes], file: Path) -> None:
+    """Half a file never takes the place of the one that was there, where a draft can be
+    written beside it."""
+    if (file.exists() and not file.is_file()) or not os.access(file.parent, os.W_OK):
+        with file.open("wb") as out:
+            shutil.copyfileobj(whole, out)
+        return
+    draft = file.with_name(f".{file.name}.draft")
+    try:
+        with draft.open("wb") as out:
+            shutil.copyfileobj(whole, out)
+        if file.exists():
+            shutil.copymode(file, draft)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)

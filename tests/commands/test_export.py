@@ -1,7 +1,9 @@
 """`onecount export`: what goes out can come back in, and harms no spreadsheet."""
 
 import csv
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +114,24 @@ def test_a_file_is_replaced_by_a_whole_one_only(onecount, write, tmp_path) -> No
     assert said.exit_code == 1
     assert "no such table: skus" in said.output
     assert Path(kept).read_text() == "last night's"
+
+
+def test_a_disk_that_fills_up_leaves_the_file_that_was_there(
+    onecount, shop, write, monkeypatch, tmp_path
+) -> None:
+    kept = write("skus.csv", "last night's")
+
+    def stop_halfway(whole, out) -> None:
+        out.write(whole.read(9))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", stop_halfway)
+    said = onecount("export", "skus", kept)
+
+    assert said.exit_code == 1
+    assert "there is no room for what was to be written" in said.output
+    assert Path(kept).read_text() == "last night's"
+    assert list(tmp_path.glob(".*")) == []
 
 
 @pytest.mark.parametrize("file", [(), ("/dev/full",)], ids=["out", "file"])
