@@ -10,6 +10,7 @@ from typing import Final
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, key_of
+from app.domain.targets import Target
 from app.pipeline.applying import copies
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
@@ -108,6 +109,17 @@ def _is_another(before: StockEvent, event: StockEvent) -> bool:
         if one is not None or other is not None:
             return None not in (one, other) and one != other
     return False
+
+
+def as_told(said: Said, known: Target, target: Target, log: EventLog) -> Target:
+    """What a transfer calls for, told again after its place was mapped anew: it goes
+    where it went."""
+    event = said.event
+    if event.kind != kinds.TRANSFERRED or known.extra == target.extra:
+        return target
+    told = [(one.version, one.to_place) for one in log.standing({said.verdict.key})]
+    is_same = (event.version, event.to_place) in told
+    return target._replace(extra=known.extra) if is_same else target
 
 
 def cases_of(

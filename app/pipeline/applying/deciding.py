@@ -217,6 +217,7 @@ class Decider:
         if known.version < target.version:
             self.settled.add(said.verdict.key)
             return True
+        target = correcting.as_told(said, known, target, self.log)
         judge(said, known, target, is_another=bool(skus))
         if said.verdict.verdict == QUARANTINED:
             numbers, who = (known.quantity, target.quantity), said.told.channel_id

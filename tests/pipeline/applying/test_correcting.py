@@ -15,6 +15,7 @@ from app.pipeline.configuring.listings import map_listing
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.repairing.rebuilding import rebuild
+from app.pipeline.repairing.replaying import replay
 from app.store.receiving import traces
 from app.store.tables import incidents, stock_events
 from app.web.pages import cases
@@ -107,6 +108,27 @@ def test_an_item_that_is_mapped_to_another_sku_moves_no_open_line(shop):
     shop.tell("web", order("1", "item", 3, at=at, version=2))
 
     assert shop.level(JACKET) == {"available": 7, "committed": 3}
+    assert is_right(shop)
+
+
+def test_a_transfer_told_again_goes_where_it_went(shop):
+    """Its place is another location of ours by now; another place contradicts it."""
+    shop.locations("east", "west", "yard")
+    shop.channel("wms", mapped={"downtown": "D", "west": "W"})
+    sent = fact("transfer", 1, JACKET, 2, location="D")
+    shop.tell("wms", sent | {"to": "W"})
+    shop.channel("wms", mapped={"downtown": "D", "east": "W", "yard": "Y"})
+    replay(shop.engine, filter={})
+    shop.apply()
+
+    assert contradiction(shop) is None
+    assert shop.level(JACKET, "west") == {"incoming": 2}
+    assert is_right(shop)
+
+    shop.tell("wms", sent | {"to": "Y"})
+    with shop.engine.connect() as connection:
+        messages = connection.execute(sa.select(incidents.c.message)).scalars().all()
+    assert [" now, with the same version" in one for one in messages] == [True]
     assert is_right(shop)
 
 
