@@ -111,15 +111,18 @@ def _is_another(before: StockEvent, event: StockEvent) -> bool:
     return False
 
 
-def as_told(said: Said, known: Target, target: Target, log: EventLog) -> Target:
-    """What a transfer calls for, told again after its place was mapped anew: it goes
-    where it went."""
+def is_elsewhere(said: Said, known: Target, target: Target, log: EventLog) -> bool:
+    """Whether one version names two places by its own words: what they mean may have
+    been mapped anew. Where an order's lines leave from is its channel's to change."""
     event = said.event
-    if event.kind != kinds.TRANSFERRED or known.extra == target.extra:
-        return target
-    told = [(one.version, one.to_place) for one in log.standing({said.verdict.key})]
-    is_same = (event.version, event.to_place) in told
-    return target._replace(extra=known.extra) if is_same else target
+    goes = event.kind == kinds.TRANSFERRED and known.extra != target.extra
+    is_fact = event.order is None or event.scope == kinds.AT_ONCE
+    moves = is_fact and event.place and known.location not in (None, target.location)
+    if not (goes or moves):
+        return False
+    stands = log.standing({said.verdict.key})
+    told = {(o.place, o.to_place) for o in stands if o.version == event.version}
+    return bool(told) and (event.place, event.to_place) not in told
 
 
 def cases_of(

@@ -217,8 +217,8 @@ class Decider:
         if known.version < target.version:
             self.settled.add(said.verdict.key)
             return True
-        target = correcting.as_told(said, known, target, self.log)
-        judge(said, known, target, is_another=bool(skus))
+        elsewhere = correcting.is_elsewhere(said, known, target, self.log)
+        judge(said, known, target, is_another=bool(skus) or elsewhere)
         if said.verdict.verdict == QUARANTINED:
             numbers, who = (known.quantity, target.quantity), said.told.channel_id
             flagging.contradiction(

@@ -102,7 +102,8 @@ def contradiction(
         f"{units} of {codes[sku]}" if skus else f"{units}"
         for units, sku in zip(told, skus or told, strict=True)
     )
-    state = event.disposition or event.to_place or event.of or "otherwise"
+    place = f"at {event.place}" if event.place else "otherwise"
+    state = event.disposition or event.to_place or event.of or place
     verdict.apart = said if skus else f"{said} {state}"
     if told[0] == told[1]:
         said = verdict.apart

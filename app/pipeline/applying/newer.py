@@ -25,12 +25,12 @@ def is_past(book: Casebook, said: Said, found: Sequence[Case]) -> bool:
 def judge(said: Said, known: Target, target: Target, *, is_another: bool) -> None:
     """The verdict on what has no higher version than what is known of its fact.
 
-    It may say the same of another SKU.
+    It may say the same of another SKU or place.
     """
     verdict = said.verdict
-    differs = is_another or (
-        (known.quantity, known.extra) != (target.quantity, target.extra)
-    )
+    # Where a transfer goes to is judged by its word, not by what that means today.
+    is_same = said.event.kind == kinds.TRANSFERRED or known.extra == target.extra
+    differs = is_another or known.quantity != target.quantity or not is_same
     if differs and _ties(said, known, target):
         verdict.verdict = SUPERSEDED
         verdict.note = "told in the same second as another: read again"

@@ -349,6 +349,33 @@ def test_a_parcel_of_an_order_that_nobody_told_is_corrected(shop, arrival):
     assert is_right(shop)
 
 
+@pytest.mark.parametrize("kind", ["sale", "receipt", "adjustment"])
+def test_one_version_of_a_fact_at_two_places_is_a_contradiction(shop, kind):
+    shop.locations("harbour")
+    for place in ("downtown", "harbour", "harbour"):
+        shop.tell("wms", fact(kind, 1, SCARF, 2, location=place))
+
+    assert shop.level(SCARF, "harbour") == {}
+    assert shop.level(SCARF) != {"available": 9}
+    assert "said 2 before and 2 at harbour now" in contradiction(shop, "harbour")
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("kind", ["sale", "receipt", "adjustment"])
+def test_a_place_that_is_mapped_anew_contradicts_nothing(shop, kind):
+    shop.locations("harbour")
+    shop.channel("wms", mapped={"downtown": "D"})
+    shop.tell("wms", fact(kind, 1, SCARF, 2, location="D"))
+    before = shop.level(SCARF, "downtown")
+    shop.channel("wms", mapped={"harbour": "D"})
+    replay(shop.engine, filter={})
+    shop.apply()
+
+    assert contradiction(shop) is None
+    assert shop.level(SCARF, "downtown") == before
+    assert is_right(shop)
+
+
 def test_both_states_are_kept_in_which_one_version_says_that_units_came_back(shop):
     shop.tell("web", ordered())
     shop.tell("wms", parcel(1, JACKET, 1))
