@@ -49,23 +49,24 @@ def command(settings: Settings, what: str, file: Path | None, at: int | None) ->
         with TemporaryFile() as whole:
             count = write_file(whole, export, connection, when, ending)
             whole.seek(0)
-            _put(whole, file.resolve())
+            _put(whole, file)
     click.echo(f"{count} lines written to {file}.")
 
 
 def _put(whole: IO[bytes], file: Path) -> None:
     """Half a file never takes the place of the one that was there, where a draft can be
     written beside it."""
-    if (file.exists() and not file.is_file()) or not os.access(file.parent, os.W_OK):
+    kept = file.resolve()
+    if (file.exists() and not file.is_file()) or not os.access(kept.parent, os.W_OK):
         with file.open("wb") as out:
             shutil.copyfileobj(whole, out)
         return
-    draft = file.with_name(f".{file.name}.draft")
+    draft = kept.with_name(f".{kept.name}.draft")
     try:
         with draft.open("wb") as out:
             shutil.copyfileobj(whole, out)
-        if file.exists():
-            shutil.copymode(file, draft)
-        draft.replace(file)
+        if kept.exists():
+            shutil.copymode(kept, draft)
+        draft.replace(kept)
     finally:
         draft.unlink(missing_ok=True)

@@ -134,6 +134,24 @@ def test_a_disk_that_fills_up_leaves_the_file_that_was_there(
     assert list(tmp_path.glob(".*")) == []
 
 
+def test_a_pipe_and_what_a_link_leads_to_are_written_where_they_are(
+    environ, onecount, shop, write, tmp_path
+) -> None:
+    command = [sys.executable, "-m", "app.cli", "export", "skus", "/dev/stdout"]
+    said = subprocess.run(
+        command, env={**os.environ, **environ}, capture_output=True, check=True
+    )
+    assert said.stdout.startswith(b"sku,name,barcode")
+
+    kept, link = Path(write("kept.csv", "last night's")), tmp_path / "link.csv"
+    kept.chmod(0o640)
+    link.symlink_to(kept)
+    assert onecount("export", "skus", str(link)).exit_code == 0
+    assert link.is_symlink()
+    assert kept.read_text().startswith("sku,name,barcode")
+    assert kept.stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize("file", [(), ("/dev/full",)], ids=["out", "file"])
 def test_a_full_disk_is_said_in_words(environ, shop, file) -> None:
     command = [sys.executable, "-m", "app.cli", "export", "skus", *file]

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from adapters.signatures import StandardWebhooks
 from app.demo.hub import free_port
+from app.demo.watch import within
 from app.domain.instants import now
 from app.procfile import ROOT
 from app.store.engine import open_engine
@@ -70,13 +72,9 @@ def serving(shop: Shop, valkey_server, **given: str) -> Iterator[int]:
             stderr=subprocess.STDOUT,
         )
         try:
-            deadline = time.monotonic() + 90
-            while True:
-                with contextlib.suppress(OSError):
-                    fetched(settings.port, "/healthz")
-                    break
-                assert time.monotonic() < deadline, log_path.read_text()
-                time.sleep(0.05)
+            health = f"http://127.0.0.1:{settings.port}/healthz"
+            is_up = within(90, lambda: requests.get(health, timeout=60).ok)
+            assert is_up, log_path.read_text()
             yield settings.port
         finally:
             process.terminate()
