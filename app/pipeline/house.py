@@ -49,6 +49,8 @@ class Place:
     """It takes a number only in place of the one that it is believed to show."""
     rereads: bool
     """Its clock ticks whole seconds: orders are read again when webhooks tie."""
+    not_stock: frozenset[str]
+    """What it calls the items that nobody keeps: their lines move nothing."""
     until_paid: int | None
     """Seconds for which its orders are held until they are paid; None: it never waited
     for payments, 0: it does no more."""
@@ -235,8 +237,7 @@ def _place(
     sells_at = ids or physical
     own = sells_at[0] if len(sells_at) == 1 else unassigned
     publish = json.loads(row["publish"]) if row["publish"] else None
-    wanted = publish.get("from") if publish else None
-    draws = tuple(codes[code] for code in wanted) if wanted else ids or physical
+    draws = tuple(codes[one] for one in (publish or {}).get("from") or ()) or sells_at
     first = codes.get(row["ships_from"] or "") or (ids or physical or (None,))[0]
     kind = adapters.get(row["provider"])
     return Place(
@@ -259,6 +260,7 @@ def _place(
         reads=kind.reads,
         compares=kind.compares,
         rereads=kind.rereads,
+        not_stock=frozenset(json.loads(row["not_stock"])),
         until_paid=json.loads(row["orders"]).get("until_paid"),
     )
 

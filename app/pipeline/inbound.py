@@ -23,7 +23,7 @@ from app.domain.instants import Instant
 from app.pipeline.apply import apply
 from app.pipeline.applying.copies import A_COPY
 from app.pipeline.applying.paying import with_payment
-from app.pipeline.applying.told import PARKED, QUARANTINED, Told, Verdict
+from app.pipeline.applying.told import NOT_STOCK, PARKED, QUARANTINED, Told, Verdict
 from app.pipeline.configuring import listings
 from app.pipeline.house import House, HouseKeeper
 from app.store.configuration import channels as channel_store
@@ -251,13 +251,16 @@ def _state(one: Opened) -> tuple[str, str | None]:
     disputed = [v for v in one.verdicts if v.verdict == QUARANTINED]
     if disputed:
         return "applied", "; ".join(f"{v.key}: {v.note}" for v in disputed)
+    unstocked = {v.note or "" for v in one.verdicts if v.verdict == NOT_STOCK}
+    reasons = "; ".join((*one.said.ignored, *sorted(unstocked)))
     if any(verdict.note == A_COPY for verdict in one.verdicts):
-        return "ignored", "; ".join(one.said.ignored) or A_COPY
-    if one.said.events or one.said.orders or one.said.listings:
-        return "applied", "; ".join(one.said.ignored) or None
+        return "ignored", reasons or A_COPY
+    tells = any(verdict.verdict != NOT_STOCK for verdict in one.verdicts)
+    if tells or one.said.orders or one.said.listings:
+        return "applied", reasons or None
     if one.said.disconnected is not None:
         return "applied", one.said.disconnected
-    return "ignored", "; ".join(one.said.ignored) or "says nothing about stock"
+    return "ignored", reasons or "says nothing about stock"
 
 
 def _words(error: Exception) -> str:

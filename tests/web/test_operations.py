@@ -394,3 +394,27 @@ def test_to_map_an_item_takes_an_admin(api, client, token, shop):
 def test_a_policy_that_cannot_be_meant_names_the_field(api, shop, policy, field):
     listing = {"channel": "web", "sku": JACKET, "external_id": "jacket-on-the-web"}
     assert api.refused("/listings", listing | {"policy": policy}) == [field]
+
+
+def test_an_item_that_is_no_stock_waits_for_nobody(api, shop):
+    shop.tell("till", sale("T", "ENGRAVING", 1, at=now()))
+    item = {"channel": "till", "external_id": "ENGRAVING"}
+
+    made = api.post("/listings", item | {"sku": None})
+
+    assert made == item | dict.fromkeys(("id", "sku", "external_parent_id", "policy"))
+    assert [one["state"] for one in api.get("/inbox")["items"]][:1] == ["ignored"]
+    told = {one["key"]: one["not_stock"] for one in api.get("/channels")["items"]}
+    assert told["till"] == ["ENGRAVING"]
+    policy = {"sku": None, "policy": {"buffer": 2}}
+    assert api.refused("/listings", item | policy) == ["policy"]
+
+    api.post("/listings", item | {"sku": JACKET})
+    mapped = item | {"sku": None}
+    assert api.refused("/listings", mapped) == ["external_id"]
+    assert api.refused("/listings", mapped | {"channel": "nobody"}) == ["channel"]
+
+
+def test_only_an_admin_says_what_is_no_stock(client, token):
+    item = {"channel": "till", "external_id": "ENGRAVING", "sku": None}
+    Api(client, token("operator")).refused("/listings", item, status=403)

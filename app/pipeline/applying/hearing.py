@@ -10,6 +10,7 @@ from app.domain import events as kinds
 from app.domain.events import StockEvent, key_of
 from app.pipeline.applying.told import (
     DUPLICATE,
+    NOT_STOCK,
     NOT_YET,
     PARKED,
     POSTED,
@@ -59,7 +60,8 @@ class Said:
         """It waits until somebody tells us of a name; return what it waits for.
 
         An item that is gone from its channel has no name: of a line that nobody told of
-        before, that is no news, and nothing to wait for.
+        before, that is no news, and nothing to wait for. What is not stock waits, too,
+        until somebody says that it is.
         """
         kind, _, rest = waits_for.partition(":")
         word = rest.split(":", 1)[-1]
@@ -68,6 +70,8 @@ class Said:
             return None
         self.verdict.verdict, self.verdict.apart = PARKED, waits_for
         self.verdict.note = f"unknown {kind} {word or '(none named)'}"
+        if kind == "sku" and self.channel and word in self.channel.not_stock:
+            self.verdict.verdict, self.verdict.note = NOT_STOCK, f"{word} is not stock"
         return waits_for
 
 

@@ -29,7 +29,7 @@ class Names:
             if event.external_parent_id is not None:
                 return self.parents.get((channel.id, event.external_parent_id))
             listed = self.listed.get((channel.id, event.sku or ""))
-            if listed is not None:
+            if listed is not None or event.sku in channel.not_stock:
                 return listed
         return self.skus.get(event.sku or "")
 
@@ -47,7 +47,12 @@ class Names:
 
 def missing_sku(channel: Place | None, event: StockEvent) -> str:
     """What an event with an unknown SKU waits for."""
-    return f"sku:{channel.key if channel else ''}:{event.item or ''}"
+    return sku_of(channel.key if channel else "", event.item or "")
+
+
+def sku_of(channel_key: str, item: str) -> str:
+    """The SKU of a channel's item, as something to wait for."""
+    return f"sku:{channel_key}:{item}"
 
 
 def missing_location(channel: Place | None, place: str | None) -> str:

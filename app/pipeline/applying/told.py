@@ -16,6 +16,7 @@ QUARANTINED: Final = "quarantined"
 PARKED: Final = "parked"
 DUPLICATE: Final = "duplicate"
 OBSERVED: Final = "observed"
+NOT_STOCK: Final = "not stock"
 
 
 class Meant(NamedTuple):

@@ -1,11 +1,7 @@
-"""Listings: which item of a channel is which SKU of ours, and what follows from it.
-
-What waited for a name applies by itself once the name is known, as if known before.
-"""
+"""Listings: which item of a channel is which SKU of ours, and what follows from it."""
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,8 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.events import ListingSeen
 from app.domain.instants import Instant, now as clock
-from app.pipeline.apply import apply
-from app.pipeline.applying.told import PARKED, QUARANTINED, Told, event_of
+from app.pipeline.configuring.parked import unpark
+from app.pipeline.configuring.unstocked import take_in_all
 from app.pipeline.house import House, read_house
 from app.pipeline.publishing import asking
 from app.pipeline.publishing.ruling import ruling
@@ -23,7 +19,7 @@ from app.store import bulk
 from app.store.configuration import channels as channel_store
 from app.store.engine import applying
 from app.store.stock import aliases
-from app.store.tables import inbox, listings, publications, skus, stock_events
+from app.store.tables import listings, publications, skus
 
 
 def add_sku(
@@ -78,18 +74,18 @@ def save_listing(
     external_parent_id: str | None,
 ) -> dict[str, Any]:
     """Insert or change one listing. Raises UnknownName and BadConfiguration."""
-    channel_id = channel_store.row(connection, channel_key)["id"]
+    channel = channel_store.row(connection, channel_key)
+    channel_id = channel["id"]
     sku_id = aliases.sku_id(connection, sku)
     if sku_id is None:
         raise UnknownName(f"there is no SKU {sku!r}; import it first", "sku")
     if not external_id:
         raise BadConfiguration("external_id is empty", "external_id")
+    if left_out := {external_id, external_parent_id} & channel_store.not_stock(channel):
+        take_in_all(connection, channel_key, left_out, clock())
     known = _known_listing(connection, channel_id, external_id)
-    values = {
-        "sku_id": sku_id,
-        "external_parent_id": external_parent_id,
-        "gone_at": None,
-    }
+    parent = {"external_parent_id": external_parent_id}
+    values = {"sku_id": sku_id, **parent, "gone_at": None}
     if known is None:
         ids = {"channel_id": channel_id, "external_id": external_id}
         known = bulk.insert_one(connection, listings, **ids, **values)
@@ -195,95 +191,4 @@ def keep_up(
             listings.c.external_id == seen.external_id,
         )
         .values(**values)
-    )
-
-
-def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
-    """Try again what waits for a name; return the channels to wake.
-
-    One that the database refuses is quarantined alone; the others apply.
-    """
-    told = _parked(connection)
-    woken: set[int] = set()
-    try:
-        with connection.begin_nested():
-            woken = _apply_parked(connection, house, told, now)
-    except _REFUSED:
-        for one in told:
-            try:
-                with connection.begin_nested():
-                    woken |= _apply_parked(connection, house, [one], now)
-            except _REFUSED as error:
-                _quarantine(connection, one, str(error.orig).splitlines()[0], now)
-    _look_again(connection)
-    return woken
-
-
-_REFUSED = (sa.exc.IntegrityError, sa.exc.DataError)
-
-
-def _parked(connection: Connection) -> list[Told]:
-    rows = connection.execute(
-        sa.select(stock_events)
-        .where(stock_events.c.verdict == PARKED)
-        .order_by(stock_events.c.inbox_id, stock_events.c.id)
-    ).all()
-    told = []
-    for (channel_id, inbox_id, actor), group in groupby(
-        rows, key=lambda row: (row.channel_id, row.inbox_id, row.actor)
-    ):
-        waiting = list(group)
-        told.append(
-            Told(
-                channel_id,
-                [event_of(row) for row in waiting],
-                max(row.recorded_at for row in waiting),
-                inbox_id=inbox_id,
-                actor=actor,
-                rows=[row.id for row in waiting],
-            )
-        )
-    return told
-
-
-def _apply_parked(
-    connection: Connection, house: House, told: Sequence[Told], now: Instant
-) -> set[int]:
-    if not told:
-        return set()
-    applied = apply(connection, house, told, now)
-    for one, verdicts in zip(told, applied.verdicts, strict=True):
-        if all(verdict.verdict != PARKED for verdict in verdicts):
-            _settle(connection, one, "applied", None, now)
-    return applied.wake
-
-
-def _quarantine(connection: Connection, one: Told, words: str, now: Instant) -> None:
-    connection.execute(
-        stock_events.update()
-        .where(stock_events.c.id.in_(one.rows))
-        .values(verdict=QUARANTINED, note=words, waits_for=None)
-    )
-    _settle(connection, one, "buried", f"the database refused it: {words}", now)
-
-
-def _settle(
-    connection: Connection, one: Told, state: str, error: str | None, now: Instant
-) -> None:
-    connection.execute(
-        inbox.update()
-        .where(inbox.c.id == one.inbox_id, inbox.c.state == "parked")
-        .values(state=state, error=error, settled_at=now)
-    )
-
-
-def _look_again(connection: Connection) -> None:
-    """Let messages be processed again that only repeat what waited in another one."""
-    waiting = sa.select(stock_events.c.inbox_id).where(
-        stock_events.c.verdict == PARKED, stock_events.c.inbox_id.is_not(None)
-    )
-    connection.execute(
-        inbox.update()
-        .where(inbox.c.state == "parked", inbox.c.id.not_in(waiting))
-        .values(state="waiting", error=None, settled_at=None)
     )

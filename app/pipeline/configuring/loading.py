@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.instants import Instant
 from app.pipeline.configuring.configuration import read
-from app.pipeline.configuring.listings import lanes, publish_listings, unpark
+from app.pipeline.configuring.listings import lanes, publish_listings
+from app.pipeline.configuring.parked import unpark
 from app.pipeline.configuring.revising import ruled_anew, wish_again
 from app.pipeline.configuring.wanted import Configuration, Known, Surroundings
 from app.pipeline.house import House, read_house

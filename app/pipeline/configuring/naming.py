@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection, Engine
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
 from app.pipeline.applying import oversells
-from app.pipeline.configuring.listings import lanes, unpark
+from app.pipeline.configuring.listings import lanes
+from app.pipeline.configuring.parked import unpark
 from app.pipeline.house import read_house
 from app.store.engine import applying
 from app.store.stock import aliases

@@ -15,7 +15,8 @@ from app.domain.instants import Instant, iso
 from app.domain.kits import Recipe, Recipes
 from app.domain.states import INCOMING, ON_HAND
 from app.pipeline.applying.told import POSTED, SUPERSEDED
-from app.pipeline.configuring.listings import add_sku, lanes, unpark
+from app.pipeline.configuring.listings import add_sku, lanes
+from app.pipeline.configuring.parked import unpark
 from app.pipeline.configuring.revising import wish_again
 from app.pipeline.house import read_house
 from app.store.engine import applying

@@ -12,12 +12,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
-from app.pipeline.configuring.listings import (
-    lanes,
-    publish_listings,
-    save_listing,
-    unpark,
-)
+from app.pipeline.configuring.listings import lanes, publish_listings, save_listing
+from app.pipeline.configuring.parked import unpark
 from app.pipeline.house import House, read_house
 from app.pipeline.publishing.ruling import changed, check_own, ruling
 from app.store.configuration import channels as channel_store, policies

@@ -19,8 +19,8 @@ from app.pipeline.configuring.listings import (
     lanes,
     publish_listings,
     save_listing,
-    unpark,
 )
+from app.pipeline.configuring.parked import unpark
 from app.pipeline.house import read_house
 from app.pipeline.spreadsheets.sheet import SKUS, Problem, Row, Sheet
 from app.store.engine import applying

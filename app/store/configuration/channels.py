@@ -1,7 +1,7 @@
 """Channels: found, paused, resumed, and changed in a single thing."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set as AbstractSet
 from typing import Any
 
 import sqlalchemy as sa
@@ -180,6 +180,29 @@ def keep_secrets(
     sealed = vault.seal_json({**known, name: list(secrets)})
     _set(connection, key, secrets=sealed)
     touch(connection, now)
+
+
+def leave_out(connection: Connection, key: str, item: str, now: Instant) -> None:
+    """Note that an item of a channel is not stock. Raise UnknownName."""
+    known = not_stock(locked(connection, key))
+    _set(connection, key, not_stock=json.dumps(sorted(known | {item})))
+    touch(connection, now)
+
+
+def take_in(
+    connection: Connection, key: str, items: AbstractSet[str | None], now: Instant
+) -> set[str]:
+    """Note that items of a channel are stock; return those that were not so far."""
+    known = not_stock(locked(connection, key))
+    if found := known & items:
+        _set(connection, key, not_stock=json.dumps(sorted(known - found)))
+        touch(connection, now)
+    return found
+
+
+def not_stock(row: RowMapping) -> set[str]:
+    """The items in a channel's row that are not stock."""
+    return set(json.loads(row["not_stock"]))
 
 
 def _set(connection: Connection, key: str, **values: Any) -> None:

@@ -16,6 +16,22 @@ def listing(connection: Connection, listing_id: int) -> RowMapping | None:
     return connection.execute(query).mappings().first()
 
 
+def sku_of(connection: Connection, channel_id: int, item: str) -> str | None:
+    """The SKU that an item of a channel, or every variant of it, is mapped to."""
+    query = (
+        sa.select(skus.c.sku)
+        .join(listings, listings.c.sku_id == skus.c.id)
+        .where(
+            listings.c.channel_id == channel_id,
+            sa.or_(
+                listings.c.external_id == item, listings.c.external_parent_id == item
+            ),
+        )
+    )
+    found: str | None = connection.execute(query.limit(1)).scalar()
+    return found
+
+
 def with_policy(
     connection: Connection, channel_id: int, *, limit: int
 ) -> Sequence[dict[str, Any]]:

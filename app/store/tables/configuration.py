@@ -18,6 +18,7 @@ channels = sa.Table(
     text("authority", "{}"),
     text("ignore", "{}"),  # what copied orders are known by
     count("ignoring_since"),  # when that was last changed; 0: never
+    text("not_stock", "[]"),  # JSON; items of it that nobody keeps
     text("orders", "{}"),  # JSON; how its orders are taken: until_paid, in seconds
     Column("ships_from", Text),
     Column("private_addresses", sa.Boolean, nullable=False, server_default=sa.true()),

@@ -17,7 +17,7 @@ stock_events = sa.Table(
     Column("version", Big, nullable=False),
     Column("occurred_at", Big, nullable=False),
     Column("recorded_at", Big, nullable=False),
-    # posted · superseded · quarantined · parked · observed
+    # posted · superseded · quarantined · parked · observed · not stock
     Column("verdict", Text, nullable=False),
     Column("note", Text),
     Column("waits_for", Text),
@@ -32,12 +32,13 @@ stock_events = sa.Table(
     UniqueConstraint("key", "version", "target", "apart"),
 )
 Index("ix_stock_events_inbox", stock_events.c.inbox_id)
-Index(
-    "ix_stock_events_parked",
-    stock_events.c.waits_for,
-    sqlite_where=stock_events.c.verdict == "parked",
-    postgresql_where=stock_events.c.verdict == "parked",
-)
+for _name, _verdict in (("parked", "parked"), ("not_stock", "not stock")):
+    Index(
+        f"ix_stock_events_{_name}",
+        stock_events.c.waits_for,
+        sqlite_where=stock_events.c.verdict == _verdict,
+        postgresql_where=stock_events.c.verdict == _verdict,
+    )
 
 lines = sa.Table(
     "lines",

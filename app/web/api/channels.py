@@ -69,6 +69,9 @@ class ChannelItem(Schema):
         allow_none=True,
         metadata={"description": "As its provider last told; null: it tells nothing."},
     )
+    not_stock = fields.List(
+        fields.String(), metadata={"description": "Items of it that move nothing."}
+    )
     failures = number(metadata={"description": "Failed calls in a row."})
     last_error = fields.String(allow_none=True)
     answered_at = Moment(allow_none=True)
@@ -162,6 +165,7 @@ def _told(row: RowMapping, now: Instant) -> dict[str, Any]:
         "publishes": row["publish"] is not None,
         "held_until": row["held_until"] if is_held else None,
         "held_reason": row["held_reason"] if is_held else None,
+        "not_stock": sorted(channels.not_stock(row)),
         "circuit": CLOSED if row["tripped_at"] is None else OPEN,
         "call_budget": budget
         and {"left": budget.at(now), "size": budget.size, "told_at": budget.read_at},

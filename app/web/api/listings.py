@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from app.domain.drift import POLICIES
 from app.pipeline.acts.facts import wake_all
+from app.pipeline.configuring import unstocked
 from app.pipeline.configuring.revising import is_mapped, relist
 from app.web.api import audit
 from app.web.api.fields import Word, count, number, one_of
@@ -13,6 +14,7 @@ from app.web.api.idempotency import once, this_try
 from app.web.api.resource import Resource
 from app.web.auth import ADMIN, OPERATOR, actor, needs, require
 from app.web.hub import hub
+from app.web.problems import refused_field
 
 blueprint = Resource("listings", "SKUs as channels know them.")
 
@@ -64,7 +66,14 @@ class NewListing(Schema):
     """A SKU and the channel's own ids of it."""
 
     channel = Word(required=True)
-    sku = Word(required=True)
+    sku = Word(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "null: it is not stock, like a service. Its lines move "
+            "nothing until it is mapped."
+        },
+    )
     external_id = Word(required=True)
     external_parent_id = Word(
         allow_none=True, metadata={"description": "Left out: it stays as it is."}
@@ -79,9 +88,9 @@ class NewListing(Schema):
 class Listing(Schema):
     """A SKU as one channel knows it."""
 
-    id = number()
+    id = number(allow_none=True)
     channel = fields.String()
-    sku = fields.String()
+    sku = fields.String(allow_none=True)
     external_id = fields.String()
     external_parent_id = fields.String(allow_none=True)
     policy = fields.Nested(ListingPolicy, allow_none=True)
@@ -98,6 +107,8 @@ def add_listing(told: dict[str, Any]) -> dict[str, Any]:
     Lines that waited for it apply now. The policy of a known listing takes the role
     operator; mapping an item takes admin.
     """
+    if told["sku"] is None:
+        return _left_out(told)
     with hub().engine.connect() as connection:
         mapped = is_mapped(connection, told)
     if not mapped:
@@ -106,3 +117,14 @@ def add_listing(told: dict[str, Any]) -> dict[str, Any]:
     audit.note("map", f"listing {listing['id']}", told)
     wake_all(hub().bell, lanes)
     return listing
+
+
+def _left_out(told: dict[str, Any]) -> dict[str, Any]:
+    require(ADMIN)
+    if told.get("policy") is not None:
+        raise refused_field("policy", "what is not stock is shown nowhere")
+    channel, item = told["channel"], told["external_id"]
+    unstocked.leave_out(hub().engine, channel, item, now=this_try().now)
+    audit.note("not stock", channel, {"item": item})
+    nothing = dict.fromkeys(("id", "sku", "external_parent_id", "policy"))
+    return {**nothing, "channel": channel, "external_id": item}

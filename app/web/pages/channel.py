@@ -13,7 +13,7 @@ from app.domain import instants
 from app.domain.budget import Budget
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import DAY, HOUR, Instant
-from app.pipeline.configuring import rotating, trying
+from app.pipeline.configuring import rotating, trying, unstocked
 from app.pipeline.configuring.rotating import Successor
 from app.pipeline.watching.subscribing import address
 from app.store.configuration import channels as store, conditions, listed
@@ -62,6 +62,7 @@ def channel(key: str) -> ResponseReturnValue:
         word=words.channel(row, now),
         hook=address(key, hub().settings),
         places=places,
+        not_stock=sorted(store.not_stock(row)),
         budget=Budget.of(row["budget"]),
         history=history,
         secrets=secrets,
@@ -95,6 +96,20 @@ def _told(key: str, tried: trying.Tried) -> ResponseReturnValue:
     if tried.status == OK:
         return back(_here(key), said)
     return back(_here(key), f"{said} {ADVICE}", "danger")
+
+
+@pages.post("/channels/<key>/stock")
+@login.needs(OPERATOR)
+def take_in(key: str) -> ResponseReturnValue:
+    """Say that an item is stock after all: what was told of it waits for its SKU."""
+    here, item = _here(key), request.form.get("item", "")
+    unstocked.take_in(hub().engine, key, item, now=instants.now())
+    note("stock", key, {"item": item})
+    said = gettext(
+        "%(item)s is stock. What was sold of it waits in the inbox for its SKU.",
+        item=item,
+    )
+    return back(here, said)
 
 
 @pages.post("/channels/<key>/secrets")

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
-from app.pipeline.configuring import listings
+from app.pipeline.configuring import listings, unstocked
 from app.pipeline.repairing import replaying
 from app.store.people.people import OPERATOR
 from app.store.receiving import messages
@@ -149,6 +149,27 @@ def name_listing() -> ResponseReturnValue:
     said = gettext(
         "%(external_id)s on %(channel)s is %(sku)s from now on. "
         "What waited only for that is in the stock.",
+        **told,
+    )
+    return back(url_for("pages.inbox"), said)
+
+
+@pages.post("/inbox/not-stock")
+@login.needs(OPERATOR)
+def leave_out() -> ResponseReturnValue:
+    """Say that a channel's item is not stock; its lines move nothing."""
+    told = {name: request.form.get(name, "") for name in ("channel", "item")}
+    try:
+        unstocked.leave_out(hub().engine, *told.values(), now=instants.now())
+    except UnknownName:
+        abort(404)
+    except BadConfiguration as error:
+        said = gettext("That did not work: %(error)s.", error=error)
+        return back(url_for("pages.inbox"), said, "danger")
+    note("not stock", told["channel"], {"item": told["item"]})
+    said = gettext(
+        "%(item)s on %(channel)s is not stock: what is sold of it moves nothing. "
+        "It stands on that channel's page, should it be stock after all.",
         **told,
     )
     return back(url_for("pages.inbox"), said)

@@ -18,6 +18,8 @@ class Unnamed:
     """An item of a channel that lines wait for."""
 
     channel: str
+    word: str
+    """What it waits under."""
     external_id: str
     external_parent_id: str
     says: Sequence[str]
@@ -40,6 +42,7 @@ def unnamed(connection: Connection) -> list[Unnamed]:
         found.append(
             Unnamed(
                 row["channel"],
+                row["word"],
                 item.external_id,
                 item.external_parent_id,
                 item.words,

@@ -10,7 +10,7 @@ from app.domain.errors import ShortOfUnits, UnknownName
 from app.domain.instants import HOUR, MINUTE, SECOND, iso, now
 from app.pipeline.acts import holding
 from app.pipeline.acts.claims import expire_holds
-from app.pipeline.configuring.listings import unpark
+from app.pipeline.configuring.parked import unpark
 from app.pipeline.house import read_house
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.explaining import explain

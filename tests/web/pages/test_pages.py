@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import MINUTE, now
+from app.pipeline.configuring.listings import map_listing
 from app.pipeline.configuring.recipes import set_recipe
 from app.procfile import ROOT
 from app.store.engine import writing
@@ -165,6 +166,31 @@ def test_a_parked_webhook_is_in_stock_once_its_sku_is_named(anna, shop):
     assert "gloves-9 on web is GLOVES-9 from now on" in answer.text
     assert shop.level("GLOVES-9") == {"available": -2, "committed": 2}
     assert "Nothing waits for a name" in anna.words("/inbox?state=parked")
+
+
+def test_what_is_no_stock_asks_nobody_until_it_is_stock_after_all(anna, shop):
+    shop.tell("web", order("1001", "engraving", 2, at=now()))
+    for page in ("/inbox", "/incidents"):
+        assert "It is not stock : engraving on web" in anna.words(page)
+
+    form = {"channel": "web", "item": "engraving"}
+    answer = anna.press("/inbox/not-stock", form)
+
+    assert "engraving on web is not stock" in answer.text
+    assert "Nothing waits for a name" in anna.words("/inbox?state=parked")
+    assert "engraving is not stock" in anna.words("/inbox?state=ignored")
+    assert "It is stock : engraving" in anna.words("/channels/web")
+    answer = anna.press("/channels/web/stock", {"item": "engraving"})
+    assert "waits in the inbox for its SKU" in answer.text
+    assert "which SKU engraving is on web" in anna.words("/inbox")
+    assert "engraving" not in anna.words("/channels/web")
+
+
+def test_what_is_mapped_is_stock(anna, shop):
+    map_listing(shop.engine, "web", JACKET, "j-1", now=now())
+    answer = anna.press("/inbox/not-stock", {"channel": "web", "item": "j-1"})
+
+    assert f"is {JACKET} on web; map it to another SKU instead" in answer.text
 
 
 def test_a_sku_nobody_knows_is_not_made_up(anna, shop):
