@@ -9,7 +9,7 @@ import structlog
 from app.domain.instants import DAY, HOUR, SECOND, Instant, now
 from app.pipeline.acts import claims
 from app.pipeline.applying import oversells
-from app.pipeline.configuring import rotating
+from app.pipeline.configuring import parked, rotating
 from app.pipeline.publishing import circuit
 from app.pipeline.publishing.exposing import expose
 from app.pipeline.publishing.marking import mark_all
@@ -50,6 +50,7 @@ def sweep(mine: Hands) -> None:
         mine.wakes.wake(lane)
     for lane, slow in due_lanes(mine, moment):
         mine.wakes.wake(lane, slow=slow, force=True)
+    parked.drop_outdated(mine.engine, moment)
     for lane in claims.expire_holds(mine.engine, moment):
         mine.wakes.wake(lane)
     oversells.review(mine.engine, moment)

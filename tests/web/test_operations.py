@@ -284,6 +284,21 @@ def test_buried_messages_are_replayed_by_filter(api, shop, engine, woken):
     woken("inbound")
 
 
+def test_what_means_nothing_here_is_dismissed(api, shop):
+    shop.tell("till", b"nonsense", sale("T-2", "NOBODY", 1, at=now()))
+
+    assert api.post("/inbox/dismiss", {"filter": {"state": "buried"}}, status=200) == {
+        "matched": 1
+    }
+
+    parked, buried = api.get("/inbox")["items"]
+    assert (parked["state"], parked["dismissed_by"]) == ("parked", None)
+    assert (buried["state"], buried["dismissed_by"]) == ("ignored", "token:a admin")
+    told = {"ids": [parked["id"], 77]}
+    assert api.post("/inbox/dismiss", told, status=200) == {"matched": 1}
+    assert api.refused("/inbox/dismiss", {}) == ["ids"]
+
+
 def test_a_listing_lets_waiting_lines_apply_by_themselves(api, shop):
     shop.sku("HAT")
     shop.tell("till", sale("T-1", "their-hat", 2, at=now()))

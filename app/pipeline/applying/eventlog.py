@@ -14,7 +14,16 @@ from sqlalchemy.engine import Connection
 from app.domain.events import WHOLE, StockEvent, WholeOrder, key_of
 from app.domain.instants import Instant
 from app.pipeline.applying.hearing import Said
-from app.pipeline.applying.told import DUPLICATE, NOT_YET, POSTED, Meant, Told, event_of
+from app.pipeline.applying.told import (
+    DUPLICATE,
+    NOT_YET,
+    PARKED,
+    POSTED,
+    SUPERSEDED,
+    Meant,
+    Told,
+    event_of,
+)
 from app.store import bulk
 from app.store.engine import is_sqlite
 from app.store.tables import stock_events
@@ -33,7 +42,23 @@ class EventLog:
     def note(self, said: Said, waits_for: str | None = None) -> None:
         """Take an event in. With an `event_id` it is a row that is there already."""
         known = said.verdict.event_id is not None
+        if said.verdict.verdict == PARKED and not known and self._is_over(said):
+            said.verdict.verdict = DUPLICATE
+            return
         (self._known if known else self._new).append((said, waits_for))
+
+    def _is_over(self, said: Said) -> bool:
+        """Whether the same waited before and waits no more: it was dismissed, or told
+        anew. A provider tells it again, and so does each poll."""
+        verdict, event = said.verdict, said.event
+        query = sa.select(stock_events.c.id).where(
+            stock_events.c.key == verdict.key,
+            stock_events.c.apart == verdict.apart,
+            stock_events.c.version == event.version,
+            stock_events.c.target == event.quantity,
+            stock_events.c.verdict == SUPERSEDED,
+        )
+        return self._connection.execute(query).first() is not None
 
     def standing(self, keys: Collection[str]) -> list[StockEvent]:
         """What stands under these keys and names its item, of this batch or written

@@ -2,15 +2,37 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import Instant
 from app.pipeline.apply import apply
-from app.pipeline.applying.told import NOT_STOCK, PARKED, QUARANTINED, Told, event_of
+from app.pipeline.applying.told import (
+    NOT_STOCK,
+    PARKED,
+    POSTED,
+    QUARANTINED,
+    SUPERSEDED,
+    Told,
+    event_of,
+)
 from app.pipeline.house import House
+from app.store.engine import applying, reading
 from app.store.tables import inbox, stock_events
+
+SETTLED: Final = sa.case(
+    (
+        sa.exists().where(
+            stock_events.c.inbox_id == inbox.c.id, stock_events.c.waits_for.is_(None)
+        ),
+        "applied",
+    ),
+    else_="ignored",
+)
+"""The state of a message of which nothing waits any more: what is no stock, and what
+was dismissed, goes on naming what it waited for."""
 
 
 def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
@@ -35,6 +57,42 @@ def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
 
 
 _REFUSED = (sa.exc.IntegrityError, sa.exc.DataError)
+
+
+def drop_outdated(engine: Engine, now: Instant) -> None:
+    """What waits for a name is outdated once its sender tells of the same anew."""
+    with reading(engine) as connection:
+        found = connection.scalars(_OUTDATED).all()
+    if not found:
+        return
+    with applying(engine) as connection:
+        told = connection.scalars(
+            stock_events.update()
+            .where(stock_events.c.id.in_(found), stock_events.c.verdict == PARKED)
+            .values(verdict=SUPERSEDED, note="told anew since", waits_for=None)
+            .returning(stock_events.c.inbox_id)
+        ).all()
+        still = sa.select(stock_events.c.inbox_id).where(
+            stock_events.c.inbox_id.in_(told), stock_events.c.verdict == PARKED
+        )
+        over = inbox.c.id.in_(told), inbox.c.id.not_in(still), inbox.c.state == "parked"
+        values = {"state": SETTLED, "error": None, "settled_at": now}
+        connection.execute(inbox.update().where(*over).values(values))
+
+
+_newer = stock_events.alias("newer")
+_OUTDATED: Final = (
+    sa.select(stock_events.c.id)
+    .where(
+        stock_events.c.verdict == PARKED,
+        sa.exists().where(
+            _newer.c.key == stock_events.c.key,
+            _newer.c.version > stock_events.c.version,
+            _newer.c.verdict == POSTED,
+        ),
+    )
+    .limit(500)
+)
 
 
 def _parked(connection: Connection) -> list[Told]:
@@ -70,18 +128,8 @@ def _apply_parked(
     for one, verdicts in zip(told, applied.verdicts, strict=True):
         if all(verdict.verdict != PARKED for verdict in verdicts):
             notes = {v.note or "" for v in verdicts if v.verdict == NOT_STOCK}
-            state = outcome(connection, one.inbox_id)
-            _settle(connection, one, state, "; ".join(sorted(notes)) or None, now)
+            _settle(connection, one, SETTLED, "; ".join(sorted(notes)) or None, now)
     return applied.wake
-
-
-def outcome(connection: Connection, inbox_id: int | None) -> str:
-    """The state of a message of which nothing waits any more."""
-    told = stock_events.c.verdict.not_in((PARKED, NOT_STOCK))
-    query = sa.select(stock_events.c.id).where(
-        stock_events.c.inbox_id == inbox_id, told
-    )
-    return "applied" if connection.execute(query.limit(1)).first() else "ignored"
 
 
 def _quarantine(connection: Connection, one: Told, words: str, now: Instant) -> None:
@@ -94,7 +142,11 @@ def _quarantine(connection: Connection, one: Told, words: str, now: Instant) -> 
 
 
 def _settle(
-    connection: Connection, one: Told, state: str, error: str | None, now: Instant
+    connection: Connection,
+    one: Told,
+    state: str | sa.ColumnElement[str],
+    error: str | None,
+    now: Instant,
 ) -> None:
     connection.execute(
         inbox.update()

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.store.engine import reading, writing
+from app.pipeline.applying.told import PARKED, SUPERSEDED
+from app.store.engine import applying, reading
 from app.store.stock import cases
 from app.store.tables import channels, inbox, skus, stock_events
 
@@ -23,6 +24,7 @@ _AGAIN: dict[str, Any] = {
     "settled_at": None,
     "attempts": 0,
     "next_attempt_at": 0,
+    "dismissed_by": None,
 }
 
 
@@ -35,20 +37,57 @@ def replay(
     """Let messages be processed again; return how many matched.
 
     `filter` takes state, channel, topic, since and until (when they came in), sku and
-    order (what they told of). Replaying what was applied is a no-op. `progress` is
-    called with how many there are so far.
+    order (what they told of). Replaying what was applied is a no-op; what somebody
+    dismissed is read again when its id or its state is asked for. `progress` is called
+    with how many there are so far.
     """
+    wanted = [
+        *chosen(ids, filter),
+        inbox.c.state != "waiting",
+        # What could not be read in time is gone.
+        sa.or_(inbox.c.document.is_not(None), inbox.c.body.is_not(None)),
+    ]
+    if ids is None and "state" not in (filter or {}):
+        wanted.append(inbox.c.dismissed_by.is_(None))
+    return in_portions(engine, wanted, _again, progress)
+
+
+def _again(connection: Connection, found: Sequence[int]) -> None:
+    connection.execute(inbox.update().where(inbox.c.id.in_(found)).values(_AGAIN))
+    # The lines of what was dismissed wait as before.
+    dismissed = (
+        stock_events.c.verdict == SUPERSEDED,
+        stock_events.c.waits_for.is_not(None),
+    )
+    connection.execute(
+        stock_events.update()
+        .where(stock_events.c.inbox_id.in_(found), *dismissed)
+        .values(verdict=PARKED, note=None)
+    )
+
+
+def chosen(
+    ids: Sequence[int] | None, filter: Mapping[str, Any] | None
+) -> list[sa.ColumnElement[bool]]:
+    """Which messages are meant, by their ids, or by what is true of them."""
     wanted = [_filter(name, value) for name, value in (filter or {}).items()]
-    if ids is not None:
-        wanted.append(inbox.c.id.in_(list(ids)))
+    return wanted if ids is None else [*wanted, inbox.c.id.in_(list(ids))]
+
+
+def in_portions(
+    engine: Engine,
+    wanted: Sequence[sa.ColumnElement[bool]],
+    change: Callable[[Connection, Sequence[int]], None],
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Change messages by their ids, some at a time; return how many there were."""
     with reading(engine) as connection:
         last = connection.execute(sa.select(sa.func.max(inbox.c.id))).scalar() or 0
     matched, after = 0, 0
     while after < last:
-        with writing(engine) as connection:
+        with applying(engine) as connection:
             found = _portion(connection, after, last, wanted)
-            again = inbox.c.id.in_(found)
-            connection.execute(inbox.update().where(again).values(_AGAIN))
+            change(connection, found)
         matched += len(found)
         progress(matched)
         after = found[-1] if len(found) == PORTION else last
@@ -66,9 +105,6 @@ def _portion(
         .where(
             inbox.c.id > after,
             inbox.c.id <= last,
-            inbox.c.state != "waiting",
-            # What could not be read in time is gone.
-            sa.or_(inbox.c.document.is_not(None), inbox.c.body.is_not(None)),
             *wanted,
         )
         .order_by(inbox.c.id)

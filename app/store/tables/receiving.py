@@ -27,6 +27,7 @@ inbox = sa.Table(
     count("attempts"),
     count("next_attempt_at"),
     Column("error", Text),
+    Column("dismissed_by", Text),  # who said that it means nothing here
     UniqueConstraint("channel_id", "delivery_id", "body_hash"),
     CheckConstraint(
         "state IN ('waiting','applied','ignored','parked','buried')", name="state"

@@ -1,18 +1,18 @@
-"""GET /api/v1/inbox and …/replay: what came in, and reading it again."""
+"""GET /api/v1/inbox, …/replay and …/dismiss: what came in, and what is to come of it."""
 
 from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.pipeline.repairing import replaying
+from app.pipeline.repairing import dismissing, replaying
 from app.store.receiving import messages
 from app.web.api import audit
 from app.web.api.chosen import Matched, chosen
 from app.web.api.fields import Moment, Word, number, one_of
-from app.web.api.idempotency import once
+from app.web.api.idempotency import once, this_try
 from app.web.api.paging import PageQuery, answer, paged
 from app.web.api.resource import Resource
-from app.web.auth import OPERATOR, VIEWER, needs
+from app.web.auth import OPERATOR, VIEWER, actor, needs
 from app.web.hub import hub
 
 blueprint = Resource("inbox", "Webhooks received.")
@@ -27,6 +27,7 @@ class Message(Schema):
     state = one_of(*messages.STATES)
     received_at = Moment()
     error = fields.String(allow_none=True)
+    dismissed_by = fields.String(allow_none=True)
 
 
 class MessageFilter(Schema):
@@ -66,4 +67,22 @@ def replay(told: dict[str, Any]) -> dict[str, int]:
     )
     audit.note("replay", "inbox", {**told, "matched": matched})
     hub().bell.wake("inbound")
+    return {"matched": matched}
+
+
+@blueprint.post("/inbox/dismiss")
+@needs(OPERATOR)
+@once
+@blueprint.body(MessageChoice)
+@blueprint.answers(200, Matched)
+def dismiss(told: dict[str, Any]) -> dict[str, int]:
+    """Say that parked or buried messages mean nothing here. A replay brings them back."""
+    matched = dismissing.dismiss(
+        hub().engine,
+        told.get("ids"),
+        told.get("filter"),
+        actor=actor(),
+        now=this_try().now,
+    )
+    audit.note("dismiss", "inbox", {**told, "matched": matched})
     return {"matched": matched}

@@ -7,12 +7,13 @@ from typing import Any
 
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import instants
 from app.domain.errors import BadConfiguration, UnknownName
 from app.pipeline.configuring import listings, unstocked
-from app.pipeline.repairing import replaying
+from app.pipeline.repairing import dismissing, replaying
 from app.store.people.people import OPERATOR
 from app.store.receiving import messages
 from app.web import login
@@ -111,6 +112,24 @@ def replay() -> ResponseReturnValue:
     said = ngettext(
         "%(num)s message is being read again.",
         "%(num)s messages are being read again.",
+        matched,
+    )
+    return back(url_for("pages.inbox"), said)
+
+
+@pages.post("/inbox/dismiss")
+@login.needs(OPERATOR)
+def dismiss() -> ResponseReturnValue:
+    """Say that the chosen messages mean nothing here."""
+    ids = ticked()
+    if not ids:
+        return back(url_for("pages.inbox"), NOTHING, "warning")
+    told = {"actor": current_user.email, "now": instants.now()}
+    matched = dismissing.dismiss(hub().engine, ids, **told)
+    note("dismiss", "inbox", {"ids": ids[:1000]})
+    said = ngettext(
+        "%(num)s message dismissed. It moves nothing; replay it, and it is back.",
+        "%(num)s messages dismissed. They move nothing; replay them, and they are back.",
         matched,
     )
     return back(url_for("pages.inbox"), said)

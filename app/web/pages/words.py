@@ -269,7 +269,11 @@ MESSAGE: Final[Mapping[str, Word]] = {
     ),
     "waiting": Word(lazy("Waiting"), "quiet", lazy("Its turn comes by itself.")),
     "applied": Word(lazy("Applied"), "ok", lazy("It is in the ledger.")),
-    "ignored": Word(lazy("Ignored"), "quiet", lazy("It says nothing about stock.")),
+    "ignored": Word(
+        lazy("Ignored"),
+        "quiet",
+        lazy("It says nothing about stock, or somebody dismissed it."),
+    ),
 }
 
 TOLD: Final[Mapping[str, str]] = {

@@ -82,6 +82,7 @@ DEEDS = {
     "/deliveries/show-nothing": "operator",
     "/drifts/<drift_id>/decide": "operator",
     "/holds/<hold_id>/release": "operator",
+    "/inbox/dismiss": "operator",
     "/inbox/name": "operator",
     "/inbox/not-stock": "operator",
     "/inbox/replay": "operator",

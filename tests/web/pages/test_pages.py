@@ -217,6 +217,24 @@ def test_a_buried_webhook_tells_why_and_is_read_again_when_told(anna, shop, woke
     woken("inbound")
 
 
+def test_what_means_nothing_here_is_dismissed_and_can_be_brought_back(anna, shop):
+    shop.tell("till", b"nonsense", sale("T", "nobody", 1, at=now()))
+
+    nothing = anna.press("/inbox/dismiss", {})
+    one = anna.press("/inbox/dismiss", {"one": 1})
+    ticked = anna.press("/inbox/dismiss", {"id": [2]})
+
+    assert "Nothing was selected" in nothing.text
+    assert "1 message dismissed" in one.text
+    assert "1 message dismissed" in ticked.text
+    assert "Every webhook could be read" in anna.words("/inbox?state=buried")
+    assert "Nothing waits for a name" in anna.words("/inbox?state=parked")
+    assert anna.words("/inbox?state=ignored").count("by operator@") == 2
+    anna.press("/inbox/replay", {"id": [1, 2]})
+    shop.apply()
+    assert [state for state, _ in shop.messages()] == ["buried", "parked"]
+
+
 def test_what_is_kept_of_a_webhook_is_shown_and_harmless(anna, shop):
     shop.tell("web", order("<img src=x onerror=alert(1)>", "ghost", 1, at=now()))
 
