@@ -284,6 +284,25 @@ def test_buried_messages_are_replayed_by_filter(api, shop, engine, woken):
     woken("inbound")
 
 
+def test_open_lines_follow_an_item_that_was_mapped_to_the_wrong_sku(
+    api, client, token, shop
+):
+    shop.sku("HAT")
+    listing = {"channel": "web", "external_id": "9", "sku": JACKET}
+    api.post("/listings", listing)
+    shop.tell("web", order("1", "9", 2, at=now()))
+    right = listing | {"sku": "HAT"}
+
+    assert api.post("/listings", right)["open_lines"] == 1
+    assert api.stock(JACKET)["committed"] == 2
+    moved = right | {"open_lines": "move"}
+    Api(client, token("operator")).refused("/listings", moved, status=403)
+    assert "open_lines" not in api.post("/listings", moved)
+
+    assert (api.stock(JACKET)["committed"], api.stock("HAT")["committed"]) == (0, 2)
+    assert api.refused("/listings", right | {"open_lines": "both"}) == ["open_lines"]
+
+
 def test_what_means_nothing_here_is_dismissed(api, shop):
     shop.tell("till", b"nonsense", sale("T-2", "NOBODY", 1, at=now()))
 

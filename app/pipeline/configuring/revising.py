@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import Instant
+from app.pipeline.configuring.following import follow, left_behind
 from app.pipeline.configuring.listings import lanes, publish_listings, save_listing
 from app.pipeline.configuring.parked import unpark
 from app.pipeline.house import House, read_house
@@ -24,6 +25,8 @@ from app.store.tables import channels, listings, publications, skus, stock_level
 
 Told = Mapping[str, Any]
 """A listing as told: `channel`, `sku`, `external_id`; what else is missing stays."""
+MOVE, STAY = "move", "stay"
+"""What is to become of the open lines of a listing that is mapped to another SKU."""
 
 
 def is_mapped(connection: Connection, told: Told) -> bool:
@@ -61,9 +64,30 @@ def relist_in(
     house = read_house(connection)
     revised = _revise(connection, house, listing, told, now, actor)
     woken = publish_listings(connection, house, now, [listing["id"]])
+    if known is not None:
+        woken |= _let_follow(connection, house, known.sku_id, listing, told, now, actor)
     woken |= wish_again(connection, revised, now)
     woken |= unpark(connection, house, now)
     return listing, lanes(house, woken)
+
+
+def _let_follow(
+    connection: Connection,
+    house: House,
+    former: int,
+    listing: dict[str, Any],
+    told: Told,
+    now: Instant,
+    actor: str | None,
+) -> set[int]:
+    """Let open lines of a listing follow it where that is told; note how many do not."""
+    channel, item = house.known(told["channel"]), told["external_id"]
+    sku_id = aliases.sku_id(connection, told["sku"]) or 0
+    if told.get("open_lines") == MOVE:
+        return follow(connection, house, channel, item, sku_id, now=now, actor=actor)
+    if former != sku_id:
+        listing["open_lines"] = left_behind(connection, channel, item, sku_id)
+    return set()
 
 
 def republish_in(

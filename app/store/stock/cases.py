@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.events import ROUTED, is_by_hold
-from app.domain.states import Movement
+from app.domain.states import COMMITTED, RESERVED, Movement
 from app.domain.targets import Movements, Target
 from app.store import bulk
 from app.store.engine import is_sqlite
@@ -80,6 +80,24 @@ def load_having(connection: Connection, fact: str) -> Sequence[Case]:
         .order_by(lines.c.id)
     )
     return [case for row in found if fact in (case := _opened(row)).targets]
+
+
+def promising(connection: Connection, channel_id: int) -> Sequence[Case]:
+    """A channel's lines of which units are promised still; not for the hot path."""
+    promised = [
+        lines.c.posted.contains(f'"{state}"') for state in (COMMITTED, RESERVED)
+    ]
+    found = connection.execute(
+        sa.select(*_SELECTED)
+        .where(lines.c.channel_id == channel_id, sa.or_(*promised))
+        .order_by(lines.c.id)
+    )
+    opened = map(_opened, found)
+    return [
+        case
+        for case in opened
+        if any(one.to_state in (COMMITTED, RESERVED) for one in case.posted)
+    ]
 
 
 def spellings(number: str) -> list[str]:

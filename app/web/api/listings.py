@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 from app.domain.drift import POLICIES
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.configuring import unstocked
-from app.pipeline.configuring.revising import is_mapped, relist
+from app.pipeline.configuring.revising import MOVE, STAY, is_mapped, relist
 from app.web.api import audit
 from app.web.api.fields import Word, count, number, one_of
 from app.web.api.idempotency import once, this_try
@@ -83,6 +83,15 @@ class NewListing(Schema):
         allow_none=True,
         metadata={"description": "null: as its channel; left out: it stays as it is."},
     )
+    open_lines = one_of(
+        STAY,
+        MOVE,
+        metadata={
+            "description": "move: lines of this item that are promised still go to "
+            "this SKU with all that was shipped of them; else they stay with the SKU "
+            "that it was mapped to when they were told."
+        },
+    )
 
 
 class Listing(Schema):
@@ -94,6 +103,12 @@ class Listing(Schema):
     external_id = fields.String()
     external_parent_id = fields.String(allow_none=True)
     policy = fields.Nested(ListingPolicy, allow_none=True)
+    open_lines = number(
+        metadata={
+            "description": "How many open lines stayed with the former SKU, when it "
+            "was another. Sent again with `move`, they follow."
+        }
+    )
 
 
 @blueprint.post("/listings")
@@ -111,7 +126,7 @@ def add_listing(told: dict[str, Any]) -> dict[str, Any]:
         return _left_out(told)
     with hub().engine.connect() as connection:
         mapped = is_mapped(connection, told)
-    if not mapped:
+    if not mapped or told.get("open_lines") == MOVE:
         require(ADMIN)
     listing, lanes = relist(hub().engine, told, now=this_try().now, actor=actor())
     audit.note("map", f"listing {listing['id']}", told)
