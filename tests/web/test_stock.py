@@ -166,3 +166,20 @@ def test_the_ledger_pages_in_order(api, shop):
 
     assert paged == everything
     assert len(paged) == 6
+
+
+def test_the_ledger_of_the_past_is_what_had_happened_and_what_was_known(api, shop):
+    counted = now() - 3 * HOUR
+    shop.sku("LATE")
+    shop.count("LATE", "downtown", 5, at=counted)
+    known = now()
+    shop.tell("till", sale("T-1", "LATE", 2, at=now() - 2 * HOUR))
+
+    def kinds(query: str) -> list[str]:
+        items = api.get(f"/stock/LATE/ledger?{query}")["items"]
+        return [entry["kind"] for entry in items]
+
+    assert kinds(f"at={iso(counted - HOUR)}") == []
+    assert kinds(f"at={iso(counted + SECOND)}") == ["counted"]
+    assert kinds(f"at={iso(now())}") == ["shipped", "counted"]
+    assert kinds(f"known_at={iso(known)}") == ["counted"]

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from app.domain import instants
 from app.domain.drift import CAUSES
 from app.pipeline.proving import explaining
+from app.store.stock.balances import When
 from app.web.api.fields import Moment, Word, number, one_of, storable
 from app.web.api.resource import Resource
 from app.web.api.stock import (
@@ -180,7 +181,7 @@ def explain(query: dict[str, Any], sku: str) -> dict[str, Any] | Response:
 
 def _named_explain(sku: str, otherwise: Problem) -> Response:
     """A SKU's own name may end in /explain: then this is its stock."""
-    found = balance_of(f"{sku}/explain", {})
+    found = balance_of(f"{sku}/explain", When(instants.now()))
     if found is None:
         raise otherwise
     return jsonify(Balance().dump(found))

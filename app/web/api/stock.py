@@ -154,7 +154,7 @@ def list_stock(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.answers(200, Balance)
 def show_stock(query: dict[str, Any], sku: str) -> dict[str, Any]:
     """Show the stock of one SKU."""
-    found = balance_of(sku, query)
+    found = balance_of(sku, _when(query))
     if found is None:
         raise no_sku(sku)
     return found
@@ -166,30 +166,31 @@ def show_stock(query: dict[str, Any], sku: str) -> dict[str, Any]:
 @blueprint.answers(200, EntryPage)
 def list_ledger(query: dict[str, Any], sku: str) -> Any:
     """List what happened to a SKU, newest first; of a kit, to its components."""
+    when = _when(query)
     with hub().engine.connect() as connection:
         sku_id = aliases.sku_id(connection, sku) if storable(sku) else None
         if sku_id is None:
-            return _named_ledger(sku, query)
-        parts = assembling.with_stock(connection, sku_id, _when(query))
-        period = Period(query.pop("at", None), query.pop("known_at", None))
+            return _named_ledger(sku, when)
+        parts = assembling.with_stock(connection, sku_id, when)
+        period = Period(when.at, when.known_at)
         page = history.page_of_all(connection, parts, period=period, **query)
     return answer(page, [entry(row) for row in page])
 
 
-def _named_ledger(sku: str, query: dict[str, Any]) -> Response:
+def _named_ledger(sku: str, when: When) -> Response:
     """A SKU's own name may end in /ledger: then this is its stock."""
-    found = balance_of(f"{sku}/ledger", query)
+    found = balance_of(f"{sku}/ledger", when)
     if found is None:
         raise no_sku(sku)
     return jsonify(Balance().dump(found))
 
 
-def balance_of(sku: str, query: dict[str, Any]) -> dict[str, Any] | None:
+def balance_of(sku: str, when: When) -> dict[str, Any] | None:
     """One SKU's stock at the time that is asked for, or None."""
     if not storable(sku):
         return None
     with hub().engine.connect() as connection:
-        return assembling.stock_of(connection, sku, _when(query))
+        return assembling.stock_of(connection, sku, when)
 
 
 def _when(query: dict[str, Any]) -> When:
