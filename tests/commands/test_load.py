@@ -246,6 +246,10 @@ def test_a_from_that_a_mapping_channel_does_not_map_is_an_error(loaded) -> None:
         ),
         (('ships_from = "depot"', 'ignore = { tags = [""] }'), "ignore.tags: is empty"),
         (('ships_from = "depot"', 'ships_from = "cellar"'), "unknown location 'cell"),
+        (
+            ('depot = "9"', 'depot = "gid://shopify/Location/9"'),
+            "locations.depot: gid://shopify/Location/9 is a gid; write the plain id, 9",
+        ),
         (('custodian = "web"', 'custodian = "wms"'), "unknown channel 'wms'"),
         (('[[channel]]\nkey = "parcels"', '[channel]\nkey = "parcels"'), "line"),
     ],

@@ -339,6 +339,9 @@ def test_a_listing_that_cannot_be_meant_names_the_field(api, shop):
     for field in ("channel", "sku"):
         assert api.refused("/listings", listing | {field: "nobody"}) == [field]
     assert api.refused("/listings", listing | {"external_id": ""}) == ["external_id"]
+    for field in ("external_id", "external_parent_id"):
+        written = {field: "gid://shopify/InventoryItem/7"}
+        assert api.refused("/listings", listing | written) == [field]
 
 
 def test_incidents_are_listed_and_filtered(api, shop, engine):

@@ -155,7 +155,7 @@ def _mapped(table: Table, names: _Names) -> dict[str, str]:
     for code in inner.values:
         if code not in names.locations:
             inner.unknown(code, names.locations, "location")
-    return {code: inner.word(code) or "" for code in inner.values}
+    return {code: inner.id(code) or "" for code in inner.values}
 
 
 def _secrets(table: Table, around: Surroundings) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.events import ListingSeen
 from app.domain.instants import Instant, now as clock
 from app.pipeline.configuring.parked import unpark
+from app.pipeline.configuring.toml import id_problem
 from app.pipeline.configuring.unstocked import take_in_all
 from app.pipeline.house import House, read_house
 from app.pipeline.publishing import asking
@@ -79,8 +80,7 @@ def save_listing(
     sku_id = aliases.sku_id(connection, sku)
     if sku_id is None:
         raise UnknownName(f"there is no SKU {sku!r}; import it first", "sku")
-    if not external_id:
-        raise BadConfiguration("external_id is empty", "external_id")
+    _check_ids(external_id, external_parent_id)
     if left_out := {external_id, external_parent_id} & channel_store.not_stock(channel):
         take_in_all(connection, channel_key, left_out, clock())
     known = _known_listing(connection, channel_id, external_id)
@@ -104,6 +104,15 @@ def save_listing(
         "external_id": external_id,
         "external_parent_id": external_parent_id,
     }
+
+
+def _check_ids(external_id: str, external_parent_id: str | None) -> None:
+    if not external_id:
+        raise BadConfiguration("external_id is empty", "external_id")
+    ids = {"external_id": external_id, "external_parent_id": external_parent_id}
+    for field, given in ids.items():
+        if problem := id_problem(given or ""):
+            raise BadConfiguration(problem, field)
 
 
 def _known_listing(

@@ -92,6 +92,14 @@ class Table:
             return None
         return str(given).strip()
 
+    def id(self, key: str) -> str | None:
+        """A text that is an id of the provider's."""
+        found = self.word(key)
+        if found is not None and (problem := id_problem(found)):
+            self.complain(key, problem)
+            return None
+        return found
+
     def words(self, key: str) -> list[str] | None:
         """A list of texts; one text alone is a list of one."""
         given = self.take(key)
@@ -170,6 +178,13 @@ def text_problem(given: object) -> str | None:
     if not text.isprintable():
         return f"{text!r} holds characters that cannot be seen"
     return None
+
+
+def id_problem(given: str) -> str | None:
+    """Say why this is no id as webhooks write it; None when it may be one."""
+    if not given.startswith("gid://"):
+        return None
+    return f"{given} is a gid; write the plain id, {given.rpartition('/')[2]}"
 
 
 def line_of(text: bytes, offset: int) -> int:

@@ -21,6 +21,7 @@ from app.pipeline.configuring.listings import (
     save_listing,
 )
 from app.pipeline.configuring.parked import unpark
+from app.pipeline.configuring.toml import id_problem
 from app.pipeline.house import read_house
 from app.pipeline.spreadsheets.sheet import SKUS, Problem, Row, Sheet
 from app.store.engine import applying
@@ -108,10 +109,9 @@ def check_listing(row: Row) -> None:
     for name in LISTINGS[:3]:
         if not row.values[name]:
             raise BadConfiguration(f"{name} is blank")
-    for given in (row.values[name] for name in LISTINGS[2:]):
-        if given.startswith("gid://"):
-            plain = given.rpartition("/")[2]
-            raise BadConfiguration(f"{given} is a gid; write the plain id, {plain}")
+    for problem in (id_problem(row.values[name]) for name in LISTINGS[2:]):
+        if problem:
+            raise BadConfiguration(problem)
 
 
 def _listing(connection: Connection, row: Row) -> int:
