@@ -60,7 +60,26 @@ def queue(env: Reader) -> str:
             env.complain(
                 "REDIS_URL", "must end in a database's number: redis://redis.example/0"
             )
+        if option := _refused_option(url, parts.query):
+            env.complain(
+                "REDIS_URL", f"has an option {option!r} that is none, or not that value"
+            )
     return url
+
+
+def _refused_option(url: str, options: str) -> str | None:
+    """Which of what stands behind the `?` the client library does not take."""
+    if not options:
+        return None
+    import redis  # costs more than all settings together, and few addresses need it
+
+    for option in options.split("&"):
+        address = f"{url.partition('?')[0]}?{option}"
+        try:
+            redis.ConnectionPool.from_url(address).make_connection()
+        except (TypeError, ValueError, redis.RedisError):
+            return option.partition("=")[0]
+    return None
 
 
 def public(env: Reader, host: str, port: int) -> str:

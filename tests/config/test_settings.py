@@ -141,6 +141,14 @@ def test_a_password_that_shifts_an_address_is_told_how_to_be_written(
         ("REDIS_URL", "redis://cache/onecount", "must end in a database's number"),
         ("REDIS_URL", "redis://cache/-1", "must end in a database's number"),
         ("REDIS_URL", "unix://", "must name a socket's file"),
+        ("REDIS_URL", "redis://cache/0?socket_timeout=abc", "has an option 'socket_ti"),
+        ("REDIS_URL", "redis://cache/0?timeout=5", "has an option 'timeout'"),
+        ("REDIS_URL", "redis://cache/0?protocol=9", "has an option 'protocol'"),
+        (
+            "REDIS_URL",
+            "unix:///r.sock?db=1&user=x",
+            "has an option 'user' that is none",
+        ),
         ("DATA_DIR", "~nobody-here/var", "there is nobody whose folder ~nobody-here"),
         ("DATABASE_URL", "sqlite:///~nobody-here/x.db", "there is nobody whose folder"),
     ],
@@ -162,6 +170,7 @@ def test_what_is_no_address_is_told_before_it_is_used(
         "redis://cache:6379/15",
         "rediss://:pw@cache/0",
         "unix:///run/redis.sock?db=1",
+        "rediss://cache?ssl_cert_reqs=none&socket_keepalive=yes&client_name=hub",
     ],
 )
 def test_every_common_way_to_name_redis_works(tmp_path: Path, url: str) -> None:
