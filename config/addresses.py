@@ -6,7 +6,7 @@ What is none is complained about here, not where it is first used.
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from config.reading import Reader
 
@@ -41,8 +41,24 @@ def database(env: Reader) -> str:
         )
     kind, separator, path = url.partition("sqlite:///")
     if kind or not separator:
+        _check_options(env, url)
         return url
     return f"sqlite:///{_file(env, 'DATABASE_URL', path)}"
+
+
+def _check_options(env: Reader, url: str) -> None:
+    """Complain about what stands behind the `?` and is no option of PostgreSQL's."""
+    parts = _parts(url)
+    if parts is None or parts.scheme not in _DATABASES or not parts.query:
+        return
+    import psycopg.conninfo  # SQLite does without, and few addresses need it here
+
+    for option, _ in parse_qsl(parts.query, keep_blank_values=True):
+        try:
+            psycopg.conninfo.make_conninfo(**{option: ""})
+        except psycopg.ProgrammingError:
+            words = f"has an option {option!r} that PostgreSQL does not know"
+            env.complain("DATABASE_URL", words)
 
 
 def queue(env: Reader) -> str:
@@ -60,7 +76,7 @@ def queue(env: Reader) -> str:
             env.complain(
                 "REDIS_URL", "must end in a database's number: redis://redis.example/0"
             )
-        if option := _refused_option(url, parts.query):
+        if parts.scheme in _QUEUES and (option := _refused_option(url, parts.query)):
             env.complain(
                 "REDIS_URL", f"has an option {option!r} that is none, or not that value"
             )

@@ -48,6 +48,7 @@ MAY_IMPORT = {
         "gunicorn.glogging",
         "marshmallow",
         "prometheus_client",
+        "psycopg",
         "redis",
         "structlog",
     },

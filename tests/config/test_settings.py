@@ -69,6 +69,14 @@ def test_every_common_way_to_name_postgresql_works(tmp_path: Path, scheme: str) 
     assert named.database_url == "postgresql+psycopg://hub:pw@db/hub"
 
 
+def test_options_of_postgresql_are_kept(tmp_path: Path) -> None:
+    url = "postgresql://hub@/hub?host=/run/pg&sslmode=require&application_name=hub"
+
+    named = settings(tmp_path, DATABASE_URL=url, SECRET_KEY=KEY)
+
+    assert named.database_url == url.replace("postgresql", "postgresql+psycopg")
+
+
 def test_a_sqlite_file_means_the_same_from_every_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +157,7 @@ def test_a_password_that_shifts_an_address_is_told_how_to_be_written(
             "unix:///r.sock?db=1&user=x",
             "has an option 'user' that is none",
         ),
+        ("DATABASE_URL", "postgres://db/hub?schema=a", "has an option 'schema' that"),
         ("DATA_DIR", "~nobody-here/var", "there is nobody whose folder ~nobody-here"),
         ("DATABASE_URL", "sqlite:///~nobody-here/x.db", "there is nobody whose folder"),
     ],
