@@ -3,6 +3,7 @@
 What is none is complained about here, not where it is first used.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ _QUEUES: Final = {
     "unix": "unix",
     "valkey": "redis",
 }
+_SERVICE: Final = re.compile("[a-z0-9]+://.", re.IGNORECASE)
 
 
 def folder(env: Reader) -> Path:
@@ -96,6 +98,20 @@ def _refused_option(url: str, options: str) -> str | None:
         except (TypeError, ValueError, redis.RedisError):
             return option.partition("=")[0]
     return None
+
+
+def alerts(env: Reader) -> tuple[str, ...]:
+    """Those of whom people hear what is wrong. Whether each is one that apprise knows is
+    asked where it is needed anyway: it takes a second to load."""
+    urls = env.several("ALERTS")
+    for number, url in enumerate(urls, 1):
+        if not _SERVICE.match(url):
+            env.complain(
+                "ALERTS",
+                f"address {number} names no service, as slack://… or mailto://… do; "
+                "write a comma inside of one as %2C",
+            )
+    return urls
 
 
 def public(env: Reader, host: str, port: int) -> str:

@@ -108,7 +108,7 @@ class Settings:
             **_stores(env, data_dir),
             **_address(env),
             **_logging(env),
-            "alerts": env.several("ALERTS"),
+            "alerts": addresses.alerts(env),
             **first_login(env),
             **_limits(env),
         }

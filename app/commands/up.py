@@ -24,7 +24,7 @@ from app.prepare import Login, prepare
 from app.procfile import Process, processes
 from app.supervise import Program, run
 from config.addresses import default_public_url
-from config.settings import Settings
+from config.settings import ConfigurationError, Settings
 
 STOP_MARGIN_SECONDS = 5
 """How long a process may need to stop after its last request to a channel."""
@@ -35,6 +35,7 @@ STOP_MARGIN_SECONDS = 5
 @click.pass_obj
 def command(settings: Settings, demo: bool) -> None:
     """Run Onecount on this machine until Ctrl-C."""
+    _check_alerts(settings)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_one(settings.data_dir):
         settings = with_free_port(settings)
@@ -46,6 +47,20 @@ def command(settings: Settings, demo: bool) -> None:
         )
     click.echo("Onecount has stopped.")
     sys.exit(0 if is_fine else 1)
+
+
+def _check_alerts(settings: Settings) -> None:
+    """Refuse an address that nobody could be told at, before anything is started."""
+    if not settings.alerts:
+        return
+    from app.messenger import Messenger  # knows a hundred services: half a second
+
+    try:
+        Messenger(settings.alerts)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"ONECOUNT_ALERTS: {error}; `onecount alerts test` tries all of them"
+        ) from error
 
 
 @contextmanager

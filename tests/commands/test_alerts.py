@@ -23,6 +23,14 @@ def test_everybody_who_is_told_is_tried(onecount, monkeypatch, listener) -> None
     assert listener.heard == [("Onecount", "This is a test: all is well.")]
 
 
+def test_nothing_starts_with_an_address_that_nobody_could_be_told_at(onecount) -> None:
+    said = onecount("up", ONECOUNT_ALERTS="json://here, pigeon://loft?key=coo")
+
+    assert said.exit_code == 2
+    assert "ONECOUNT_ALERTS: address 2 is none that apprise knows" in said.output
+    assert "coo" not in said.output
+
+
 def test_it_is_said_when_all_heard_and_when_there_is_nobody(
     onecount, monkeypatch, listener
 ) -> None:

@@ -158,6 +158,8 @@ def test_a_password_that_shifts_an_address_is_told_how_to_be_written(
             "has an option 'user' that is none",
         ),
         ("DATABASE_URL", "postgres://db/hub?schema=a", "has an option 'schema' that"),
+        ("ALERTS", "json://one, nonsense", "address 2 names no service"),
+        ("ALERTS", "mailto://hub:pass,word@mail.example", "address 2 names no service"),
         ("DATA_DIR", "~nobody-here/var", "there is nobody whose folder ~nobody-here"),
         ("DATABASE_URL", "sqlite:///~nobody-here/x.db", "there is nobody whose folder"),
     ],
