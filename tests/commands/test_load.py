@@ -247,6 +247,10 @@ def test_a_from_that_a_mapping_channel_does_not_map_is_an_error(loaded) -> None:
         (('ships_from = "depot"', 'ignore = { tags = [""] }'), "ignore.tags: is empty"),
         (('ships_from = "depot"', 'ships_from = "cellar"'), "unknown location 'cell"),
         (
+            ('shop = "blue-jacket.myshopify.com"', "shop = 2026-10-01"),
+            "(2026, 10, 1) is not a text",
+        ),
+        (
             ('depot = "9"', 'depot = "gid://shopify/Location/9"'),
             "locations.depot: gid://shopify/Location/9 is a gid; write the plain id, 9",
         ),
@@ -267,6 +271,23 @@ def test_a_syntax_error_names_the_line(loaded) -> None:
     assert answer.exit_code == 1
     assert "shop.toml is not loaded" in answer.output
     assert "line 2" in answer.output
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[location]]\ncode =", "line 2, its end: Invalid value"),
+        ('[[location]]\ncode = """downtown\n\n', "line 2, its end: Unterminated"),
+        ("x = " + "[" * 5000, "maximum recursion depth"),
+        ("x = " + "9" * 5000, "integer string conversion"),
+    ],
+)
+def test_a_file_that_breaks_off_or_goes_too_deep_is_told(loaded, text, words) -> None:
+    answer = loaded(text)
+
+    assert answer.exit_code == 1
+    assert "shop.toml is not loaded, nothing was changed" in answer.output
+    assert words in answer.output
 
 
 def test_a_file_in_another_encoding_names_the_line(onecount, write) -> None:

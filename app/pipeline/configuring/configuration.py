@@ -57,9 +57,11 @@ def _document(text: bytes) -> dict[str, Any]:
         raise BadConfiguration(
             f"line {line_of(text, error.start)}: not UTF-8; save the file as UTF-8"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         words, _, where = str(error).rpartition(" (at ")
         place = where.removesuffix(")") if words else "somewhere"
+        if place == "end of document":
+            place = f"line {line_of(text, len(text.rstrip()))}, its end"
         raise BadConfiguration(f"{place}: {words or error}; see toml.io") from error
 
 
@@ -123,7 +125,7 @@ def _channel(table: Table, names: _Names) -> WantedChannel:
         key=key,
         provider=provider or "",
         base_url=base_url,
-        settings=table.table("settings").values,
+        settings=table.texts("settings"),
         secrets=_secrets(table, names.around),
         locations=mapped,
         publish=_publish(table, mapped, names),

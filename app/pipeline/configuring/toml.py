@@ -139,6 +139,11 @@ class Table:
         given = self.take(key)
         return self.inner(key, {} if given is None else given, "a table")
 
+    def texts(self, key: str) -> dict[str, str]:
+        """A table of texts inside."""
+        inner = self.table(key)
+        return {name: inner.word(name) or "" for name in inner.values}
+
     def inner(self, key: str, given: object, meant: str) -> "Table":
         """A value as a table, complaining when it is none."""
         if not isinstance(given, dict):
