@@ -7,6 +7,7 @@ looked at before it is unpacked.
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import date, datetime
 from typing import IO, Any, Final
 
@@ -117,10 +118,12 @@ def write_workbook(
     book, count = Workbook(write_only=True), 0
     sheet = book.create_sheet("Onecount")
     sheet.freeze_panes = "A2"
-    sheet.append([_cell(sheet, name) for name in columns])
-    for line in lines:
-        sheet.append([_cell(sheet, value) for value in line])
-        count += 1
+    # Left open by an error, it writes its end once more to a file that is closed.
+    with closing(sheet):
+        sheet.append([_cell(sheet, name) for name in columns])
+        for line in lines:
+            sheet.append([_cell(sheet, value) for value in line])
+            count += 1
     book.save(out)
     return count
 

@@ -1,7 +1,9 @@
 """Spreadsheets as files: workbooks, and what Shopify, Square and WooCommerce write."""
 
+import gc
 import io
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -44,6 +46,16 @@ def test_a_workbook_is_read_as_it_is_meant():
         # A formula that was never worked out has no number: blank is not zero.
         (4, "4711", "downtown", ""),
     ]
+
+
+def test_a_workbook_whose_lines_break_off_is_left_without_noise():
+    def lines() -> Iterator[list[str]]:
+        yield ["A"]
+        raise OSError("the database does not answer")
+
+    with pytest.raises(OSError, match="does not answer"):
+        write_workbook(io.BytesIO(), ["sku"], lines())
+    gc.collect()  # what is thrown away there complains there: a warning, so an error
 
 
 def test_what_is_written_to_a_workbook_stays_text():
