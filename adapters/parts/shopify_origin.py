@@ -1,4 +1,5 @@
-"""Who made a Shopify order: its source and its tags, by which a copy is known."""
+"""Who made a Shopify order: its source and its tags, by which a copy is known; or nobody,
+when it is a test."""
 
 from typing import Any
 
@@ -17,6 +18,7 @@ def origin(document: Any) -> Origin | None:
         str(document.get("name") or "").strip().removeprefix("#") or None,
         str(source) if source else None,
         _tags(document.get("tags")),
+        document.get("test") is True,
     )
 
 

@@ -57,8 +57,8 @@ LAPSED: Final = "lapsed"
 """The time to pay in is over, at `occurred_at`. Case: the order line."""
 PAYMENT: Final = (UNPAID, PAID, LAPSED)
 IGNORED: Final = "ignored"
-"""Whether an order is another system's copy, 1 or 0: then nothing that is said of it
-moves stock. `fact` is the version of the channel's rules. Case: the order."""
+"""Whether an order is a test or another system's copy, 1 or 0: then nothing that is
+said of it moves stock. `fact` is the version of the channel's rules. Case: the order."""
 OBSERVED: Final = "observed"
 """What the channel shows. Moves nothing."""
 WHOLE: Final = "whole"
@@ -193,6 +193,8 @@ class Origin:
     number: str | None = None
     source: str | None = None
     tags: tuple[str, ...] = ()
+    is_test: bool = False
+    """It was never sold, by its channel's own word."""
 
 
 @dataclass(frozen=True, slots=True)

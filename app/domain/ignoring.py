@@ -1,7 +1,8 @@
-"""Ignoring: orders that some other system copied into a channel.
+"""Ignoring: tests, and orders that some other system copied into a channel.
 
-The system that took such an order tells of it itself; counted here as well, it would be
-sold twice. The owner says how a copy is known: by a tag, its source, or its number.
+The system that took a copied order tells of it itself; counted here as well, it would be
+sold twice. The owner says how a copy is known: by a tag, its source, or its number. What
+is told of a test besides, like its parcels, does not say that it is one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,15 +28,15 @@ class Ignore:
 
 
 def without_copies(said: Normalised, rules: Ignore, at: Instant) -> Normalised:
-    """What a message says; of a copied order only that it is one.
+    """What a message says; of a test or copied order only that it is one.
 
     Where there are or were rules it is also said of an order that it is no copy: other
     rules may have said so before. `at` is when the message came.
     """
     origin = said.origin
-    if origin is None or not rules.since:
+    if origin is None or not (rules.since or origin.is_test):
         return said
-    why = next(_reasons(origin, rules.marks), None)
+    why = _why(origin, rules.marks)
     versions = [event.version for event in said.events]
     versions += [order.version for order in said.orders]
     told = StockEvent(
@@ -48,14 +49,21 @@ def without_copies(said: Normalised, rules: Ignore, at: Instant) -> Normalised:
     )
     if why is None:
         return replace(said, events=(told, *said.events)) if versions else said
-    reason = f"Order {origin.number or origin.order} is another system's copy: {why}."
+    reason = f"Order {origin.number or origin.order} is {why}."
     event = replace(told, reason=reason)
     return replace(
         said, events=(event,), orders=(), ignored=(reason,), bad=(), read=None
     )
 
 
-def _reasons(origin: Origin, marks: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _why(origin: Origin, marks: Mapping[str, Sequence[str]]) -> str | None:
+    if origin.is_test:
+        return "a test: nothing was sold"
+    mark = next(_marks(origin, marks), None)
+    return mark and f"another system's copy: {mark}"
+
+
+def _marks(origin: Origin, marks: Mapping[str, Sequence[str]]) -> Iterator[str]:
     tags = {tag.casefold() for tag in origin.tags}
     for tag in marks.get(TAGS, ()):
         if tag.casefold() in tags:

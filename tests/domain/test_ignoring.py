@@ -36,6 +36,17 @@ def test_one_mark_is_enough(marks, why):
     assert (said.orders, said.bad, said.read) == ((), (), None)
 
 
+@pytest.mark.parametrize("rules", [Ignore(), Ignore({"tags": ["gift"]}, 7)])
+def test_a_test_is_one_whatever_the_rules(rules):
+    tested = replace(SAID, origin=replace(SAID.origin, is_test=True))
+
+    said = without_copies(tested, rules, 9)
+
+    [event] = said.events
+    assert (event.kind, event.quantity, event.order) == ("ignored", 1, "77")
+    assert said.ignored == ("Order AMZ-1001 is a test: nothing was sold.",)
+
+
 @pytest.mark.parametrize(
     "marks",
     [

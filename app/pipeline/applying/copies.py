@@ -1,4 +1,4 @@
-"""Copies: orders that another system copied into a channel, which move nothing.
+"""Copies: orders that another system copied into a channel, and tests: they move nothing.
 
 An order's own row keeps what each version of the channel's rules made of it; the newest
 rules decide, by the newest word on the order. Its lines carry a mark while it is a copy:
@@ -14,7 +14,7 @@ from app.pipeline.applying.hearing import Said
 from app.pipeline.applying.told import DUPLICATE, POSTED, SUPERSEDED
 from app.store.stock.cases import Case
 
-A_COPY: Final = "the order is another system's copy"
+A_COPY: Final = "the order is a test or another system's copy"
 
 
 def tell(book: Casebook, said: Said) -> tuple[str, list[Case]]:

@@ -128,7 +128,7 @@ class Decider:
         return self._target(said, found, sku_id, location)
 
     def _ignore(self, said: Said) -> None:
-        """The order is another system's copy, or it is none after all."""
+        """The order is a test or another system's copy, or it is none after all."""
         verdict, changed = copies.tell(self.book, said)
         said.verdict.verdict = verdict
         for case in changed:

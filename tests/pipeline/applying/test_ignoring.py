@@ -5,11 +5,15 @@ import itertools
 import pytest
 import sqlalchemy as sa
 
-from app.domain.instants import MINUTE, SECOND, now
+from app.domain.instants import MINUTE, SECOND, iso, now
 from app.pipeline.applying.copies import A_COPY
+from app.pipeline.configuring.listings import save_listing
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.repairing.replaying import replay
+from app.store.configuration import channels
+from app.store.engine import applying, writing
+from app.store.receiving import inbox
 from app.store.tables import stock_events
 from tests.builders import JACKET, cancellation, order, shipment
 
@@ -133,3 +137,46 @@ def test_the_log_says_once_that_an_order_is_a_copy(ignoring):
         kinds = sa.select(stock_events.c.kind, stock_events.c.verdict)
         rows = connection.execute(kinds.where(stock_events.c.channel_id.is_not(None)))
         assert rows.all() == [("ignored", "posted")]
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))))
+def test_a_test_order_s_parcel_and_refund_do_not_say_that_it_is_a_test(shop, arrival):
+    shop.channel(
+        "store",
+        provider="shopify",
+        mapped={"downtown": "1"},
+        settings={"shop": "blue-jacket.myshopify.com"},
+    )
+    with applying(shop.engine) as connection:
+        save_listing(connection, "store", JACKET, "9", "8")
+    at = iso(now() - MINUTE)
+    times = {"created_at": at, "updated_at": at}
+    line = {"id": 7, "variant_id": 8, "sku": JACKET, "quantity": 2}
+    back = {
+        "line_item_id": 7,
+        "quantity": 1,
+        "restock_type": "return",
+        "line_item": line,
+    }
+    of = {"order_id": 500, "location_id": 1, **times}
+    messages = [
+        ("orders/create", {"id": 500, "test": True, "line_items": [line], **times}),
+        (
+            "fulfillments/create",
+            {"id": 91, "status": "success", "line_items": [line], **of},
+        ),
+        (
+            "refunds/create",
+            {"id": 92, "refund_line_items": [{**back, "location_id": 1}], **of},
+        ),
+    ]
+
+    for number in arrival:
+        with writing(shop.engine) as connection:
+            found = [(*messages[number], inbox.READ)]
+            store = channels.row(connection, "store")["id"]
+            inbox.store_read(connection, store, found, now())
+        shop.apply()
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert told_anew(shop) == []
