@@ -24,7 +24,7 @@ from app.pipeline.apply import apply
 from app.pipeline.applying.copies import A_COPY
 from app.pipeline.applying.paying import with_payment
 from app.pipeline.applying.told import NOT_STOCK, PARKED, QUARANTINED, Told, Verdict
-from app.pipeline.configuring import listings
+from app.pipeline.configuring import listings, parked
 from app.pipeline.house import House, HouseKeeper
 from app.store.configuration import channels as channel_store
 from app.store.engine import applying, reading, writing
@@ -95,12 +95,14 @@ class Inbound:
         opened = [self._open(connection, row) for row in store.claim(connection, ids)]
         good = [one for one in opened if one.said is not None]
         told = [with_payment(house, _told(one)) for one in good]
-        applied = apply(connection, house, told, now)
+        applied, has_named = apply(connection, house, told, now), False
         for one, verdicts in zip(good, applied.verdicts, strict=True):
             one.verdicts = verdicts
             self._read_again(connection, one, now)
-            self._keep_up(connection, house, one, now)
+            has_named = self._keep_up(connection, house, one, now) or has_named
         store.settle(connection, [_settled(one, now) for one in opened])
+        if has_named:
+            applied.wake |= parked.unpark(connection, house, now)
         self._wake(house, opened, applied.wake)
 
     def _wake(self, house: House, opened: Sequence[Opened], ids: set[int]) -> None:
@@ -178,18 +180,23 @@ class Inbound:
 
     def _keep_up(
         self, connection: Connection, house: House, one: Opened, now: Instant
-    ) -> None:
+    ) -> bool:
+        """Follow what a message says of its channel; return whether what waits for a
+        name may be known by it now."""
         if one.said is None:
-            return
+            return False
         channel = house.channels[one.row.channel_id]
-        for seen in one.said.listings:
+        named = [
             listings.keep_up(connection, channel.id, seen, now)
+            for seen in one.said.listings
+        ]
         if one.said.disconnected is not None:
             connection.execute(
                 channels.update()
                 .where(channels.c.id == channel.id)
                 .values(disconnected_at=now, last_error=one.said.disconnected)
             )
+        return any(named)
 
     def _bury(self, inbox_id: int, error: Exception, now: Instant) -> None:
         log.error("buried", inbox_id=inbox_id, exc_info=error)

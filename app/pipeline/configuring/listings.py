@@ -186,18 +186,24 @@ def _places(house: House, channel_id: int, own: str | None) -> Iterable[str]:
 
 def keep_up(
     connection: Connection, channel_id: int, seen: ListingSeen, now: Instant
-) -> None:
-    """Follow what a channel says of an item that we know."""
+) -> bool:
+    """Follow what a channel says of an item that we know; return whether its orders may
+    have named it by an id that was unknown until now."""
     values: dict[str, Any] = {"gone_at": now if seen.gone else None}
     if seen.external_parent_id is not None:
         values["external_parent_id"] = seen.external_parent_id
     if seen.name is not None:
         values["name"] = seen.name
-    connection.execute(
-        listings.update()
-        .where(
+    known = connection.execute(
+        sa.select(listings).where(
             listings.c.channel_id == channel_id,
             listings.c.external_id == seen.external_id,
         )
-        .values(**values)
-    )
+    ).one_or_none()
+    if known is None:
+        return False
+    news = {name: v for name, v in values.items() if getattr(known, name) != v}
+    if news:
+        same = listings.c.id == known.id
+        connection.execute(listings.update().where(same).values(**news))
+    return "external_parent_id" in news

@@ -1,0 +1,57 @@
+"""What a channel says of its own items: listings follow, and what waited applies."""
+
+import pytest
+
+from adapters.parts.shopify_topics import READ_ORDER
+from app.domain.instants import MINUTE, iso, now
+from app.pipeline.configuring.listings import save_listing
+from app.pipeline.proving.audit import differences
+from app.store.configuration import channels
+from app.store.engine import applying, writing
+from app.store.receiving import inbox
+from tests.builders import JACKET, Shop
+
+AT = iso(now() - MINUTE)
+ORDER = {
+    "id": "500",
+    "created_at": AT,
+    "updated_at": AT,
+    "line_items": [{"id": "7", "variant_id": "8", "sku": JACKET, "quantity": 2}],
+    "fulfillment_orders": [],
+}
+VARIANT = {"id": 8, "inventory_item_id": 9, "sku": JACKET, "title": "M"}
+PRODUCT = {"id": 3, "title": "Blue jacket", "variants": [VARIANT]}
+
+
+@pytest.fixture
+def store(empty_shop) -> Shop:
+    """Ten jackets, listed by the inventory item alone, as a file may do."""
+    shop = empty_shop
+    shop.locations("downtown")
+    shop.channel(
+        "web",
+        provider="shopify",
+        mapped={"downtown": "1"},
+        settings={"shop": "blue-jacket.myshopify.com"},
+    )
+    shop.sku(JACKET)
+    with applying(shop.engine) as connection:
+        save_listing(connection, "web", JACKET, "9", None)
+    shop.count(JACKET, "downtown", 10)
+    return shop
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
+def test_a_line_applies_once_the_channel_tells_the_id_it_goes_by(store, together):
+    for topic, told in ((READ_ORDER, ORDER), ("products/update", PRODUCT)):
+        with writing(store.engine) as connection:
+            web = channels.row(connection, "web")["id"]
+            inbox.store_read(connection, web, [(topic, told, inbox.READ)], now())
+        if not together:
+            store.apply()
+    store.apply()
+
+    assert store.level(JACKET) == {"available": 8, "committed": 2}
+    assert store.messages() == [("applied", None)] * 2
+    with store.engine.connect() as connection:
+        assert differences(connection) == []
