@@ -151,6 +151,12 @@ def number_in(order: str | None) -> str | None:
     return number if number and number != order else None
 
 
+def of_channel(event: StockEvent, channel: str | None) -> StockEvent:
+    """The same event, once it is known whose order it means."""
+    number = event.order_number or number_in(event.order if channel else None)
+    return replace(event, order_channel=channel, order_number=number)
+
+
 @dataclass(frozen=True, slots=True)
 class WholeOrder:
     """This message told the whole order: lines it lacks are not ordered (any more)."""

@@ -6,14 +6,13 @@ makes the whole batch fail, and the inbound step splits it.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
 from app.domain.case import difference, movements
-from app.domain.events import StockEvent
+from app.domain.events import StockEvent, of_channel
 from app.domain.instants import Instant
 from app.domain.states import Movement
 from app.pipeline.applying import (
@@ -121,7 +120,7 @@ def _tell_waiting(
         book.touch(other)
         decider.names.skus |= dict.fromkeys(words, other.sku_id or 0)
         for row in rows:
-            event = replace(event_of(row), order_channel=channel)
+            event = of_channel(event_of(row), channel)
             again = Told(None, [event], now, actor=row.actor)
             heard = hear(house, again)
             book.open(heard)

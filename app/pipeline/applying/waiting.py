@@ -36,8 +36,11 @@ def tells_of_return(case: Case) -> bool:
 
 
 def waits_under(order: str | None, number: str | None) -> list[str]:
-    """The keys of the cases in which returns for an order may wait."""
-    return [order_key(API, name) for name in (order, number) if name is not None]
+    """The keys of the cases in which returns for an order may wait: also under its
+    number as it is printed."""
+    printed = None if number is None else f"#{number}"
+    names = (order, number, printed)
+    return [order_key(API, name) for name in names if name is not None]
 
 
 def only_waits(case: Case) -> bool:

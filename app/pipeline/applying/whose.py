@@ -4,13 +4,12 @@ If none has it yet, the return waits; see `waiting`.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
 from app.domain.errors import AmbiguousName
-from app.domain.events import StockEvent
+from app.domain.events import StockEvent, number_in, of_channel
 from app.pipeline.applying.hearing import order_key
 from app.pipeline.applying.waiting import OF_RETURNS, tells_of_order
 from app.pipeline.house import House
@@ -31,9 +30,7 @@ def with_channels(
         if order is not None
     }
     return [
-        replace(event, order_channel=owners.get(event.order or ""))
-        if _is_open(event)
-        else event
+        of_channel(event, owners.get(event.order or "")) if _is_open(event) else event
         for event in events
     ]
 
@@ -48,11 +45,12 @@ def _is_open(event: StockEvent) -> bool:
 
 def _owner(connection: Connection, house: House, order: str) -> str | None:
     keys = [order_key(key, order) for key in sorted(house.by_key)]
+    numbers = [name for name in (order, number_in(order)) if name is not None]
     told = [
         case
         for case in (
             *cases.load(connection, keys),
-            *cases.load_numbers(connection, [order]),
+            *cases.load_numbers(connection, numbers),
         )
         if case.channel_id is not None and tells_of_order(case)
     ]

@@ -317,6 +317,21 @@ def test_everything_told_again_in_another_order_leaves_the_same(shop, seed):
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["known", "not yet known"])
+def test_its_number_as_it_is_printed_says_whose_order_it_is(shop, is_late):
+    if is_late:
+        say(shop, back("#1001"))
+    number(shop, "9987", "1001")
+    number(shop, "9987", "1001", kind=kinds.SHIPPED)
+    if not is_late:
+        say(shop, back("#1001"))
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert flagged(shop) == []
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now() + SECOND, 1)) == []
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["known", "not yet known"])
 def test_an_order_is_named_as_it_is_printed(shop, is_late):
     """By a warehouse or a person who read it off the packing slip."""
     shop.channel("wms")
