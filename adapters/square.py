@@ -27,6 +27,7 @@ from adapters.parts import (
     square_setup as setup,
 )
 from adapters.parts.square_payment import amount
+from adapters.parts.square_shapes import KEPT
 from adapters.shapes import kept
 from adapters.signatures import HmacBody
 from app.domain.channels import REJECTED, Channel, Outcome, Reading, Wish
@@ -180,7 +181,7 @@ class Square(Adapter):
         told = self._order(fetched.get("order"), paid)
         if kind == "refund" and not fetched["order"].get("returns"):
             reason = "The refund names no items: money went back, no goods."
-            return Normalised(told.events, told.orders, ignored=(*told.ignored, reason))
+            return replace(told, ignored=(*told.ignored, reason))
         return told
 
     def _order(self, order: Any, paid: int | None = None) -> Normalised:
@@ -189,7 +190,7 @@ class Square(Adapter):
 
     def fetch(self, message: Message, read: Read) -> Any:
         found = self._read("GET", f"/v2/orders/{quote(read.id, safe='')}")
-        return {"order": keep(found.get("order"), orders.KEPT)}
+        return {"order": keep(found.get("order"), KEPT)}
 
     def changes(self, since: Instant) -> Iterator[Change]:
         times = {"updated_at": {"start_at": iso(since)}}
@@ -207,7 +208,7 @@ class Square(Adapter):
             }
             for page in self._pages("/v2/orders/search", query):
                 for order in counts.rows(page, "orders"):
-                    found = {"type": _READ, "order": keep(order, orders.KEPT)}
+                    found = {"type": _READ, "order": keep(order, KEPT)}
                     listed_at = time_or_none(order.get("updated_at"))
                     yield Change(_READ, found, listed_at if is_one_list else None)
 

@@ -6,13 +6,12 @@ from 1 in every order and says nothing about the clock.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, Final
-
-from marshmallow import fields
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from adapters.parts.square_payment import is_owed, is_paid
-from adapters.shapes import Each, Name, Part, Rows, Time, Units, kept, load, optional
+from adapters.parts.square_shapes import ENTRY, LINE, ORDER, REFUND, RETURN_LINE
+from adapters.shapes import Part, load
 from app.domain.errors import MalformedPayload
 from app.domain.events import (
     NOT_PAID,
@@ -35,90 +34,18 @@ _HANDED_OVER = {
 }
 
 
-class _Money(Part):
-    amount = optional(fields.Integer)
+@dataclass(frozen=True)
+class _Noted:
+    """What is said of rows that move nothing."""
 
-
-class _Details(Part):
-    picked_up_at = optional(Time)
-    shipped_at = optional(Time)
-    delivered_at = optional(Time)
-
-
-class _Entry(Part):
-    line_item_uid = Name(required=True)
-    quantity = Units(required=True)
-
-
-class _Fulfillment(Part):
-    uid = Name(required=True)
-    state = fields.String(required=True)
-    line_item_application = optional(fields.String)
-    entries = Rows(_Entry)
-    pickup_details = optional(_Details)
-    shipment_details = optional(_Details)
-    delivery_details = optional(_Details)
-
-
-class _Unit(Part):
-    precision = optional(fields.Integer)
-
-
-class _Line(Part):
-    uid = Name(required=True)
-    catalog_object_id = Name(required=True)
-    quantity = Units(required=True)
-    item_type = optional(fields.String)
-    quantity_unit = optional(_Unit)
-
-
-class _ReturnLine(_Line):
-    uid = optional(Name)
-    source_order_id = optional(Name)
-    source_line_item_uid = optional(Name)
-
-
-class _Return(Part):
-    uid = optional(Name)
-    source_order_id = optional(Name)
-    return_line_items = Rows(_ReturnLine)
-
-
-class _Refund(Part):
-    created_at = optional(Time)
-
-
-class _Tender(Part):
-    id = optional(Name)
-
-
-class _Order(Part):
-    id = Name(required=True)
-    location_id = Name(required=True)
-    reference_id = optional(fields.String)
-    state = fields.String(required=True)
-    created_at = Time(required=True)
-    updated_at = Time(required=True)
-    closed_at = optional(Time)
-    total_money = optional(_Money)
-    net_amount_due_money = optional(_Money)
-    tenders = Rows(_Tender)
-    refunds = Rows(_Refund)
-    fulfillments = Each(_Fulfillment)
-    line_items = Rows(_Line)
-    returns = Each(_Return)
-
-
-_ORDER, _LINE, _ENTRY = _Order(), _Line(), _Entry()
-_RETURN_LINE, _REFUND = _ReturnLine(), _Refund()
-KEPT: Final = kept(_Order)
-"""The fields of an order that are stored: nobody's name, note or address."""
+    ignored: list[str] = field(default_factory=list)
+    bad: list[MalformedPayload] = field(default_factory=list)
 
 
 def unpaid(document: Any) -> str | None:
     """The id of an order that is not paid in full; None when it is, or is no order."""
     try:
-        order = load(_ORDER, document, "order")
+        order = load(ORDER, document, "order")
     except MalformedPayload:
         return None  # its message says so, in the inbox
     return None if is_paid(order, None) else str(order["id"])
@@ -126,27 +53,36 @@ def unpaid(document: Any) -> str | None:
 
 def normalise(document: Any, disposition: str, paid: int | None = None) -> Normalised:
     """Say what an order means. `paid`: what a completed payment about it brought in."""
-    order = load(_ORDER, document, "order")
+    order = load(ORDER, document, "order")
     if order["state"] == "DRAFT":
         return Normalised(ignored=("The order is a draft: nothing is promised yet.",))
-    ignored: list[str] = []
-    lines = list(_stock_rows(order["line_items"], "line_items", _LINE, ignored))
-    events, whole = _sale(order, lines, paid, ignored)
-    events += _returns(order, disposition, ignored)
+    noted = _Noted()
+    lines = list(_stock_rows(order["line_items"], "line_items", LINE, noted))
+    events, whole = _sale(order, lines, paid, noted)
+    is_read_whole = not noted.bad
+    events += _returns(order, disposition, noted)
+    if noted.bad and not (events or noted.ignored):
+        raise noted.bad[0]
     is_only_a_return = bool(order["returns"]) and not order["line_items"]
-    orders = () if is_only_a_return else (whole,)
-    return Normalised(events=tuple(events), orders=orders, ignored=tuple(ignored))
+    orders = (whole,) if is_read_whole and not is_only_a_return else ()
+    bad = tuple(map(str, noted.bad))
+    return Normalised(tuple(events), orders, ignored=tuple(noted.ignored), bad=bad)
 
 
 def _stock_rows(
-    rows: Any, at: str, schema: Part, ignored: list[str]
+    rows: Any, at: str, schema: Part, noted: _Noted
 ) -> Iterator[dict[str, Any]]:
     for place, row in enumerate(rows):
         name = f"order.{at}[{place}]"
         if reason := _why_no_stock(row):
-            ignored.append(f"{name} {reason}.")
-        else:
-            yield load(schema, row, name)
+            noted.ignored.append(f"{name} {reason}.")
+            continue
+        try:
+            line = load(schema, row, name)
+        except MalformedPayload as error:
+            noted.bad.append(error)
+            continue
+        yield line
 
 
 def _why_no_stock(row: dict[str, Any]) -> str | None:
@@ -165,13 +101,15 @@ def _sale(
     order: dict[str, Any],
     lines: list[dict[str, Any]],
     paid: int | None,
-    ignored: list[str],
+    noted: _Noted,
 ) -> tuple[list[StockEvent], WholeOrder]:
     fulfillments = order["fulfillments"]
     is_over = order["state"] in ("COMPLETED", "CANCELED")
     is_promised = bool(fulfillments) or is_over or is_paid(order, paid)
     if lines and not is_promised:
-        ignored.append("The order is open, unpaid and without fulfillments: a basket.")
+        noted.ignored.append(
+            "The order is open, unpaid and without fulfillments: a basket."
+        )
     known = tuple(line["uid"] for line in lines) if is_promised else ()
     whole = WholeOrder(
         order["id"],
@@ -220,7 +158,7 @@ def _units(fulfillment: dict[str, Any], line: dict[str, Any], at: str) -> int:
     if fulfillment["line_item_application"] != "ENTRY_LIST":
         return int(line["quantity"])
     return sum(
-        int(load(_ENTRY, entry, f"{at}.entries[{place}]")["quantity"])
+        int(load(ENTRY, entry, f"{at}.entries[{place}]")["quantity"])
         for place, entry in enumerate(fulfillment["entries"])
         if entry.get("line_item_uid") == line["uid"]
     )
@@ -256,12 +194,12 @@ def _event(
 
 
 def _returns(
-    order: dict[str, Any], disposition: str, ignored: list[str]
+    order: dict[str, Any], disposition: str, noted: _Noted
 ) -> list[StockEvent]:
     found: dict[tuple[str | None, ...], StockEvent] = {}
     for place, part in enumerate(order["returns"]):
         at = f"returns[{place}].return_line_items"
-        for line in _stock_rows(part["return_line_items"], at, _RETURN_LINE, ignored):
+        for line in _stock_rows(part["return_line_items"], at, RETURN_LINE, noted):
             event = _returned(order, place, line, disposition)
             same = event.order, event.fact, event.line
             if before := found.get(same):
@@ -293,7 +231,7 @@ def _returned(
 def _came_back_at(order: dict[str, Any], source: str | None, place: int) -> Instant:
     refunds = order["refunds"]
     if source == order["id"] and place < len(refunds):
-        refund = load(_REFUND, refunds[place], f"order.refunds[{place}]")
+        refund = load(REFUND, refunds[place], f"order.refunds[{place}]")
         return int(refund["created_at"] or order["created_at"])
     # A return is an order of its own: made when the goods came back.
     return int(order["created_at"])

@@ -163,6 +163,23 @@ def test_half_a_jacket_is_malformed_and_half_a_kilo_is_no_stock():
     assert told(order(line_items=[whole])).events[0].quantity == 2
 
 
+def test_a_line_that_cannot_be_read_holds_none_of_the_others_back():
+    half = {"uid": "1", "catalog_object_id": "V1", "quantity": "0.5"}
+    whole = {"uid": "2", "catalog_object_id": "V2", "quantity": "2"}
+    back = {"source_line_item_uid": "1", "catalog_object_id": "V1", "quantity": "1.5"}
+    parts = [{"uid": "r", "source_order_id": "O0", "return_line_items": [back]}]
+
+    said = told(order(line_items=[half, whole], returns=parts))
+
+    assert [(one.line, one.quantity) for one in said.events] == [("2", 2)]
+    assert [words.partition(": ")[0] for words in said.bad] == [
+        "order.line_items[0].quantity",
+        "order.returns[0].return_line_items[0].quantity",
+    ]
+    # It is not known what the line is now: it is not told to be gone.
+    assert said.orders == ()
+
+
 def test_a_count_by_measure_takes_no_other_count_with_it():
     def count(item: str, quantity: str) -> dict:
         row = {"catalog_object_id": item, "location_id": "L1", "state": "IN_STOCK"}
