@@ -17,7 +17,7 @@ from marshmallow import ValidationError, fields
 
 from adapters.shapes import Each, Name, Part, Rows, Time, Units, kept, load, optional
 from app.domain.errors import MalformedPayload
-from app.domain.events import ADVISED, SHIPPED, Normalised, StockEvent
+from app.domain.events import ADVISED, PARCEL, SHIPPED, Normalised, StockEvent
 from app.domain.instants import Instant, from_datetime, iso
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -214,6 +214,7 @@ def _events(
             order_number=number,
             order_channel=channel,
             fact=parcel.id,
+            scope=None if parcel.comes_back else PARCEL,
         )
         for sku, units in found.items()
     ]

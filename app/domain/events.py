@@ -75,6 +75,9 @@ comes."""
 AT_ONCE: Final = "at_once"
 """Scope of a shipment that is a till's sale: it left where it was sold, so it needs a
 place."""
+PARCEL: Final = "parcel"
+"""Scope of a shipment that its source tells whole, SKU by SKU: what a later version of it
+does not name is not in it."""
 SELLABLE: Final = "sellable"
 INSPECT: Final = "inspect"
 DAMAGED: Final = "damaged"

@@ -20,6 +20,7 @@ from app.pipeline.applying import (
     flagging,
     folding,
     oversells,
+    parcels,
     paying,
     returning,
     waiting,
@@ -58,6 +59,7 @@ def apply(
     decider = Decider(connection, house, book, names, now)
     for told, spoken in zip(batch, heard, strict=True):
         decider.decide(told, spoken)
+        _take_out(connection, house, decider, told, spoken)
     applied = Applied([[said.verdict for said in spoken] for spoken in heard])
     _consume_holds(connection, house, decider, batch, now)
     changes, folded = _changes(house, decider)
@@ -81,6 +83,18 @@ def apply(
     if suspects:
         oversells.judge(connection, house, suspects, now)
     return applied
+
+
+def _take_out(
+    connection: Connection,
+    house: House,
+    decider: Decider,
+    told: Told,
+    heard: Sequence[Said],
+) -> None:
+    """What a parcel does not name any more has not left in it."""
+    for gone in parcels.taken_out(connection, house, decider.book, told, heard):
+        decider.decide(gone, hear(house, gone))
 
 
 def _consume_holds(

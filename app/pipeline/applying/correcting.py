@@ -15,6 +15,7 @@ from app.pipeline.applying import copies
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
 from app.pipeline.applying.hearing import BY_SKU, REPORTED, Said
+from app.pipeline.applying.parcels import keeping
 from app.pipeline.applying.traits import is_told
 from app.store.stock.cases import Case
 
@@ -87,16 +88,9 @@ def others(
 
 def _elsewhere(book: Casebook, said: Said, name: str, sku_id: int | None) -> list[Case]:
     """The rows of an order that keep a report, by its line, as one of another SKU."""
-    event, owner = said.event, said.owner
-    if event.line is None:
+    if said.event.line is None:
         return []  # One parcel holds many SKUs: each is a fact of its own.
-    return [
-        row
-        for row in book.rows(said.case_key, event.order_number or event.order)
-        if name in row.targets
-        and row.sku_id != sku_id
-        and (owner is None or owner is said.channel or row.channel_id == owner.id)
-    ]
+    return [row for row in keeping(book, said, name) if row.sku_id != sku_id]
 
 
 def _is_another(before: StockEvent, event: StockEvent) -> bool:

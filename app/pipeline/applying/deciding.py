@@ -30,7 +30,6 @@ from app.pipeline.applying.told import (
     Meant,
     Told,
 )
-from app.pipeline.applying.traits import FROM_HOLDS
 from app.pipeline.applying.ways import deal_ways
 from app.pipeline.house import House, Place
 from app.pipeline.watching import observing
@@ -137,8 +136,8 @@ class Decider:
     def _target(
         self, said: Said, found: list[Case], sku_id: int, location: int | None
     ) -> str | None:
-        event = said.event
-        if event.kind in FROM_HOLDS and is_past(self.book, said, found):
+        event, name = said.event, self._name(said)
+        if is_past(self.book, said, found, name):
             said.verdict.verdict = SUPERSEDED
             by_hold = kinds.is_by_hold(event.version)
             said.verdict.note = _COMMITTED_LATE if by_hold else None
@@ -146,7 +145,6 @@ class Decider:
         extra, waits = self._detail(said)
         if waits is not None:
             return said.park(waits)
-        name = self._name(said)
         target = Target(
             event.quantity, event.version, location, event.occurred_at, extra
         )

@@ -7,14 +7,19 @@ from app.domain.instants import SECOND
 from app.domain.targets import Target
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.hearing import Said
+from app.pipeline.applying.parcels import is_taken_out
 from app.pipeline.applying.told import DUPLICATE, QUARANTINED, SUPERSEDED
+from app.pipeline.applying.traits import FROM_HOLDS
 from app.store.stock.cases import Case
 
 
-def is_past(book: Casebook, said: Said, found: Sequence[Case]) -> bool:
-    """Whether the order's channel has since said more than this event knows."""
+def is_past(book: Casebook, said: Said, found: Sequence[Case], name: str) -> bool:
+    """Whether its source, or the order's channel, has since said more than this event
+    knows."""
     event, channel = said.event, said.channel
-    if kinds.is_by_hold(event.version):
+    if event.scope == kinds.PARCEL:
+        return is_taken_out(book, said, name)
+    if event.kind in FROM_HOLDS and kinds.is_by_hold(event.version):
         placed = [case.targets.get(kinds.PLACED) for case in found]
         return any(p and not kinds.is_by_hold(p.version) for p in placed)
     if channel is None or event.kind != kinds.PLACED:
