@@ -11,7 +11,7 @@ What surprised us (2026-11):
   shipment are read together, and `changes` looks for what was voided.
 - Of a shipment that was marked as shipped without a label there is a fulfillment, which
   no list of labels has; which of them were voided cannot be asked for.
-- V1 and V2 number the same shipment differently: subscribe to one of them.
+- V1 and V2 number the same shipment differently, so what they tell of is not added up.
 """
 
 import re

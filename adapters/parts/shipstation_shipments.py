@@ -21,6 +21,8 @@ from app.domain.events import ADVISED, PARCEL, SHIPPED, Normalised, StockEvent
 from app.domain.instants import Instant, from_datetime, iso
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
+_WITNESSES = {1: None, 2: "v2"}
+"""They number the same shipment differently, and an account may be read by both."""
 _LABELLED = ("completed", None)
 """States of a label that are one; others are in work, failed or voided."""
 
@@ -131,7 +133,7 @@ def normalise(
         except MalformedPayload as error:
             bad.append(error)
             continue
-        events += _events(parcel, found, channel, places)
+        events += _events(parcel, found, channel, places, _WITNESSES[api])
     if bad and not (events or ignored):
         raise bad[0]
     return Normalised(tuple(events), ignored=tuple(ignored), bad=tuple(map(str, bad)))
@@ -199,7 +201,11 @@ def _by_sku(rows: list[dict[str, Any]], at: str, ignored: list[str]) -> dict[str
 
 
 def _events(
-    parcel: _Parcel, found: dict[str, int], channel: str | None, places: Collection[str]
+    parcel: _Parcel,
+    found: dict[str, int],
+    channel: str | None,
+    places: Collection[str],
+    witness: str | None,
 ) -> list[StockEvent]:
     number = parcel.number.removeprefix("#")
     return [
@@ -215,6 +221,7 @@ def _events(
             order_channel=channel,
             fact=parcel.id,
             scope=None if parcel.comes_back else PARCEL,
+            witness=witness,
         )
         for sku, units in found.items()
     ]

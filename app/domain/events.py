@@ -122,6 +122,9 @@ class StockEvent:
     reason: str | None = None
     scope: str | None = None
     until: Instant | None = None
+    witness: str | None = None
+    """Which of its source's own systems says so, where each has its own ids for the same
+    shipments: what two of them tell of is not added up."""
 
     @property
     def item(self) -> str | None:

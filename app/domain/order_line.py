@@ -15,7 +15,7 @@ from app.domain import events, states
 from app.domain.instants import Instant
 from app.domain.payment import Phase, kept, phases
 from app.domain.states import Movement
-from app.domain.targets import DISPOSITIONS, UNLINKED, Rules, Target
+from app.domain.targets import DISPOSITIONS, UNLINKED, WITNESS, Rules, Target
 
 
 class Report(NamedTuple):
@@ -202,7 +202,8 @@ def _largest(
 
     def weight(source: str) -> tuple[int, int, str]:
         total = sum(report.quantity for report in sources[source])
-        rank = preferred.index(source) if source in preferred else len(preferred)
+        who = source.partition(WITNESS)[0]
+        rank = preferred.index(who) if who in preferred else len(preferred)
         return (-total, rank, source)
 
     return sources[min(sources, key=weight)]

@@ -53,5 +53,7 @@ DISPOSITIONS: Final = {
 
 BEGAN: Final = "began"
 """In a case of something on its way: when the first unit of its SKU was sent."""
+WITNESS: Final = "/"
+"""Behind a source's name: which of its own systems reports, as a source of its own."""
 UNLINKED = "!"
 """Behind a return's disposition: it names no order, so no shipment limits it."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from app.domain import events as kinds
 from app.domain.events import StockEvent, key_of
+from app.domain.targets import WITNESS
 from app.pipeline.applying.told import (
     DUPLICATE,
     NOT_STOCK,
@@ -148,7 +149,8 @@ behind it the line's id as its source counts them."""
 def fact_name(event: StockEvent, source: str, *, by_sku: bool = False) -> str:
     """The name under which a case keeps this fact."""
     if event.kind in REPORTED:
-        name = f"{event.kind}:{source}:{event.fact or ''}"
+        who = source if event.witness is None else f"{source}{WITNESS}{event.witness}"
+        name = f"{event.kind}:{who}:{event.fact or ''}"
         return f"{name}{BY_SKU}{event.line or ''}" if by_sku else name
     if event.kind == kinds.ROUTED:
         return f"{event.kind}:{event.fact or ''}"

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from app.domain import events as kinds
 from app.domain.errors import AmbiguousName
 from app.domain.events import StockEvent, number_in, of_channel
+from app.domain.targets import WITNESS
 from app.pipeline.applying.hearing import order_key
 from app.pipeline.applying.waiting import OF_RETURNS, tells_of_order
 from app.pipeline.house import House
@@ -66,7 +67,11 @@ def _owner(connection: Connection, house: House, order: str) -> str | None:
 
 def _only_ships(case: Case) -> bool:
     """Whether this is what a warehouse sent out, most likely on another's order."""
-    own = tuple(f"{kind}:{case.channel_id}:" for kind in (kinds.SHIPPED, *OF_RETURNS))
+    own = tuple(
+        f"{kind}:{case.channel_id}{end}"
+        for kind in (kinds.SHIPPED, *OF_RETURNS)
+        for end in (":", WITNESS)
+    )
     return case.line.startswith("sku:") and all(
         name.startswith(own) for name in case.targets
     )

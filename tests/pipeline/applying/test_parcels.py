@@ -15,7 +15,7 @@ from tests.builders import JACKET, Shop
 
 SCARF = "RED-SCARF"
 AT = now() - DAY
-READ = "v2.shipments.read"
+READ, READ_BY_V1 = "v2.shipments.read", "shipments.read"
 
 
 @pytest.fixture
@@ -69,10 +69,11 @@ def parcel(*voided: bool, shipment: str = "se-1", **items: int) -> dict:
 
 
 def read(shop: Shop, found: dict) -> None:
-    document = {"resource_type": READ, "shipments": [found]}
+    topic = READ if "shipment_id" in found else READ_BY_V1
+    document = {"resource_type": topic, "shipments": [found]}
     with writing(shop.engine) as connection:
         row = channels.row(connection, "parcels")
-        inbox.store_read(connection, row["id"], [(READ, document, inbox.READ)], now())
+        inbox.store_read(connection, row["id"], [(topic, document, inbox.READ)], now())
     shop.apply()
 
 
@@ -139,4 +140,32 @@ def test_a_sku_that_becomes_known_late_was_taken_out_all_the_same(shop, arrival)
     shop.apply()
 
     assert shop.level("HAT") == {}
+    assert is_sound(shop)
+
+
+def by_v1(number: int, jackets: int, *, void: bool = False) -> dict:
+    """A shipment as V1 tells of it: by another number."""
+    ended = {"voided": True, "voidDate": iso(AT + 3 * MINUTE)} if void else {}
+    return {
+        "shipmentId": number,
+        "orderNumber": "1001",
+        "createDate": iso(AT),
+        "shipmentItems": [{"sku": JACKET, "quantity": jackets}],
+        **ended,
+    }
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(4))))
+def test_a_shipment_that_both_apis_tell_of_leaves_once(shop, arrival):
+    told = [by_v1(77, 2), by_v1(78, 1), parcel(False, jackets=2)]
+    told.append(parcel(False, shipment="se-2", jackets=1))
+    shop.tell("web", ordered(4, 0))
+    for number in arrival:
+        read(shop, told[number])
+
+    assert shop.level(JACKET) == {"available": 6, "committed": 1}
+    read(shop, by_v1(78, 1, void=True))
+    assert shop.level(JACKET) == {"available": 6, "committed": 1}
+    read(shop, parcel(True, shipment="se-2", jackets=1))
+    assert shop.level(JACKET) == {"available": 6, "committed": 2}
     assert is_sound(shop)
