@@ -450,6 +450,8 @@ def test_an_item_that_is_no_stock_waits_for_nobody(api, shop):
     mapped = item | {"sku": None}
     assert api.refused("/listings", mapped) == ["external_id"]
     assert api.refused("/listings", mapped | {"channel": "nobody"}) == ["channel"]
+    gid = mapped | {"external_id": "gid://shopify/ProductVariant/7"}
+    assert api.refused("/listings", gid) == ["external_id"]
 
 
 def test_only_an_admin_says_what_is_no_stock(client, token):

@@ -13,6 +13,7 @@ from app.domain.instants import Instant
 from app.pipeline.applying.names import sku_of
 from app.pipeline.applying.told import NOT_STOCK, PARKED
 from app.pipeline.configuring.parked import unpark
+from app.pipeline.configuring.toml import id_problem
 from app.pipeline.house import read_house
 from app.store.configuration import channels, listed
 from app.store.engine import applying
@@ -22,9 +23,11 @@ from app.store.tables import inbox, stock_events
 def leave_out(engine: Engine, channel_key: str, item: str, *, now: Instant) -> None:
     """Say that an item of a channel, by its own name for it, is not stock. Twice is once.
 
-    Raises UnknownChannel, and BadConfiguration for an item that is mapped to a SKU:
-    what was sold of it has moved units.
+    Raises UnknownChannel, and BadConfiguration for a gid and for an item that is mapped
+    to a SKU: what was sold of it has moved units.
     """
+    if problem := id_problem(item):
+        raise BadConfiguration(problem, "external_id")
     with applying(engine) as connection:
         channel = channels.row(connection, channel_key)
         if sku := listed.sku_of(connection, channel["id"], item):
