@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.cli import ACTOR, database
 from app.domain.instants import Instant, iso, now
-from app.pipeline.configuring import switching
+from app.pipeline.configuring import removing, switching
 from app.pipeline.configuring.switching import Would
 from app.pipeline.watching import checking
 from app.pipeline.watching.checking import Checked
@@ -168,6 +168,25 @@ def publish(
     click.echo(
         f"{key} is published to. If it is loaded from a file, put `publish` into it, or "
         "loading that makes it listen only again."
+    )
+
+
+@command.command()
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def remove(settings: Settings, key: str, yes: bool) -> None:
+    """Remove a channel that was made by mistake: nothing has happened on it yet."""
+    engine = database(settings)
+    with reading(engine) as connection:
+        channels.row(connection, key)
+    if not yes:
+        click.confirm(f"Remove {key}, its secrets and its listings?", abort=True)
+    with applying(engine) as connection:
+        removing.remove_in(connection, key, actor=ACTOR, now=now())
+    click.echo(
+        f"{key} is removed. If it is in a file, take it out of there, or loading that "
+        "makes it again."
     )
 
 

@@ -92,7 +92,11 @@ class Inbound:
         house = self._keeper.house(connection)
         if self._mark != house.mark:
             self._adapters, self._mark = {}, house.mark
-        opened = [self._open(connection, row) for row in store.claim(connection, ids)]
+        rows = store.claim(connection, ids)
+        # Its channel was removed while it came: nothing had happened there before.
+        lost = [row.id for row in rows if row.channel_id not in house.channels]
+        store.let_go(connection, lost)
+        opened = [self._open(connection, row) for row in rows if row.id not in lost]
         good = [one for one in opened if one.said is not None]
         told = [with_payment(house, _told(one)) for one in good]
         applied, has_named = apply(connection, house, told, now), False

@@ -80,3 +80,18 @@ def test_an_audit_tells_what_differs_in_words(onecount, hub) -> None:
 
     assert answer.exit_code == 1
     assert f"{JACKET} at downtown: available is 4" in answer.output
+
+
+def test_a_channel_made_by_mistake_is_removed(onecount, hub, ask) -> None:
+    hub.channel("till")
+    hub.channel("tlil")
+    names = "SELECT key FROM channels ORDER BY key"
+
+    assert onecount("channels", "remove", "tlil", input="n\n").exit_code == 1
+    assert ask(names) == [("till",), ("tlil",)]
+    said = onecount("channels", "remove", "tlil", "--yes")
+    assert "tlil is removed" in said.output
+    assert ask(names) == [("till",)]
+    again = onecount("channels", "remove", "tlil", "--yes")
+    assert again.exit_code == 1
+    assert "there is no channel 'tlil'; known: till" in again.output

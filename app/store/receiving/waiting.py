@@ -55,6 +55,12 @@ def claim(connection: Connection, ids: Sequence[int]) -> list[Stored]:
     return [Stored(*row) for row in bulk.select(connection, query, ids, "bigint")]
 
 
+def let_go(connection: Connection, ids: Sequence[int]) -> None:
+    """Forget messages that are nobody's."""
+    if ids:
+        connection.execute(inbox.delete().where(inbox.c.id.in_(ids)))
+
+
 def message(connection: Connection, id_: int) -> Stored:
     """One message, whatever became of it."""
     (row,) = bulk.select(connection, _THESE, [id_], "bigint")

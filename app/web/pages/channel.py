@@ -13,10 +13,11 @@ from app.domain import instants
 from app.domain.budget import Budget
 from app.domain.errors import BadConfiguration, UnknownName
 from app.domain.instants import DAY, HOUR, Instant
-from app.pipeline.configuring import rotating, trying, unstocked
+from app.pipeline.configuring import removing, rotating, trying, unstocked
 from app.pipeline.configuring.rotating import Successor
 from app.pipeline.watching.subscribing import address
 from app.store.configuration import channels as store, conditions, listed
+from app.store.engine import applying
 from app.store.people.people import ADMIN, OPERATOR
 from app.web import login
 from app.web.api.fields import storable
@@ -153,6 +154,26 @@ def end_secret(key: str, name: str, mark: str) -> ResponseReturnValue:
         key=key,
     )
     return back(here, said)
+
+
+@pages.post("/channels/<key>/remove")
+@login.needs(ADMIN)
+def remove_channel(key: str) -> ResponseReturnValue:
+    """Remove a channel on which nothing has happened yet."""
+    here, actor = _here(key), current_user.email
+    try:
+        with applying(hub().engine) as connection:
+            removing.remove_in(connection, key, actor=actor, now=instants.now())
+    except UnknownName:
+        abort(404)
+    except BadConfiguration as error:
+        return back(here, f"{error}.", "danger")
+    said = gettext(
+        "%(key)s is removed. If it is in a file, take it out of there, or loading that "
+        "makes it again.",
+        key=key,
+    )
+    return back(url_for("pages.channels"), said)
 
 
 def _row(key: str) -> RowMapping:

@@ -184,3 +184,16 @@ def test_a_test_webhook_tells_that_nothing_answers(anna, shop, engine):
     with engine.connect() as connection:
         found = connection.execute(query).all()
     assert [row.subject for row in found] == ["web"]
+
+
+def test_a_channel_is_removed_until_something_has_happened_on_it(ada, shop):
+    shop.channel("tlil", publish={})
+
+    said = text_of(ada.press("/channels/tlil/remove", on="/channels/tlil").text)
+
+    assert "tlil is removed. If it is in a file, take it out of there" in said
+    assert ada.get("/channels/tlil").status_code == 404
+    shop.receive("till", {"type": "none"})
+    said = text_of(ada.press("/channels/till/remove", on="/channels/till").text)
+    assert "till cannot be removed any more: its webhooks that came" in said
+    assert ada.get("/channels/till").status_code == 200

@@ -63,6 +63,7 @@ DEEDS = {
     "/change/<kind>/preview": "operator",
     "/channels/<key>/pause": "operator",
     "/channels/<key>/policy": "admin",
+    "/channels/<key>/remove": "admin",
     "/channels/<key>/resume": "operator",
     "/channels/<key>/secrets": "admin",
     "/channels/<key>/secrets/<name>/<mark>/end": "admin",
