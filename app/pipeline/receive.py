@@ -99,7 +99,7 @@ class Receiver:
         self._settings = settings
         self._writer = inbox_writer(engine)
         self._known: dict[str, tuple[float, Adapter]] = {}
-        self._used: dict[tuple[int, str], Instant] = {}
+        self._used: dict[tuple[int, str | None], Instant] = {}
         self._lock = threading.Lock()
         self._away_until = 0.0
         self._ahead: tuple[Instant, ...] = ()
@@ -141,11 +141,13 @@ class Receiver:
         return Receipt("accepted" if new else "duplicate", inbox_id)
 
     def _note_use(self, channel_id: int, secret: str | None, now: Instant) -> None:
-        """Keep when a secret last proved a webhook, to the minute."""
-        if secret is None or now - self._used.get((channel_id, secret), 0) < MINUTE:
+        """Keep when a secret last proved a webhook, to the minute; or, where there is
+        none of ours, the provider's own key."""
+        if now - self._used.get((channel_id, secret), 0) < MINUTE:
             return
         self._used[channel_id, secret] = now
-        mark = secret_facts.fingerprint(secret)
+        theirs = secret_facts.THEIRS
+        mark = theirs if secret is None else secret_facts.fingerprint(secret)
         # The webhook is stored already: it must not fail for this.
         quick = writing(self._engine, durable=False)
         with suppress(SQLAlchemyError, OSError), quick as connection:

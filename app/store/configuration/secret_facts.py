@@ -3,13 +3,16 @@ when one last proved a webhook. They are named by a fingerprint."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain.instants import Instant
 from app.store.tables import channels, secret_facts as table
+
+THEIRS: Final = ""
+"""Instead of a fingerprint: a key of the provider's own."""
 
 
 def fingerprint(secret: str) -> str:

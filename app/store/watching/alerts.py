@@ -10,7 +10,7 @@ from app.domain.instants import SECOND, Instant
 from app.store.publishing import deliveries
 from app.store.receiving import messages
 from app.store.tables import alerts, channels, inbox, incidents, stock_events
-from app.store.watching import clock, rounds
+from app.store.watching import clock, rounds, unheard
 
 _TOLD_OF = (
     *("oversell", "drift", "contradiction", "twin"),
@@ -34,6 +34,7 @@ def trouble(connection: Connection, now: Instant, patience: Instant) -> dict[str
             _late(connection, now, patience),
             _unknown(connection),
             _unreadable(connection),
+            _unheard(connection),
             _incidents(connection),
         )
         for name, words in found
@@ -107,6 +108,13 @@ def _unreadable(connection: Connection) -> Iterator[tuple[str, str]]:
     )
     for key, count in found:
         yield f"buried:{key}", f"{count} webhooks of {key} could not be read"
+
+
+def _unheard(connection: Connection) -> Iterator[tuple[str, str]]:
+    for row in unheard.listed(connection):
+        key = row["key"]
+        words = f"webhooks of {key} are refused: what is sold there is not in the stock"
+        yield f"unheard:{key}", words
 
 
 def _incidents(connection: Connection) -> Iterator[tuple[str, str]]:

@@ -5,14 +5,15 @@ arrive, then the inbox, then what the hub could not explain.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from flask import url_for
+from sqlalchemy.engine import RowMapping
 
 from app.domain.instants import MINUTE, Instant
 from app.web.pages import cases, troubled
 from app.web.pages.todo import NAMED, Action, Issue, Seen
-from app.web.texts import gettext, ngettext
+from app.web.texts import gettext, lazy, ngettext
 
 
 def find(seen: Seen) -> list[Issue]:
@@ -22,6 +23,7 @@ def find(seen: Seen) -> list[Issue]:
         *_clock(seen.astray),
         *_scheduler(is_silent=seen.is_silent),
         *(issue for row in seen.channels if (issue := troubled.of_channel(row, seen))),
+        *map(_unheard, seen.unheard),
         *_inbox(seen.inbox),
         *_incidents(seen.incidents),
     ]
@@ -148,6 +150,36 @@ def _scheduler(*, is_silent: bool) -> list[Issue]:
             gettext("See whether its process runs, and start it again."),
         )
     ]
+
+
+# -- webhooks that are refused -------------------------------------------------
+
+_UNHEARD: Final[Mapping[str, str]] = {
+    "signature": lazy(
+        "Put in the secret that signs them, on its page; then send a test webhook there."
+    ),
+    "stale": lazy("They bear an old time: set the clock of what sends them."),
+    "missing_header": lazy(
+        "They lack a header that its provider always sends: see what sends them."
+    ),
+}
+"""Why webhooks are refused → what to do."""
+
+
+def _unheard(row: RowMapping) -> Issue:
+    key = row["key"]
+    page = Action(gettext("Open its page"), url_for("pages.channel", key=key))
+    return Issue(
+        "bad",
+        gettext("%(key)s: its webhooks are refused", key=key),
+        ngettext(
+            "%(num)s came and was not taken in: what is sold there is not in the stock.",
+            "%(num)s came and none was taken in: what is sold there is not in the stock.",
+            row["times"],
+        ),
+        _UNHEARD[row["cause"]],
+        actions=(page,),
+    )
 
 
 # -- what came in, and what nobody understood ----------------------------------

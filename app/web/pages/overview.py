@@ -17,7 +17,7 @@ from app.store.configuration import channels as channel_store
 from app.store.publishing import deliveries, tallies
 from app.store.publishing.deliveries import UNDELIVERED, Filter
 from app.store.receiving import messages
-from app.store.watching import clock, overview as store, rounds, watchlist
+from app.store.watching import clock, overview as store, rounds, unheard, watchlist
 from app.web.hub import hub
 from app.web.pages import cases, charts, issues, risks, rows, words
 from app.web.pages.frame import pages
@@ -102,6 +102,7 @@ def _state(
         inbox=messages.counts(connection),
         incidents=_incidents(connection, now),
         astray=clock.astray(connection, now),
+        unheard=unheard.listed(connection),
         is_silent=rounds.is_silent(connection),
         now=now,
     )

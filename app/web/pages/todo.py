@@ -28,6 +28,8 @@ class Seen:
     incidents: Sequence[Mapping[str, Any]]
     astray: Instant
     """How far our clock is behind the channels'; 0 when it is right."""
+    unheard: Sequence[RowMapping]
+    """Channels whose webhooks are refused, and why."""
     is_silent: bool
     """The scheduler makes no rounds."""
     now: Instant

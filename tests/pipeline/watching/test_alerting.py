@@ -7,6 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from app.domain.errors import WebhookRefused
 from app.domain.instants import HOUR, SECOND, now
 from app.messenger import Messenger
 from app.pipeline.configuring.listings import map_listing
@@ -121,6 +122,18 @@ def test_a_channel_whose_webhooks_or_changes_are_not_heard_of_is_told(shop, look
     [(_, text)] = look(SETTLED)
 
     assert text.splitlines() == ["webhooks: no webhooks", "unpolled: no unpolled"]
+
+
+def test_a_channel_whose_webhooks_are_refused_is_told(shop, look):
+    for _ in range(3):
+        with pytest.raises(WebhookRefused):
+            shop.receiver.receive("till", {}, b"{}", None, now())
+    look()
+
+    [(_, text)] = look(SETTLED)
+    assert (
+        text == "webhooks of till are refused: what is sold there is not in the stock"
+    )
 
 
 def test_a_channel_that_is_held_again_and_again_is_told_once(shop, look):

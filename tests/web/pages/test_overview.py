@@ -2,18 +2,21 @@
 
 import re
 
+import pytest
 import sqlalchemy as sa
 
-from app.domain.errors import GiveUp
+from adapters.signatures import StandardWebhooks
+from app.domain.errors import GiveUp, InvalidSignature
 from app.domain.instants import HOUR, MINUTE, now
 from app.pipeline.publishing.marking import mark_all
 from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import audit_log, channels
 from app.store.watching import alerts, rounds
-from tests.builders import JACKET, order, returned, sale
+from tests.builders import JACKET, SECRET, order, returned, sale
 from tests.web.pages.conftest import text_of
 
+UNSIGNED = StandardWebhooks().sign(b"other", SECRET, now(), "msg_1")
 WEB_SKU = "jacket-on-the-web"
 
 
@@ -101,6 +104,23 @@ def test_incidents_of_a_kind_are_one_thing_to_do(anna, shop, deliveries):
     assert (
         "BLUE-JACKET-M, SCARF Show them : More came back than was shipped: 2" in words
     )
+
+
+def test_a_channel_whose_webhooks_are_refused_needs_somebody(anna, shop, deliveries):
+    for _ in range(3):
+        with pytest.raises(InvalidSignature):
+            shop.receiver.receive("till", UNSIGNED, b"{}", None, now())
+
+    page = anna.read("/")
+
+    assert "1 thing needs you" in text_of(page)
+    assert "till: its webhooks are refused 3 came and none was taken in" in text_of(
+        page
+    )
+    assert 'href="/channels/till">Open its page' in page
+
+    shop.tell("till", {"type": "onecount.test"})
+    assert "Nothing needs you." in anna.words("/")
 
 
 def test_one_press_sends_it_again(anna, shop, deliveries, woken):
