@@ -35,6 +35,11 @@ def problems(admin: Admin, channel: Channel) -> list[str]:
         for scope in NEEDED
         if not _is_granted(scope, granted)
     ]
+    if channel.secret("webhook") is None:
+        found.append(
+            "Without the secret webhook none of its webhooks can be checked, and all are "
+            "refused: put in the app's client secret"
+        )
     wanted = str(channel.settings.get("shop") or "").lower()
     if domain.lower() != wanted:
         found.append(

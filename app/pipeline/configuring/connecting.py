@@ -30,7 +30,7 @@ from app.pipeline.publishing.tuning import Tuning
 from app.pipeline.receive import with_address
 from app.store.tables import locations
 
-_NO_WORD = re.compile(r"[^a-z0-9]+")
+_NO_WORD = re.compile(r"[\W_]+")
 _VARIABLE = re.compile(r"[^A-Za-z0-9]+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
+import adapters
 from adapters.base import Adapter
 from app.domain.connecting import Subscribed, TheirItem
 from app.domain.errors import BadConfiguration, HubError
@@ -82,6 +83,14 @@ class Takeover:
                 "key",
                 "key",
             )
+        before, asked = channels.settings_of(row), self.asked.settings
+        for name in adapters.get(row["provider"]).required_settings:
+            if str(before.get(name)).lower() != str(asked.get(name)).lower():
+                raise BadConfiguration(
+                    f"{row['key']} is {before.get(name)} already; give this one another "
+                    "key, or remove that one first",
+                    "key",
+                )
 
     def look(
         self, given: Mapping[str, str], count: Count = lambda _: None

@@ -3,6 +3,7 @@ it fits, and see what came of it. What takes long is done in the background."""
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain, count
 from typing import Any, Final
 
 from flask import abort, render_template, request, url_for
@@ -16,7 +17,7 @@ from app.domain import instants
 from app.domain.errors import BadConfiguration
 from app.pipeline.configuring.connecting import Asked
 from app.pipeline.configuring.guiding import Fields, Guide, Unfit
-from app.store.configuration import connectings as store
+from app.store.configuration import channels, connectings as store
 from app.store.engine import writing
 from app.store.people.people import ADMIN
 from app.store.stock import catalogue
@@ -42,7 +43,11 @@ def connect() -> ResponseReturnValue:
 @login.needs(ADMIN)
 def connect_to(provider: str) -> ResponseReturnValue:
     """Say which one it is, and with which credentials."""
-    return _form(provider, {}, {})
+    with hub().engine.connect() as connection:
+        taken = {row["key"] for row in channels.rows(connection)}
+    numbered = (f"{provider}-{number}" for number in count(2))
+    key = next(one for one in chain((provider,), numbered) if one not in taken)
+    return _form(provider, {"key": key}, {})
 
 
 @pages.post("/connect/<provider>")

@@ -133,6 +133,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_kept(
             FORM, asked(url, secrets__webhook="file:/etc/passwd"), on=FORM
         ),
         "taken": ada.press(FORM, asked(url, key="till"), on=FORM),
+        "unheard": ada.press(FORM, asked(url, secrets__webhook=""), on=FORM),
         "silent": ada.press(FORM, asked("http://127.0.0.1:1"), on=FORM),
     }
 
@@ -143,12 +144,38 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_kept(
         "shop": "is no shop domain like blue-jacket.myshopify.com",
         "file": "Paste the secret itself",
         "taken": "till is a channel of standard",
+        "unheard": "Without the secret webhook none of its webhooks can be checked",
         "silent": "could not be reached",
     }.items():
         beside = text_of(said[name].text.partition('class="field-wrong"')[2])
         assert words in beside, name
         assert "shpat_secret" not in said[name].text
     assert kept(engine) == []
+
+
+def test_a_second_shop_takes_the_place_of_none(ada, shop, web):
+    given = {"settings": {"shop": "brown-shoe.myshopify.com"}}
+    shop.channel("shopify", provider="shopify", **given)
+
+    proposed = ada.read(FORM)
+    same = ada.press(FORM, asked(web[0], key="shopify"), on=FORM)
+
+    assert 'name="key" type="text" maxlength="500" value="shopify-2"' in proposed
+    assert same.status_code == 422
+    assert (
+        "shopify is brown-shoe.myshopify.com already; give this one another key, or "
+        "remove that one first" in text_of(same.text)
+    )
+
+
+def test_a_location_s_code_is_in_its_people_s_letters(ada, shop, guide, web):
+    url, sandbox = web
+    sandbox.config["locations"] = [{"id": "72", "name": "Lager Süd 🏭"}]
+
+    here = ada.press(FORM, asked(url), on=FORM).request.path
+    guide.advance()
+
+    assert 'name="new-72" value="lager-süd"' in ada.read(here)
 
 
 def test_what_stops_is_said_and_goes_on_when_a_person_says_so(
