@@ -46,6 +46,19 @@ def with_policy(
     return [{**row, "policy": json.loads(row["policy"])} for row in found]
 
 
+def listeners(connection: Connection, sku_id: int) -> Sequence[str]:
+    """The channels that sell a SKU and are shown nothing: they only listen."""
+    query = (
+        sa.select(channels.c.key)
+        .join(listings, listings.c.channel_id == channels.c.id)
+        .where(listings.c.sku_id == sku_id, listings.c.gone_at.is_(None))
+        .where(channels.c.publish.is_(None))
+        .distinct()
+        .order_by(channels.c.key)
+    )
+    return connection.scalars(query).all()
+
+
 def _listings() -> sa.Select[Any]:
     return (
         sa.select(

@@ -66,7 +66,11 @@ def set_channel_policy(key: str) -> ResponseReturnValue:
         return _page(row, told, wrong=wrong)
 
     actor = current_user.email
-    page = partial(_page, row, told)
+
+    def page(**said: Any) -> ResponseReturnValue:
+        # Somebody may have changed it meanwhile.
+        return _page(_channel(key), told, **said)
+
     if row["publish"] is None:
         return _start(key, told, page)
 
@@ -91,6 +95,9 @@ def _start(
     actor = current_user.email
 
     def change(connection: Connection, now: Instant) -> set[str]:
+        published = channels.locked(connection, key)["publish"]
+        if published is not None and json.loads(published) == told:
+            return set()  # the button was pressed twice
         return switching.switch_in(connection, key, told, now=now, actor=actor)
 
     def look(now: Instant) -> Sequence[Shown]:

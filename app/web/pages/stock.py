@@ -15,6 +15,7 @@ from app.pipeline.acts.reversing import REVERSIBLE
 from app.pipeline.proving import assembling
 from app.pipeline.proving.course import course
 from app.pipeline.proving.explaining import explain
+from app.store.configuration import listed
 from app.store.stock import aliases, balances, history, holds
 from app.store.stock.balances import When
 from app.store.stock.history import Period
@@ -88,11 +89,13 @@ def stock(sku: str) -> ResponseReturnValue:
 def _standing(
     connection: Connection, sku_id: int, balance: Mapping[str, Any], now: Instant
 ) -> dict[str, Any]:
-    """What is held now, and what is on the way by what; a kit has no units of its own."""
+    """What is held now, and what is on the way by what; a kit has no units of its own.
+    And which channels would show it."""
     units = 0 if "components" in balance else balance["incoming"]
     held = holds.standing(connection, sku_id, now, HOLDS)
     return {
         "holds": [one for one in held if one["expires_at"] > now],
+        "listeners": listed.listeners(connection, sku_id),
         "ways": transferring.on_the_way(connection, balance["sku"], units),
     }
 

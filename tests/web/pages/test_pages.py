@@ -40,6 +40,20 @@ def test_a_product_shows_its_levels_its_channels_and_what_happened(
     assert "shows 10 → and should show 7 3 too many" in words
 
 
+def test_a_product_says_which_channels_list_it_and_only_listen(anna, shop):
+    shop.sku("SCARF")
+    assert "Say which item it is there with a spreadsheet of listings" in anna.words(
+        "/stock/SCARF"
+    )
+
+    shop.listing("till", "SCARF", "scarf")
+    words = anna.words("/stock/SCARF")
+
+    assert "Listing it, and shown nothing until you publish to them: till" in words
+    assert "No channel shows this product" not in words
+    assert "Listing it" not in anna.words(f"/stock/{JACKET}")
+
+
 def test_the_ledger_tells_an_order_in_the_words_of_the_shop(anna, shop):
     at = now() - MINUTE
     shop.tell("web", order("1001", WEB_SKU, 2, at=at))

@@ -1,13 +1,18 @@
 """How much a channel shows: seen before it is put in force, for a channel or a listing."""
 
 import json
+import threading
 
 import pytest
 import sqlalchemy as sa
 
 from adapters.sandbox.shopify import ShopifySandbox
+from app.domain.instants import now
+from app.pipeline.configuring.switching import switch_in
 from app.store.configuration import channels as store
+from app.store.engine import applying
 from app.store.tables import channels, listings, policies
+from app.web.pages import policies as policy_pages
 from tests.adapters.sandboxes import serving
 from tests.builders import JACKET
 from tests.web.pages.conftest import Person, text_of
@@ -153,6 +158,39 @@ def test_a_channel_that_listens_is_published_to_once_its_numbers_were_seen(
     with engine.connect() as connection:
         row = store.row(connection, "store")
     assert json.loads(row["publish"]) == {"buffer": 2}
+
+
+@pytest.mark.parametrize(("buffer", "status"), [("", 303), ("2", 422)])
+def test_publishing_pressed_twice_is_done_once(
+    ada, shop, engine, monkeypatch, buffer, status
+):
+    shop.channel("wms", settings={"push_url": "http://127.0.0.1:9/stock"})
+    path, form = "/channels/wms/policy", {"csrf_token": ada.token("/account")}
+    has_read, answers = threading.Event(), []
+    read = policy_pages._channel
+
+    def reading(key: str) -> sa.RowMapping:
+        row = read(key)
+        has_read.set()
+        return row
+
+    monkeypatch.setattr(policy_pages, "_channel", reading)
+
+    def press() -> None:
+        told = {**form, "buffer": buffer, "sure": "1"}
+        answers.append(ada.client.post(path, data=told))
+
+    with applying(engine) as connection:
+        second = threading.Thread(target=press)
+        second.start()
+        assert has_read.wait(10)
+        switch_in(connection, "wms", {}, now=now(), actor="ada")
+    second.join(20)
+
+    assert [answer.status_code for answer in answers] == [status]
+    said = text_of(answers[0].text)
+    assert ("wms is published to already" in said) == (status == 422)
+    assert "It listens only" not in said
 
 
 def test_what_cannot_be_read_is_not_published_to_blindly(ada, shop, engine):
