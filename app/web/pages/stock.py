@@ -21,7 +21,7 @@ from app.store.stock.balances import When
 from app.store.stock.history import Period
 from app.store.watching import overview as store
 from app.web.hub import hub
-from app.web.pages import charts, entries, rows
+from app.web.pages import charts, entries, risks, rows
 from app.web.pages.frame import pages, position
 from app.web.pages.look import moment, written
 
@@ -79,7 +79,7 @@ def stock(sku: str) -> ResponseReturnValue:
         balance=balance,
         deliveries=shown,
         why=why,
-        excess=rows.excess(shown) if at is None else 0,
+        excess=rows.excess(risks.exposed(shown, now)) if at is None else 0,
         entries=told,
         chart=chart,
         **standing,

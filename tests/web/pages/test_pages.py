@@ -54,6 +54,18 @@ def test_a_product_says_which_channels_list_it_and_only_listen(anna, shop):
     assert "Listing it" not in anna.words(f"/stock/{JACKET}")
 
 
+def test_a_number_that_is_on_its_way_just_now_is_no_alarm(anna, shop, deliveries):
+    alarm = "3 units too many on offer"
+    shop.tell("till", sale("T-1", JACKET, 3, at=now(), location="1"))
+    row_id = deliveries.id(JACKET, place="d")
+
+    deliveries.want(row_id)
+    assert alarm not in anna.words(f"/stock/{JACKET}")
+
+    deliveries.fail(row_id)
+    assert alarm in anna.words(f"/stock/{JACKET}")
+
+
 def test_the_ledger_tells_an_order_in_the_words_of_the_shop(anna, shop):
     at = now() - MINUTE
     shop.tell("web", order("1001", WEB_SKU, 2, at=at))
