@@ -15,6 +15,7 @@ HubError
 ├── NotReversible             a ledger entry that is corrected in another way
 ├── NoSuchPage                a cursor that did not come from this list
 ├── BadConfiguration          a channel or file that says something impossible
+│   └── KeyMissing            what is stored was sealed with a key that is not here
 └── ChannelError              outbound
     ├── RetryLater(after)     429, 5xx, silence
     └── GiveUp                the channel will never accept this
@@ -131,6 +132,11 @@ class BadConfiguration(HubError):
         super().__init__(message)
         self.field = field
         self.problems = problems or [(field or "", message)]
+
+
+class KeyMissing(BadConfiguration):
+    """What is stored was sealed with a key that is not here: nobody's message is at
+    fault, and nothing is lost as long as the key is not."""
 
 
 class ChannelError(HubError):

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 import adapters
 from adapters.base import Adapter
 from adapters.http import Http
-from app.domain.errors import HubError, MalformedPayload
+from app.domain.errors import HubError, KeyMissing, MalformedPayload
 from app.domain.events import Message, Normalised
 from app.domain.ignoring import without_copies
 from app.domain.instants import Instant
@@ -76,8 +76,9 @@ class Inbound:
             with applying(self._engine) as connection:
                 self._batch_of(connection, ids, now)
         except Exception as error:
-            if trouble(error) is not None:
-                # It is the database itself: nothing is wrong with the messages.
+            if trouble(error) is not None or isinstance(error, KeyMissing):
+                # It is the database itself, or our secret key: nothing is wrong with
+                # the messages.
                 raise
             if len(ids) == 1:
                 self._bury(ids[0], error, now)
@@ -134,13 +135,11 @@ class Inbound:
             one.said = without_copies(
                 adapter.normalise(message), adapter.channel.ignore, row.received_at
             )
-        except MalformedPayload as error:
-            one.error = str(error)
-        except HubError as error:
-            one.error = str(error)
-        except sa.exc.SQLAlchemyError:
+        except (sa.exc.SQLAlchemyError, KeyMissing):
             # Reading the channel failed, not the message.
             raise
+        except HubError as error:
+            one.error = str(error)
         except Exception as error:
             log.exception("normalise failed", inbox_id=row.id, topic=one.topic)
             one.error = f"our adapter failed on this message ({type(error).__name__})"
@@ -151,7 +150,11 @@ class Inbound:
             return json.loads(row.document)
         if row.body is None:
             raise MalformedPayload("its body is not kept any more; have it sent again")
-        return adapter.document(self._vault.open(row.body))
+        try:
+            return adapter.document(self._vault.open(row.body))
+        except KeyMissing as error:
+            # The channel's secrets are open: the key of this one is forgotten.
+            raise MalformedPayload(f"{error}, or have it sent again") from error
 
     def _read_again(self, connection: Connection, one: Opened, now: Instant) -> None:
         """Let an order be read whose webhooks tie; else let a person decide."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from app.domain.errors import BadConfiguration
+from app.domain.errors import KeyMissing
 
 Sealed = TypeVar("Sealed", str, bytes)
 
@@ -28,18 +28,18 @@ class Vault:
         return self._fernet.encrypt(plain)
 
     def open(self, sealed: bytes) -> bytes:
-        """Decrypt; raise BadConfiguration when no key fits."""
+        """Decrypt; raise KeyMissing when no key fits."""
         try:
             return self._fernet.decrypt(bytes(sealed))
         except InvalidToken as error:
-            raise BadConfiguration(
+            raise KeyMissing(
                 "stored with another ONECOUNT_SECRET_KEY: set the former one in "
                 "ONECOUNT_SECRET_KEY_PREVIOUS",
                 "ONECOUNT_SECRET_KEY",
             ) from error
 
     def reseal(self, sealed: Sealed) -> Sealed:
-        """The same, sealed with the first key; raise BadConfiguration as `open`."""
+        """The same, sealed with the first key; raise KeyMissing as `open`."""
         if isinstance(sealed, str):
             return self.seal(self.open(sealed.encode())).decode()
         return self.seal(self.open(sealed))

@@ -5,14 +5,19 @@ import itertools
 import pytest
 import sqlalchemy as sa
 
+from app.domain.errors import KeyMissing
 from app.domain.instants import SECOND, iso, now
+from app.pipeline.inbound import Inbound
 from app.pipeline.proving.audit import differences
 from app.pipeline.publishing.desired import numbers
+from app.pipeline.receive import Receiver
 from app.pipeline.repairing.replaying import replay
 from app.store.engine import writing
 from app.store.tables import incidents, ledger, publications, stock_events
+from app.store.vault import Vault
 from tests.builders import (
     JACKET,
+    Limits,
     Shop,
     cancellation,
     order,
@@ -20,6 +25,8 @@ from tests.builders import (
     sale,
     shipment,
 )
+
+KEY, FORGOTTEN = "a secret key for tests", "a key that is forgotten"
 
 
 def is_right(shop: Shop) -> bool:
@@ -188,6 +195,30 @@ def test_a_message_that_the_database_refuses_is_buried_alone(shop):
 
     assert shop.level(JACKET)["committed"] == 5
     assert is_right(shop)
+
+
+def test_what_came_before_a_wrong_secret_key_waits_for_the_right_one(shop):
+    shop.receive("till", sale("T-1", JACKET, 1, at=now()))
+    with pytest.raises(KeyMissing, match="ONECOUNT_SECRET_KEY_PREVIOUS"):
+        Inbound(shop.engine, Vault(["not the one it was"])).run(now())
+
+    assert shop.messages() == [("waiting", None)]
+    shop.inbound.run(now())
+    assert shop.messages() == [("applied", None)]
+    assert shop.level(JACKET) == {"available": 9}
+
+
+def test_a_body_whose_key_is_forgotten_is_buried_alone(shop):
+    other = Receiver(shop.engine, Vault([FORGOTTEN, KEY]), shop.bell, Limits())
+    shop.receive("till", sale("T-1", JACKET, 1, at=now()))
+    shop.receiver.close()
+    shop.receiver = other
+    shop.tell("till", sale("T-2", JACKET, 2, at=now()))
+
+    (applied, _), (buried, error) = shop.messages()
+    assert (applied, buried) == ("applied", "buried")
+    assert "ONECOUNT_SECRET_KEY_PREVIOUS, or have it sent again" in error
+    assert shop.level(JACKET) == {"available": 9}
 
 
 def test_a_count_absorbs_what_happened_before_it_and_is_told_later(shop):

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from app.domain.channels import Channel
-from app.domain.errors import BadConfiguration, UnknownName
+from app.domain.errors import BadConfiguration, KeyMissing, UnknownName
 from app.domain.instants import Instant
 from app.pipeline.configuring.connecting import refusals
 from app.pipeline.publishing.reaching import reach
@@ -196,8 +196,8 @@ def end_due(engine: Engine, vault: Vault, now: Instant) -> None:
         with writing(engine) as connection:
             try:
                 end(connection, vault, one["key"], *named, now)
-            except UnknownName:
-                pass  # a person was quicker
+            except (UnknownName, KeyMissing):
+                pass  # a person was quicker, or we were started with a wrong key
             except BadConfiguration:
                 told = {"ends_at": None}
                 store.learn(connection, one["channel_id"], *named, told)
