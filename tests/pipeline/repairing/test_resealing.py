@@ -6,11 +6,11 @@ import sqlalchemy as sa
 from app.domain.errors import BadConfiguration
 from app.domain.instants import now
 from app.pipeline.repairing import resealing
-from app.pipeline.repairing.resealing import SEALED, reseal
+from app.pipeline.repairing.resealing import SEALED, forget, reseal
 from app.store.configuration import channels
 from app.store.engine import writing
 from app.store.people import factors
-from app.store.tables import connectings, users
+from app.store.tables import channels as channels_table, connectings, users
 from app.store.vault import Vault
 from tests.builders import JACKET, Shop, sale
 
@@ -69,6 +69,23 @@ def test_only_the_new_key_opens_what_is_there(sealed, monkeypatch) -> None:
         till = channels.find(connection, new, "till")
         assert till is not None
         assert till.secrets["webhook"]
+
+
+def test_only_what_no_key_opens_is_forgotten(sealed) -> None:
+    with writing(sealed.engine) as connection:
+        connection.execute(users.update().values(totp_since=1, recovery='["a"]'))
+        mine = Vault([NEW]).seal_json({"webhook": ["new"]})
+        web = channels_table.c.key == "web"
+        connection.execute(channels_table.update().where(web).values(secrets=mine))
+
+    assert list(forget(sealed.engine, Vault([NEW]), now()).values()) == [1, 1]
+
+    with sealed.engine.connect() as connection:
+        till, web = (channels.row(connection, key) for key in ("till", "web"))
+        anna = connection.execute(sa.select(users)).one()
+    assert (till["secrets"], till["paused_reason"]) == ("", "credentials refused")
+    assert (web["secrets"], web["paused_at"]) == (mine, None)
+    assert (anna.totp_secret, anna.totp_since, anna.recovery) == (None, None, "[]")
 
 
 def test_without_the_former_key_nothing_is_lost(sealed) -> None:
