@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import SECOND, now
-from app.store.engine import open_engine
-from app.store.trouble import DAMAGED, FULL, READ_ONLY, trouble
+from app.store.engine import is_sqlite, open_engine, writing
+from app.store.trouble import AWAY, DAMAGED, FULL, READ_ONLY, trouble
 from tests.builders import JACKET, SECRET, sale
 from tests.hearing import hearing
 from tests.hubs import within
@@ -237,6 +237,32 @@ def test_people_are_told_what_the_database_cannot_note(
         "Onecount: recovered",
         f"The scheduler says: {READ_ONLY}: no more.",
     )
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres"], indirect=True)
+def test_people_are_told_that_the_database_never_answers(
+    shop, settings, database_url, eventually, monkeypatch
+) -> None:
+    monkeypatch.setattr("app.pipeline.watching.alerting.SETTLED", SECOND // 5)
+    monkeypatch.setattr("workers.watching.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("workers.watching.SILENT_SECONDS", 0.5)
+    with hearing() as listener:
+        told = replace(settings, alerts=(listener.url,))
+        watch = Watch(shop.engine, told, "scheduler")
+        with writing(shop.engine) as connection:
+            if not is_sqlite(connection):  # whose writers wait for each other anyway
+                connection.execute(sa.text("LOCK TABLE leases"))
+            watch.start()
+            eventually(lambda: listener.heard)
+        try:
+            eventually(lambda: len(listener.heard) > 1)
+        finally:
+            watch.stop()
+    assert [title for title, _ in listener.heard] == [
+        "Onecount needs you",
+        "Onecount: recovered",
+    ]
+    assert listener.heard[0][1].startswith(f"The scheduler says: {AWAY}. Until")
 
 
 def signed(body: Mapping[str, Any]) -> dict[str, Any]:
