@@ -24,7 +24,8 @@ _APPLY_LOCK = 7_204_631_905
 
 PATIENCE = 3
 """Seconds a write waits for a SQLite file that somebody else's program has locked
-(ours wait at the gate). Senders of webhooks hang up after five."""
+(ours wait at the gate); on PostgreSQL, where a sender waits for it, for a table. Senders
+of webhooks hang up after five."""
 
 _OUR_PATIENCE = {
     "connect_timeout": "3",

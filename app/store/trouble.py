@@ -22,7 +22,7 @@ from psycopg.errors import (
 )
 from sqlalchemy.engine import Connection
 
-from app.store.engine import is_sqlite
+from app.store.engine import PATIENCE, is_sqlite
 
 FULL: Final = "the disk of the database is full"
 READ_ONLY: Final = "the database can only be read"
@@ -88,6 +88,12 @@ def need_room(connection: Connection) -> None:
     if not is_sqlite(connection):
         connection.exec_driver_sql("SET LOCAL work_mem = '64kB'")
         connection.exec_driver_sql(_SPILL)
+
+
+def be_impatient(connection: Connection) -> None:
+    """Let this transaction wait for PostgreSQL's locks as for a locked SQLite file."""
+    if not is_sqlite(connection):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
 
 
 def _postgres(error: psycopg.Error) -> str | None:

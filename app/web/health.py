@@ -9,7 +9,7 @@ from app.domain.instants import now
 from app.store import leases
 from app.store.configuration.channels import check_secrets
 from app.store.engine import reading, writing
-from app.store.trouble import AWAY, need_room, trouble
+from app.store.trouble import AWAY, be_impatient, need_room, trouble
 from app.store.watching import clock, rounds
 from app.web.hub import hub
 
@@ -47,6 +47,7 @@ def _why_not() -> dict[str, str]:
     """What hinders a webhook from being stored, and why; empty when nothing does."""
     try:
         with writing(hub().engine) as connection:
+            be_impatient(connection)
             connection.execute(_COULD_WRITE)
             leases.acquire(connection, _LEASE, _LEASE, 0)
             need_room(connection)

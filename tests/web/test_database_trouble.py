@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import SECOND, now
-from app.store.engine import is_sqlite, open_engine, writing
+from app.store.engine import PATIENCE, is_sqlite, open_engine, writing
 from app.store.trouble import AWAY, DAMAGED, FULL, READ_ONLY, trouble
 from tests.builders import JACKET, SECRET, sale
 from tests.hearing import hearing
@@ -237,6 +238,25 @@ def test_people_are_told_what_the_database_cannot_note(
         "Onecount: recovered",
         f"The scheduler says: {READ_ONLY}: no more.",
     )
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_sender_does_not_wait_for_what_another_program_has_locked(
+    client, shop, engine
+) -> None:
+    told = signed(sale("T-1", JACKET, 1, at=now()))
+    client.post("/webhooks/till", **signed(sale("T-0", JACKET, 1, at=now())))
+    with writing(engine) as connection:
+        connection.execute(sa.text("LOCK TABLE inbox"))
+        began = time.monotonic()
+        refused, ready = client.post("/webhooks/till", **told), client.get("/readyz")
+        took = time.monotonic() - began
+
+    assert took < 2 * PATIENCE + 3
+    assert refused.status_code == ready.status_code == 503
+    assert AWAY in refused.json["detail"]
+    assert ready.json["why"] == AWAY
+    assert client.post("/webhooks/till", **told).json["status"] == "accepted"
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"], indirect=True)

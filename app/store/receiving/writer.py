@@ -138,6 +138,11 @@ class _SqliteWriter(InboxWriter[sqlite3.Connection]):
         return connection
 
 
+_ANSWERED: Final = (
+    psycopg.errors.DiskFull,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.ProgramLimitExceeded,
+)
 _PUT: Final = b"put"
 """The name by which the connection knows the insert."""
 
@@ -163,7 +168,7 @@ class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
         rows = come()
         try:
             return self._put(connection, rows)
-        except (psycopg.errors.DiskFull, psycopg.errors.ProgramLimitExceeded):
+        except _ANSWERED:
             # It was reached: a new connection might not even be let in.
             raise
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
@@ -202,6 +207,7 @@ class _PostgresWriter(InboxWriter[psycopg.Connection[Any]]):
             self._away_until = time.monotonic() + AWAY_SECONDS
             raise
         try:
+            connection.execute(f"SET lock_timeout = '{PATIENCE}s'")
             prepared = connection.pgconn.prepare(_PUT, self._insert.encode())
             _check(connection, prepared)
         except psycopg.Error:
