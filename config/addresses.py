@@ -119,7 +119,7 @@ def public(env: Reader, host: str, port: int) -> str:
     named = env.str("PUBLIC_URL", "")
     url: str = named or default_public_url(host, port)
     if _is_web(url):
-        return url.rstrip("/")
+        return urlsplit(url).geturl().rstrip("/")  # HTTPS:// is https://
     if named:
         env.complain("PUBLIC_URL", "must be a web address such as https://hub.example")
     else:
@@ -132,7 +132,7 @@ def _is_web(url: str) -> bool:
     return (
         parts is not None
         and parts.scheme in ("http", "https")
-        and bool(parts.netloc)
+        and bool(parts.hostname)
         and not parts.query
         and not any(map(str.isspace, url))
     )

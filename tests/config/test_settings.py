@@ -143,6 +143,7 @@ def test_a_password_that_shifts_an_address_is_told_how_to_be_written(
     [
         ("PUBLIC_URL", "https://hub.example:https", "must be a web address"),
         ("PUBLIC_URL", "https://[::1", "must be a web address"),
+        ("PUBLIC_URL", "https://:8000", "must be a web address"),
         ("PUBLIC_URL", "https://hub.example/?shop=1", "must be a web address"),
         ("HOST", "not a host", "must be an address of this machine"),
         ("HOST", "0.0.0.0:80", "must be an address of this machine"),
@@ -233,6 +234,7 @@ def test_cookies_are_for_https_only_where_the_hub_is_reached_by_it(
     tmp_path: Path,
 ) -> None:
     assert settings(tmp_path, PUBLIC_URL="https://hub.example").cookie_secure
+    assert settings(tmp_path, PUBLIC_URL="HTTPS://hub.example").cookie_secure
     assert not settings(tmp_path).cookie_secure
 
 
