@@ -65,20 +65,22 @@ def test_a_secret_is_added_and_the_old_one_ended(api, shop, engine, held):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "field", "said"),
     [
-        ({"secret": SECRET}, "That is one of its secrets already."),
-        ({"secret": "whsec_no base64!"}, "is no base64"),
-        ({"name": "ghost"}, "has no secret ghost"),
+        ({"secret": SECRET}, "secret", "That is one of its secrets already."),
+        ({"secret": "whsec_no base64!"}, "secret", "is no base64"),
+        ({"name": "ghost"}, "name", "has no secret ghost"),
     ],
 )
-def test_what_cannot_be_a_secret_is_refused(api, shop, held, body, said):
+def test_what_cannot_be_a_secret_is_refused(api, shop, held, body, field, said):
     wanted = {"name": "webhook", "secret": NEW, **body}
 
     answer = api.call("POST", PATH, wanted)
 
     assert (answer.status_code, held()) == (422, [SECRET])
-    assert said in answer.json["detail"]
+    (wrong,) = answer.json["errors"]
+    assert wrong["field"] == field
+    assert said in wrong["detail"]
 
 
 def test_a_test_webhook_tells_what_came_of_it(api, shop):

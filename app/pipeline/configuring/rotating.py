@@ -92,7 +92,7 @@ def add(
     Raises UnknownName, and BadConfiguration with what is wrong with it.
     """
     if wrong := _wrong(engine, vault, settings, new):
-        raise BadConfiguration(" ".join(wrong))
+        raise BadConfiguration(" ".join(wrong), "secret")
     with writing(engine) as connection:
         rotate(
             *(connection, vault, new.key, new.name, new.secret),
@@ -104,14 +104,15 @@ def add(
 
 
 def _wrong(engine: Engine, vault: Vault, settings: Tuning, new: Successor) -> list[str]:
-    """What is wrong with it, in sentences; credentials are tried."""
+    """What is wrong with it, in sentences; credentials are tried. Raises
+    BadConfiguration for a name that its provider has no secret of."""
     name, secret = new.name, new.secret
     with reading(engine) as connection:
         row = channels.row(connection, new.key)
         adapter = reach(connection, vault, row, settings)
     kind = type(adapter)
     if name not in kind.secrets:
-        return [f"{kind.title} has no secret {name}."]
+        raise BadConfiguration(f"{kind.title} has no secret {name}.", "name")
     if secret in adapter.channel.secrets.get(name, ()):
         return ["That is one of its secrets already."]
     changed = _with(adapter.channel, name, secret)
