@@ -150,6 +150,15 @@ def test_counting_a_sku_twice_in_one_count_is_refused(api, shop):
     assert api.refused("/counts", twice) == ["lines[1].sku"]
 
 
+def test_a_sku_is_counted_twice_however_its_time_is_said(api, shop):
+    then = iso(now() - HOUR)
+    twice = lines() + lines(quantity=4, counted_at=then)
+
+    for name in ("counted_at", "occurred_at"):
+        told = {"location": "downtown", name: then, "lines": twice}
+        assert api.refused("/counts", told) == ["lines[1].sku"]
+
+
 def test_a_sellable_count_leaves_damaged_units_out(api, shop):
     api.post("/adjustments", adjustment(to="damaged"))
 

@@ -6,6 +6,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.domain import events
+from app.domain.events import StockEvent
+from app.domain.instants import Instant
 from app.pipeline.acts import stocktaking, telling
 from app.store.engine import reading
 from app.store.stock import aliases
@@ -84,10 +86,11 @@ def count_stock(told: dict[str, Any]) -> dict[str, Any]:
     Each line counts by itself: long counts are written a hundred lines at a time.
     """
     check_lines(told)
-    refuse_twice(told["lines"])
+    counted = telling.counted(told, this_try())
+    refuse_twice(counted)
     verdicts = stocktaking.take_stock(
         hub().engine,
-        telling.counted(told, this_try()),
+        counted,
         actor=actor(),
         now=this_try().now,
         wakes=hub().bell,
@@ -101,15 +104,15 @@ def count_stock(told: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def refuse_twice(lines: Sequence[dict[str, Any]]) -> None:
+def refuse_twice(counted: Sequence[StockEvent]) -> None:
     """Two counts of one SKU at one time cannot both be right, by any of its names."""
     with reading(hub().engine) as connection:
-        known = aliases.sku_ids(connection, [line["sku"] for line in lines])
-    seen: set[tuple[int | None, int | None]] = set()
-    for position, line in enumerate(lines):
-        counted = (known.get(line["sku"]), line.get("counted_at"))
-        if counted in seen:
+        known = aliases.sku_ids(connection, [line.sku or "" for line in counted])
+    seen: set[tuple[int | None, Instant]] = set()
+    for position, line in enumerate(counted):
+        one = (known.get(line.sku or ""), line.occurred_at)
+        if one in seen:
             raise refused_field(
-                f"lines[{position}].sku", f"{line['sku']!r} is counted twice"
+                f"lines[{position}].sku", f"{line.sku!r} is counted twice"
             )
-        seen.add(counted)
+        seen.add(one)
