@@ -23,6 +23,7 @@ WRITES = {
     "/channels/x/publish": "admin",
     "/channels/x/secrets": "admin",
     "/channels/x/test": "operator",
+    "/inbox/dismiss": "operator",
     "/inbox/replay": "operator",
     "/listings": "operator",
     "/inspections": "operator",
