@@ -69,6 +69,13 @@ def assumed_shipments(targets: Targets, rules: Rules) -> dict[int, int]:
     return order_line.assumed(_by_kind(targets), rules)
 
 
+def surplus_shipments(targets: Targets, rules: Rules, owner: str) -> dict[int, int]:
+    """Units that others than its channel say left above what a line takes, by location."""
+    if events.IGNORED in targets:
+        return {}
+    return order_line.above(_by_kind(targets), rules, owner)
+
+
 def handed_over(targets: Targets, rules: Rules) -> Iterator[tuple[int, int]]:
     """Where units were handed over, oldest first, and how many."""
     return order_line.shipped(_by_kind(targets), rules)

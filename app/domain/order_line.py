@@ -92,6 +92,23 @@ def shipped(facts: Facts, rules: Rules) -> Iterator[tuple[int, int]]:
         yield report.location, report.quantity
 
 
+def above(facts: Facts, rules: Rules, owner: str) -> dict[int, int]:
+    """Units that others than its channel say left above what a line takes, by location."""
+    found: dict[int, int] = defaultdict(int)
+    placed = _placed(facts)
+    if placed is None or events.is_by_hold(placed.version):
+        return found
+    left = placed.quantity - sum(report.quantity for report in _releases(facts))
+    for report in _shipments(facts, _leaves_from(facts, rules), rules):
+        if _source(report.name) == owner:
+            return {}
+        surplus = report.quantity - max(0, left)
+        left -= report.quantity
+        if surplus > 0:
+            found[report.location] += surplus
+    return found
+
+
 def assumed(facts: Facts, rules: Rules) -> dict[int, int]:
     """What left a location that neither the shipment nor the promise named."""
     found: dict[int, int] = defaultdict(int)
@@ -207,6 +224,11 @@ def _largest(
         return (-total, rank, source)
 
     return sources[min(sources, key=weight)]
+
+
+def _source(name: str) -> str:
+    """Who reports this, whichever of its own systems it says it by."""
+    return name.split(":", 2)[1].partition(WITNESS)[0]
 
 
 def _releases(facts: Facts) -> list[Report]:

@@ -226,8 +226,8 @@ class Casebook:
         self.changed[id(case)] = case
 
     def doubted(self) -> list[Case]:
-        """The changed cases that hold a return or a shipment without a location, or
-        did before they changed."""
+        """The changed cases that hold a return or a shipment without a location or of
+        too much, or did before they changed."""
         changed = self.changed.items()
         return [c for key, c in changed if key in self._doubted or may_be_doubtful(c)]
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
-from app.domain.case import assumed_shipments, doubtful_returns
+from app.domain.case import assumed_shipments, doubtful_returns, surplus_shipments
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.targets import Targets
@@ -28,6 +28,7 @@ COUNTED_KIT: Final = "counted_kit"
 UNLINKED_RETURN: Final = "unlinked_return"
 SURPLUS_RETURN: Final = "surplus_return"
 ASSUMED_LOCATION: Final = "assumed_location"
+SURPLUS_SHIPMENT: Final = "surplus_shipment"
 KIT_SURPLUS: Final = "kit_surplus"
 
 SETTLED: Final = "a higher version of the same fact was told since: that one counts"
@@ -59,6 +60,13 @@ _WORDS: Final = {
         "neither the shipment nor the order named a location. If another was meant, "
         "let the shipment be told again with it; else resolve this with a note."
     ),
+    SURPLUS_SHIPMENT: (
+        "{units} of {sku} left {places} for order {name}{of} above what it takes. They "
+        "are off the stock, for that is what was reported. If they were of another order "
+        "in the same parcel, and its shipment is told too, they count twice: add them "
+        "again with an adjustment. If fewer left, let the shipment be told again; else "
+        "resolve this with a note."
+    ),
     KIT_SURPLUS: (
         "{units} of {sku} left {places} for order {name}{of} above what its kits and "
         "lines take. They are off the stock, for that is what was reported. If fewer "
@@ -69,6 +77,7 @@ _NAMES: Final = {
     UNLINKED_RETURN: "return",
     SURPLUS_RETURN: "order",
     ASSUMED_LOCATION: "order",
+    SURPLUS_SHIPMENT: "order",
     KIT_SURPLUS: "order",
 }
 """What the case of such an incident is named after."""
@@ -165,8 +174,8 @@ def flag_cases(
     folded: Mapping[int, Folded],
     now: Instant,
 ) -> None:
-    """Open, change and close the incidents of cases that hold or held what is
-    doubtful: returns, shipments that name no location, and parts of kits."""
+    """Open, change and close the incidents of cases that hold or held what is doubtful:
+    returns, shipments that name no location or more than was ordered, parts of kits."""
     cases = [*book.doubted(), *reported(house, book, folded)]
     if not cases:
         return
@@ -214,6 +223,9 @@ def _doubts(
         UNLINKED_RETURN: returns.unlinked,
         SURPLUS_RETURN: returns.surplus,
         ASSUMED_LOCATION: (assumed_shipments(targets, rules) if can_differ else {}),
+        SURPLUS_SHIPMENT: (
+            surplus_shipments(targets, rules, f"{channel_id}") if folded is None else {}
+        ),
         KIT_SURPLUS: folded.surplus(rules) if folded is not None else {},
     }
 

@@ -37,10 +37,18 @@ def is_provisional(case: Case, owner: str) -> bool:
 
 
 def may_be_doubtful(case: Case) -> bool:
-    """Whether it holds a return, or a shipment without a location."""
+    """Whether it holds a return, or a shipment without a location or of too much."""
+    shipped: dict[str, int] = {}
     for name, target in case.targets.items():
         if name.startswith(kinds.RETURNED):
             return True
-        if target.location is None and name.startswith(kinds.SHIPPED):
-            return True
-    return False
+        if name.startswith(kinds.SHIPPED):
+            if target.location is None:
+                return True
+            source = name.split(":", 2)[1]
+            shipped[source] = shipped.get(source, 0) + target.quantity
+    placed, released = case.targets.get(kinds.PLACED), case.targets.get(kinds.RELEASED)
+    if placed is None or not shipped:
+        return False
+    taken = placed.quantity - (released.quantity if released else 0)
+    return max(shipped.values()) > taken

@@ -96,6 +96,14 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         ),
         lazy("Look where it really left from; transfer the units if it was elsewhere."),
     ),
+    "surplus_shipment": Saying(
+        lazy("More left for an order than it takes"),
+        lazy("They are off the stock, for that is what was reported."),
+        lazy(
+            "Ask who packed it. Two orders may have left in one parcel; if fewer left, "
+            "have the shipment told again."
+        ),
+    ),
     "kit_surplus": Saying(
         lazy("More of a kit's components left than its order takes"),
         lazy("They are off the stock, for that is what was reported."),

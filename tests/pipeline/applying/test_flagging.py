@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import sqlalchemy as sa
 
 from app.domain.instants import HOUR, MINUTE, iso, now
@@ -230,3 +231,50 @@ def test_a_cancelled_order_s_return_is_a_surplus_too(shop):
 
 def line(quantity, **more):
     return {"id": "1", "sku": JACKET, "quantity": quantity} | more
+
+
+# -- more than the order takes --------------------------------------------------
+
+
+def packed(number, units, *, at, **more):
+    """What a warehouse says that it sent for the store's order."""
+    body = shipment(number, JACKET, units, at=at, location="downtown")
+    return body | {"channel": "web"} | more
+
+
+@pytest.mark.parametrize("arrival", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
+def test_more_than_an_order_takes_is_put_before_a_person(shop, arrival):
+    """As when two orders left in one parcel under the number of one."""
+    shop.channel("wms")
+    at = now() - HOUR
+    told = [
+        ("web", order("1001", JACKET, 1, at=at)),
+        ("wms", packed("1001", 3, at=at + MINUTE)),
+        ("web", shipment("1001", JACKET, 1, at=at, location="downtown")),
+    ]
+    for number in arrival:
+        shop.tell(*told[number])
+
+    [found] = flagged(shop)
+    assert found.kind == "surplus_shipment"
+    assert (
+        "2 units of BLUE-JACKET-M left downtown for order 1001 of web above what it takes"
+        in found.message
+    )
+    assert shop.level(JACKET) == {"available": 7}
+
+    shop.tell("wms", packed("1001", 1, at=at + MINUTE, version=at + 2 * MINUTE))
+    assert flagged(shop) == []
+    assert shop.level(JACKET) == {"available": 9}
+
+
+def test_an_order_that_grows_takes_what_left_for_it(shop):
+    shop.channel("wms")
+    at = now() - HOUR
+    shop.tell("web", order("1001", JACKET, 1, at=at))
+    shop.tell("wms", packed("1001", 2, at=at + MINUTE))
+    assert [one.kind for one in flagged(shop)] == ["surplus_shipment"]
+
+    shop.tell("web", order("1001", JACKET, 2, at=at, version=at + 2 * MINUTE))
+
+    assert flagged(shop) == []
