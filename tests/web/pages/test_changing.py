@@ -32,6 +32,14 @@ def entries(shop) -> int:
         ).scalar_one()
 
 
+@pytest.mark.parametrize("kind", ["adjust", "receive", "hold"])
+def test_a_hub_without_a_location_says_where_one_comes_from(anna, kind):
+    page = anna.read(f"/change/{kind}")
+
+    assert "Locations come with a channel that is connected" in text_of(page)
+    assert 'name="sku"' not in page
+
+
 def test_a_change_is_foreseen_and_writes_nothing(anna, shop, deliveries):
     before = entries(shop)
 
