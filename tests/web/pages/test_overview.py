@@ -28,6 +28,7 @@ def test_a_quiet_day_is_said_in_one_sentence(anna, deliveries):
     words = anna.words("/")
 
     assert "Every channel shows the right number" in words
+    assert "none each went out in time" in words
     assert "Everything is delivered." in anna.words("/deliveries")
 
 
@@ -57,7 +58,9 @@ def test_a_held_channel_is_tried_again_by_one_press(anna, deliveries, woken):
     with writing(deliveries.shop.engine) as connection:
         where = channels.c.key == "web"
         connection.execute(channels.update().where(where).values(held))
+    deliveries.want(deliveries.id(JACKET, place="d"))
     page = anna.read("/")
+    assert "none but what failed or is held" in text_of(page)
     (way,) = re.findall(r'action="(/channels/web/[a-z]+)"', page)
 
     done = anna.press(way)
