@@ -33,6 +33,7 @@ from app.store.tables import (
     push_hours,
     push_tallies,
     refused,
+    refused_samples,
     return_cases,
     secret_facts,
     stock_events,
@@ -64,7 +65,8 @@ def remove_in(connection: Connection, key: str, *, actor: str, now: Instant) -> 
         raise BadConfiguration(words)
     for table in OWN:
         connection.execute(table.delete().where(table.c.channel_id == row["id"]))
-    connection.execute(refused.delete().where(refused.c.channel == key))
+    for table in (refused, refused_samples):
+        connection.execute(table.delete().where(table.c.channel == key))
     _let_incidents_be(connection, row["id"], now)
     virtual = locations.c.unassigned_of == row["id"]
     connection.execute(locations.delete().where(virtual))

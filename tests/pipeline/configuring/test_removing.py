@@ -7,10 +7,19 @@ import sqlalchemy as sa
 from app.domain.errors import BadConfiguration, MissingHeader, UnknownChannel
 from app.domain.instants import iso, now
 from app.pipeline.configuring import removing
+from app.pipeline.receive import Receiver
 from app.store.engine import applying, writing
-from app.store.tables import audit_log, channels, inbox, incidents, locations, metadata
-from app.store.watching import incidents as incident_store
-from tests.builders import JACKET, Shop
+from app.store.tables import (
+    audit_log,
+    channels,
+    inbox,
+    incidents,
+    locations,
+    metadata,
+    secret_facts,
+)
+from app.store.watching import incidents as incident_store, unheard
+from tests.builders import JACKET, Limits, Shop
 
 SALE = {
     "type": "sale",
@@ -71,6 +80,11 @@ def test_a_channel_goes_with_all_that_is_its_own(shop):
 
 
 def test_its_name_is_free_again(shop):
+    elsewhere = Receiver(shop.engine, shop.vault, shop.bell, Limits())
+    for _ in range(unheard.FEW):
+        with pytest.raises(MissingHeader):
+            elsewhere.receive("wbe", {}, b"{}", None, now())
+    elsewhere.close()
     remove(shop)
     shop.channel("wbe", publish={})
     shop.listing("wbe", JACKET, "jacket")
@@ -79,6 +93,9 @@ def test_its_name_is_free_again(shop):
     shop.tell("wbe", SALE)
 
     assert shop.level(JACKET) == {"available": 2}
+    with writing(shop.engine) as connection:
+        connection.execute(secret_facts.delete())
+        assert unheard.listed(connection) == []
 
 
 def test_every_table_about_channels_either_goes_or_is_history():
