@@ -20,7 +20,13 @@ from adapters.base import Adapter
 from adapters.http import Http
 from adapters.signatures import SignedRequest
 from app.domain.channels import Channel
-from app.domain.errors import BadConfiguration, ChannelError, HubError, WebhookRefused
+from app.domain.errors import (
+    BadConfiguration,
+    ChannelError,
+    HubError,
+    KeyMissing,
+    WebhookRefused,
+)
 from app.domain.instants import MINUTE, Instant, now as time_now
 from app.store.configuration import channels as store, secret_facts
 from app.store.engine import writing
@@ -209,16 +215,20 @@ class Receiver:
                 return known[1]
             self._away_until = time.monotonic() + AWAY_SECONDS
             raise CannotStore(f"{trouble(error) or AWAY}; send it again") from error
-        except BadConfiguration as error:
+        except KeyMissing as error:
             raise CannotStore(f"the channel's secrets were {error}") from error
         if channel is None:
             self._known.pop(key, None)
             raise NoSuchChannel(f"there is no channel {key!r} here")
         adapter = known[1] if known is not None else None
-        channel = with_address(channel, self._settings.public_url)
-        if adapter is None or adapter.channel != channel:
-            kind = adapters.get(channel.provider)
-            adapter = kind(channel, Http(kind.title, channel.key, deadline=5))
+        try:
+            channel = with_address(channel, self._settings.public_url)
+            if adapter is None or adapter.channel != channel:
+                kind = adapters.get(channel.provider)
+                adapter = kind(channel, Http(kind.title, channel.key, deadline=5))
+        except BadConfiguration as error:
+            # It was added, by whoever loaded the channel, after this process began.
+            raise CannotStore(f"{error}; start all processes again") from error
         self._known[key] = (time.monotonic(), adapter)
         return adapter
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import now
-from app.store.tables import inbox, refused, refused_samples
+from app.store.engine import writing
+from app.store.tables import channels, inbox, refused, refused_samples
 from app.web.hub import EXTENSION
 from app.web.webhooks import BrokenTransfer, read_body
 from tests.builders import JACKET, SECRET, sale
@@ -259,6 +260,20 @@ def test_a_surprise_is_a_500_with_an_id_and_no_traceback(client, shop, app):
     assert response.status_code == 500
     assert problem(response)["incident"]
     assert "secret" not in response.text
+
+
+def test_a_provider_that_a_process_does_not_know_yet_is_sent_again(
+    client, shop, engine
+):
+    with writing(engine) as connection:
+        connection.execute(channels.update().values(provider="kiosk"))
+    body = told(sale("T-1", JACKET, 1, at=now()))
+
+    response = client.post("/webhooks/till", data=body, headers=signed(body))
+
+    assert response.status_code == 503
+    assert "no provider 'kiosk'" in problem(response)["detail"]
+    assert "start all processes again" in problem(response)["detail"]
 
 
 def test_redis_down_stores_all_the_same(under, shop, engine):
