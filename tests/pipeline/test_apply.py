@@ -12,8 +12,9 @@ from app.pipeline.proving.audit import differences
 from app.pipeline.publishing.desired import numbers
 from app.pipeline.receive import Receiver
 from app.pipeline.repairing.replaying import replay
+from app.store.configuration.channels import touch
 from app.store.engine import writing
-from app.store.tables import incidents, ledger, publications, stock_events
+from app.store.tables import channels, incidents, ledger, publications, stock_events
 from app.store.vault import Vault
 from tests.builders import (
     JACKET,
@@ -205,6 +206,20 @@ def test_what_came_before_a_wrong_secret_key_waits_for_the_right_one(shop):
     assert shop.messages() == [("waiting", None)]
     shop.inbound.run(now())
     assert shop.messages() == [("applied", None)]
+    assert shop.level(JACKET) == {"available": 9}
+
+
+def test_a_channel_whose_provider_is_not_here_is_in_nobodys_way(shop):
+    shop.receive("web", order("1", JACKET, 2, at=now()))
+    with writing(shop.engine) as connection:
+        web = channels.c.key == "web"
+        connection.execute(channels.update().where(web).values(provider="kiosk"))
+        touch(connection, now())
+    shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+
+    (buried, error), (applied, _) = shop.messages()
+    assert (buried, applied) == ("buried", "applied")
+    assert "no provider 'kiosk'; known: " in error
     assert shop.level(JACKET) == {"available": 9}
 
 
