@@ -5,7 +5,7 @@ mistake, a person lets its open lines follow: their promises, and what was shipp
 them, move to the SKU that the item is mapped to now.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -26,30 +26,32 @@ def follow(
     connection: Connection,
     house: House,
     channel: Place,
-    item: str,
+    items: Collection[str | None],
     sku_id: int,
     *,
     now: Instant,
     actor: str | None,
 ) -> set[int]:
-    """Let the open lines of a channel's item follow it to this SKU, of which those are
-    already that did; return the channels to wake."""
+    """Let the open lines of a channel's item, by any of its ids, follow it to this SKU;
+    return the channels to wake. Those that did are this SKU's already."""
     told = [
         _again(case, event, sku_id, channel, now, actor)
-        for case, event in _open_lines(connection, channel, item)
+        for case, event in _open_lines(connection, channel, items)
         if case.sku_id != sku_id
     ]
     return apply(connection, house, told, now).wake if told else set()
 
 
-def left_behind(connection: Connection, channel: Place, item: str, sku_id: int) -> int:
+def left_behind(
+    connection: Connection, channel: Place, items: Collection[str | None], sku_id: int
+) -> int:
     """How many open lines of a channel's item are another SKU's."""
-    lines = _open_lines(connection, channel, item)
+    lines = _open_lines(connection, channel, items)
     return sum(case.sku_id != sku_id for case, _ in lines)
 
 
 def _open_lines(
-    connection: Connection, channel: Place, item: str
+    connection: Connection, channel: Place, items: Collection[str | None]
 ) -> Iterator[tuple[Case, StockEvent]]:
     """A channel's own lines of which units are promised still, as it told them last."""
     for case in cases.promising(connection, channel.id):
@@ -62,7 +64,7 @@ def _open_lines(
             stock_events.c.verdict == POSTED,
         )
         row = connection.execute(query.order_by(stock_events.c.version.desc())).first()
-        if row is not None and (event := event_of(row)).item == item:
+        if row is not None and (event := event_of(row)).item in items:
             yield case, event
 
 

@@ -81,12 +81,13 @@ def _let_follow(
     actor: str | None,
 ) -> set[int]:
     """Let open lines of a listing follow it where that is told; note how many do not."""
-    channel, item = house.known(told["channel"]), told["external_id"]
+    channel = house.known(told["channel"])
+    items = {listing["external_id"], listing["external_parent_id"]} - {None}
     sku_id = aliases.sku_id(connection, told["sku"]) or 0
     if told.get("open_lines") == MOVE:
-        return follow(connection, house, channel, item, sku_id, now=now, actor=actor)
+        return follow(connection, house, channel, items, sku_id, now=now, actor=actor)
     if former != sku_id:
-        listing["open_lines"] = left_behind(connection, channel, item, sku_id)
+        listing["open_lines"] = left_behind(connection, channel, items, sku_id)
     return set()
 
 
