@@ -16,7 +16,6 @@ from app.store.watching import alerts, rounds
 from tests.builders import JACKET, SECRET, order, returned, sale
 from tests.web.pages.conftest import text_of
 
-UNSIGNED = StandardWebhooks().sign(b"other", SECRET, now(), "msg_1")
 WEB_SKU = "jacket-on-the-web"
 
 
@@ -110,9 +109,10 @@ def test_incidents_of_a_kind_are_one_thing_to_do(anna, shop, deliveries):
 
 
 def test_a_channel_whose_webhooks_are_refused_needs_somebody(anna, shop, deliveries):
+    of_another = StandardWebhooks().sign(b"other", SECRET, now(), "msg_1")
     for _ in range(3):
         with pytest.raises(InvalidSignature):
-            shop.receiver.receive("till", UNSIGNED, b"{}", None, now())
+            shop.receiver.receive("till", of_another, b"{}", None, now())
 
     page = anna.read("/")
 
