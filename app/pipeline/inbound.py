@@ -6,7 +6,7 @@ A message that cannot be applied is buried alone; its neighbours go on.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,37 +17,24 @@ import adapters
 from adapters.base import Adapter
 from adapters.http import Http
 from app.domain.errors import HubError, KeyMissing, MalformedPayload
-from app.domain.events import Message, Normalised
+from app.domain.events import Message
 from app.domain.ignoring import without_copies
 from app.domain.instants import Instant
 from app.pipeline.apply import apply
-from app.pipeline.applying.copies import A_COPY
 from app.pipeline.applying.paying import with_payment
-from app.pipeline.applying.told import NOT_STOCK, PARKED, QUARANTINED, Told, Verdict
 from app.pipeline.configuring import listings, parked
 from app.pipeline.house import House, HouseKeeper
+from app.pipeline.opened import Opened, settled, told_of, waits_for_fetch, words_of
 from app.store.configuration import channels as channel_store
-from app.store.engine import applying, reading, writing
+from app.store.engine import applying, reading
 from app.store.receiving import waiting as store
 from app.store.receiving.waiting import Stored
 from app.store.tables import channels
-from app.store.trouble import trouble
+from app.store.trouble import REFUSED, trouble
 from app.store.vault import Vault
 from app.store.watching import incidents
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Opened:
-    """A claimed message on its way through a batch."""
-
-    row: Stored
-    topic: str = ""
-    document: Any = None
-    said: Normalised | None = None
-    error: str | None = None
-    verdicts: Sequence[Verdict] = ()
 
 
 class Inbound:
@@ -99,20 +86,20 @@ class Inbound:
         store.let_go(connection, lost)
         opened = [self._open(connection, row) for row in rows if row.id not in lost]
         good = [one for one in opened if one.said is not None]
-        told = [with_payment(house, _told(one)) for one in good]
+        told = [with_payment(house, told_of(one)) for one in good]
         applied, has_named = apply(connection, house, told, now), False
         for one, verdicts in zip(good, applied.verdicts, strict=True):
             one.verdicts = verdicts
             self._read_again(connection, one, now)
             has_named = self._keep_up(connection, house, one, now) or has_named
-        store.settle(connection, [_settled(one, now) for one in opened])
+        store.settle(connection, [settled(one, now) for one in opened])
         if has_named:
             applied.wake |= parked.unpark(connection, house, now)
         self._wake(house, opened, applied.wake)
 
     def _wake(self, house: House, opened: Sequence[Opened], ids: set[int]) -> None:
         for one in opened:
-            if _waits_for_fetch(one):
+            if waits_for_fetch(one):
                 key = house.channels[one.row.channel_id].key
                 self.woken.add(f"fetch:{key}")
         self.woken |= {f"outbound:{house.channels[one].key}" for one in ids}
@@ -207,81 +194,35 @@ class Inbound:
 
     def _bury(self, inbox_id: int, error: Exception, now: Instant) -> None:
         log.error("buried", inbox_id=inbox_id, exc_info=error)
-        with writing(self._engine) as connection:
+        with applying(self._engine) as connection:
             one = self._open(connection, store.message(connection, inbox_id))
-            one.said = None
-            one.error = one.error or f"cannot be applied: {_words(error)}"
-            store.settle(connection, [_settled(one, now)])
+            if one.said is not None and isinstance(error, REFUSED):
+                self._take_line_by_line(connection, one, words_of(error), now)
+            else:
+                one.said = None
+                one.error = one.error or f"cannot be applied: {words_of(error)}"
+            store.settle(connection, [settled(one, now)])
 
-
-def _told(one: Opened) -> Told:
-    said = one.said or Normalised()
-    return Told(
-        one.row.channel_id,
-        said.events,
-        one.row.received_at,
-        said.orders,
-        inbox_id=one.row.id,
-    )
-
-
-def _waits_for_fetch(one: Opened) -> bool:
-    return (
-        one.said is not None and one.said.read is not None and one.row.fetched is None
-    )
-
-
-def _settled(one: Opened, now: Instant) -> tuple[Any, ...]:
-    state, note = _state(one)
-    wants = None
-    lane = "apply"
-    if _waits_for_fetch(one) and one.said is not None and one.said.read is not None:
-        wants, lane, state = json.dumps(asdict(one.said.read)), "fetch", "waiting"
-    # A body that could not be read stays sealed until it expires, to be replayed.
-    body = one.row.body if one.document is None else None
-    document = None if one.document is None else json.dumps(one.document)
-    settled_at = None if state == "waiting" else now
-    return (
-        state,
-        lane,
-        one.topic,
-        document,
-        wants,
-        note,
-        settled_at,
-        body,
-        one.row.id,
-    )
-
-
-def _state(one: Opened) -> tuple[str, str | None]:
-    if one.said is None:
-        return "buried", one.error
-    if one.said.bad:
-        return "buried", f"{'; '.join(one.said.bad)}; the other lines are taken"
-    parked = [v.note or "" for v in one.verdicts if v.verdict == PARKED]
-    if parked:
-        return "parked", "; ".join(sorted(set(parked)))
-    disputed = [v for v in one.verdicts if v.verdict == QUARANTINED]
-    if disputed:
-        return "applied", "; ".join(f"{v.key}: {v.note}" for v in disputed)
-    unstocked = {v.note or "" for v in one.verdicts if v.verdict == NOT_STOCK}
-    reasons = "; ".join((*one.said.ignored, *sorted(unstocked)))
-    if any(verdict.note == A_COPY for verdict in one.verdicts):
-        return "ignored", reasons or A_COPY
-    tells = any(verdict.verdict != NOT_STOCK for verdict in one.verdicts)
-    if tells or one.said.orders or one.said.listings:
-        return "applied", reasons or None
-    if one.said.disconnected is not None:
-        return "applied", one.said.disconnected
-    return "ignored", reasons or "says nothing about stock"
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, sa.exc.DBAPIError):
-        text = str(error.orig).splitlines()[0] if error.orig else "refused"
-        if "ck_stock_levels" in text:
-            state = text.partition("ck_stock_levels_")[2].split('"')[0].strip()
-            return f"{state} would fall below zero"
-        return f"the database refused it: {text}"
-    return f"{type(error).__name__}: {error}"
+    def _take_line_by_line(
+        self, connection: Connection, one: Opened, why: str, now: Instant
+    ) -> None:
+        """Apply what the database lets pass of a message that it refused."""
+        house = self._keeper.house(connection)
+        told = with_payment(house, told_of(one))
+        bad, verdicts = [], []
+        for event in told.events:
+            line = replace(told, events=[event], orders=())
+            try:
+                with connection.begin_nested():
+                    applied = apply(connection, house, [line], now)
+            except REFUSED as error:
+                name = event.line or event.item
+                bad.append(f"line {name} cannot be applied: {words_of(error)}")
+            else:
+                verdicts += applied.verdicts[0]
+                self._wake(house, (), applied.wake)
+        bad = bad or [f"it cannot be applied whole: {why}"]
+        if one.said is not None and verdicts:
+            one.said, one.verdicts = replace(one.said, bad=tuple(bad)), verdicts
+        else:
+            one.said, one.error = None, "; ".join(bad)

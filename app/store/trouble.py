@@ -29,6 +29,8 @@ READ_ONLY: Final = "the database can only be read"
 BROKEN: Final = "the disk of the database reports errors"
 DAMAGED: Final = "the database is damaged and has to be restored from a backup"
 AWAY: Final = "the database does not answer"
+REFUSED: Final = (sa.exc.IntegrityError, sa.exc.DataError)
+"""No trouble: what the database is told cannot be so, like units fewer than none."""
 OUTDATED: Final = (
     "the database was not brought up to this release: run `onecount migrate`"
 )

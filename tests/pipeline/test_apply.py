@@ -311,3 +311,29 @@ def test_a_parked_line_that_cannot_be_applied_holds_up_no_other(shop):
     assert shop.level("RED-SCARF") == {"available": -2, "committed": 2}
     assert [state for state, _ in shop.messages()] == ["buried", "applied"]
     assert is_right(shop)
+
+
+def test_a_line_that_cannot_be_so_is_named_and_holds_up_no_other(shop):
+    shop.sku("SCARF")
+    back = {"id": "1", "sku": JACKET, "quantity": 2, "disposition": "damaged"}
+    lost = {"id": "2", "sku": "SCARF", "quantity": -1}
+    told = {"type": "adjustment", "id": "A", "occurred_at": iso(now())}
+    each = [line | {"reason": "looked"} for line in (back, lost)]
+    shop.tell("till", told | {"lines": each}, sale("T", JACKET, 1, at=now()))
+
+    why = "line 1 cannot be applied: damaged would fall below zero"
+    assert shop.messages() == [
+        ("buried", f"{why}; the other lines are taken"),
+        ("applied", None),
+    ]
+    assert shop.level("SCARF") == {"available": -1}
+    assert shop.level(JACKET) == {"available": 9}
+    assert is_right(shop)
+
+    replay(shop.engine)
+    shop.apply()
+    assert shop.messages()[0] == ("buried", f"{why}; the other lines are taken")
+    assert shop.level("SCARF") == {"available": -1}
+    alone = told | {"id": "B", "lines": each[:1]}
+    shop.tell("till", alone)
+    assert shop.messages()[-1] == ("buried", why)

@@ -21,6 +21,7 @@ from app.pipeline.applying.told import (
 from app.pipeline.house import House
 from app.store.engine import applying, reading
 from app.store.tables import inbox, stock_events
+from app.store.trouble import REFUSED
 
 SETTLED: Final = sa.case(
     (
@@ -45,18 +46,15 @@ def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
     try:
         with connection.begin_nested():
             woken = _apply_parked(connection, house, told, now)
-    except _REFUSED:
+    except REFUSED:
         for one in told:
             try:
                 with connection.begin_nested():
                     woken |= _apply_parked(connection, house, [one], now)
-            except _REFUSED as error:
+            except REFUSED as error:
                 _quarantine(connection, one, str(error.orig).splitlines()[0], now)
     _look_again(connection)
     return woken
-
-
-_REFUSED = (sa.exc.IntegrityError, sa.exc.DataError)
 
 
 def drop_outdated(engine: Engine, now: Instant) -> None:
