@@ -24,6 +24,7 @@ import hypothesis
 import psycopg
 import pytest
 import sqlalchemy as sa
+import structlog
 from redis import Redis
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -59,9 +60,16 @@ MEMORY = Path("/dev/shm")
 
 def pytest_configure() -> None:
     """Let what tests write stay in memory, where there is room for it: on a disk the
-    copy of a PostgreSQL database takes a quarter of a second, and every test gets one."""
+    copy of a PostgreSQL database takes a quarter of a second, and every test gets one.
+
+    What they log is plain, as in every process: a rich traceback takes seconds.
+    """
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         tempfile.tempdir = str(MEMORY)
+    plain = structlog.dev.plain_traceback
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=plain)
+    *others, _ = structlog.get_config()["processors"]
+    structlog.configure(processors=[*others, renderer])
 
 
 TESTS = Path(__file__).parent
