@@ -209,6 +209,7 @@ class Inbound:
         """Apply what the database lets pass of a message that it refused."""
         house = self._keeper.house(connection)
         told = with_payment(house, told_of(one))
+        known = one.said.bad if one.said is not None else ()
         bad, verdicts = [], []
         for event in told.events:
             line = replace(told, events=[event], orders=())
@@ -221,8 +222,8 @@ class Inbound:
             else:
                 verdicts += applied.verdicts[0]
                 self._wake(house, (), applied.wake)
-        bad = bad or [f"it cannot be applied whole: {why}"]
+        all_bad = (*known, *(bad or [f"it cannot be applied whole: {why}"]))
         if one.said is not None and verdicts:
-            one.said, one.verdicts = replace(one.said, bad=tuple(bad)), verdicts
+            one.said, one.verdicts = replace(one.said, bad=all_bad), verdicts
         else:
-            one.said, one.error = None, "; ".join(bad)
+            one.said, one.error = None, "; ".join(all_bad)

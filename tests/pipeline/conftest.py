@@ -1,5 +1,7 @@
 import pytest
 
+from app.pipeline.configuring.listings import save_listing
+from app.store.engine import applying
 from tests.builders import JACKET, Shop
 from tests.listening import listening
 
@@ -41,4 +43,22 @@ def web(empty_shop, channel) -> Shop:
     shop.sku(JACKET, "RED-SCARF")
     shop.listing("web", JACKET, "jacket-1")
     shop.count(JACKET, "downtown", 5)
+    return shop
+
+
+@pytest.fixture
+def shopify(empty_shop) -> Shop:
+    """Ten blue jackets, and a Shopify store that sells them as variant 8."""
+    shop = empty_shop
+    shop.locations("downtown")
+    shop.channel(
+        "web",
+        provider="shopify",
+        mapped={"downtown": "1"},
+        settings={"shop": "blue-jacket.myshopify.com"},
+    )
+    shop.sku(JACKET)
+    with applying(shop.engine) as connection:
+        save_listing(connection, "web", JACKET, "9", "8")
+    shop.count(JACKET, "downtown", 10)
     return shop

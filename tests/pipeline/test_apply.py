@@ -337,3 +337,8 @@ def test_a_line_that_cannot_be_so_is_named_and_holds_up_no_other(shop):
     alone = told | {"id": "B", "lines": each[:1]}
     shop.tell("till", alone)
     assert shop.messages()[-1] == ("buried", why)
+    half = {"id": "3", "sku": JACKET, "quantity": 0.5, "reason": "looked"}
+    shop.tell("till", told | {"id": "C", "lines": [*each, half]})
+    _, both = shop.messages()[-1]
+    assert "lines[2].quantity" in both
+    assert f"{why}; the other lines are taken" in both

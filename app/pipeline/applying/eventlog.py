@@ -42,23 +42,7 @@ class EventLog:
     def note(self, said: Said, waits_for: str | None = None) -> None:
         """Take an event in. With an `event_id` it is a row that is there already."""
         known = said.verdict.event_id is not None
-        if said.verdict.verdict == PARKED and not known and self._is_over(said):
-            said.verdict.verdict = DUPLICATE
-            return
         (self._known if known else self._new).append((said, waits_for))
-
-    def _is_over(self, said: Said) -> bool:
-        """Whether the same waited before and waits no more: it was dismissed, or told
-        anew. A provider tells it again, and so does each poll."""
-        verdict, event = said.verdict, said.event
-        query = sa.select(stock_events.c.id).where(
-            stock_events.c.key == verdict.key,
-            stock_events.c.apart == verdict.apart,
-            stock_events.c.version == event.version,
-            stock_events.c.target == event.quantity,
-            stock_events.c.verdict == SUPERSEDED,
-        )
-        return self._connection.execute(query).first() is not None
 
     def standing(self, keys: Collection[str]) -> list[StockEvent]:
         """What stands under these keys and names its item, of this batch or written
@@ -82,10 +66,29 @@ class EventLog:
     def number(self, ids: Sequence[int] = ()) -> None:
         """Give the new events their ids, so that ledger entries can name them: those
         that were reserved for them, if they are as many."""
+        self._leave_out_what_is_over()
         if len(ids) != len(self._new):
             ids = bulk.next_ids(self._connection, stock_events, len(self._new))
         for (said, _), event_id in zip(self._new, ids, strict=True):
             said.verdict.event_id = event_id
+
+    def _leave_out_what_is_over(self) -> None:
+        """What waited before and was dismissed, or told anew, waits no more: a provider
+        tells it again, and so does each poll."""
+        waits = [said for said, _ in self._new if said.verdict.verdict == PARKED]
+        if not waits:
+            return
+        names = ("key", "apart", "version", "target")
+        query = sa.select(*(stock_events.c[name] for name in names)).where(
+            stock_events.c.key.in_({said.verdict.key for said in waits}),
+            stock_events.c.verdict == SUPERSEDED,
+        )
+        over = {tuple(row) for row in self._connection.execute(query)}
+        for said in waits:
+            verdict, event = said.verdict, said.event
+            if (verdict.key, verdict.apart, event.version, event.quantity) in over:
+                verdict.verdict = DUPLICATE
+        self._new = [one for one in self._new if one[0].verdict.verdict != DUPLICATE]
 
     def write(self) -> None:
         """Insert the new events; change the verdicts of those that were parked."""

@@ -7,8 +7,8 @@ them, move to the SKU that the item is mapped to now.
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import Final, NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain import events as kinds
@@ -17,9 +17,9 @@ from app.domain.instants import Instant
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import POSTED, Meant, Told, event_of
 from app.pipeline.house import House, Place
+from app.store import bulk
 from app.store.stock import cases
 from app.store.stock.cases import Case
-from app.store.tables import stock_events
 
 
 def follow(
@@ -54,18 +54,32 @@ def _open_lines(
     connection: Connection, channel: Place, items: Collection[str | None]
 ) -> Iterator[tuple[Case, StockEvent]]:
     """A channel's own lines of which units are promised still, as it told them last."""
+    found = {}
     for case in cases.promising(connection, channel.id):
         _, kind, order = case.case_key.split("/", 2)
-        if kind != "order" or kinds.PLACED not in case.targets:
-            continue
-        named = StockEvent(kinds.PLACED, 0, 0, 0, order=order, line=case.line)
-        query = sa.select(stock_events).where(
-            stock_events.c.key == f"{channel.key}:{key_of(named)}",
-            stock_events.c.verdict == POSTED,
-        )
-        row = connection.execute(query.order_by(stock_events.c.version.desc())).first()
-        if row is not None and (event := event_of(row)).item in items:
-            yield case, event
+        if kind == "order" and kinds.PLACED in case.targets:
+            named = StockEvent(kinds.PLACED, 0, 0, 0, order=order, line=case.line)
+            found[f"{channel.key}:{key_of(named)}"] = case
+    rows = bulk.select(connection, _PLACED, found)
+    newest = {row.key: event_of(row) for row in map(_Row._make, rows)}
+    for key, event in newest.items():
+        if event.item in items:
+            yield found[key], event
+
+
+class _Row(NamedTuple):
+    key: str
+    kind: str
+    target: int
+    occurred_at: Instant
+    version: int
+    details: str
+
+
+_PLACED: Final = (
+    f"SELECT {', '.join(_Row._fields)} FROM stock_events "
+    f"WHERE key {{among}} AND verdict = '{POSTED}' ORDER BY version"
+)
 
 
 def _again(

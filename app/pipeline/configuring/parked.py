@@ -19,6 +19,7 @@ from app.pipeline.applying.told import (
     event_of,
 )
 from app.pipeline.house import House
+from app.pipeline.opened import words_of
 from app.store.engine import applying, reading
 from app.store.tables import inbox, stock_events
 from app.store.trouble import REFUSED
@@ -52,7 +53,7 @@ def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
                 with connection.begin_nested():
                     woken |= _apply_parked(connection, house, [one], now)
             except REFUSED as error:
-                _quarantine(connection, one, str(error.orig).splitlines()[0], now)
+                _quarantine(connection, one, words_of(error), now)
     _look_again(connection)
     return woken
 
@@ -124,9 +125,10 @@ def _apply_parked(
         return set()
     applied = apply(connection, house, told, now)
     for one, verdicts in zip(told, applied.verdicts, strict=True):
-        if all(verdict.verdict != PARKED for verdict in verdicts):
-            notes = {v.note or "" for v in verdicts if v.verdict == NOT_STOCK}
-            _settle(connection, one, SETTLED, "; ".join(sorted(notes)) or None, now)
+        waits = [verdict for verdict in verdicts if verdict.verdict == PARKED]
+        reasons = waits or [v for v in verdicts if v.verdict == NOT_STOCK]
+        why = "; ".join(sorted({verdict.note or "" for verdict in reasons})) or None
+        _settle(connection, one, "parked" if waits else SETTLED, why, now)
     return applied.wake
 
 
@@ -136,7 +138,7 @@ def _quarantine(connection: Connection, one: Told, words: str, now: Instant) -> 
         .where(stock_events.c.id.in_(one.rows))
         .values(verdict=QUARANTINED, note=words, waits_for=None)
     )
-    _settle(connection, one, "buried", f"the database refused it: {words}", now)
+    _settle(connection, one, "buried", f"cannot be applied: {words}", now)
 
 
 def _settle(

@@ -5,33 +5,14 @@ import sqlalchemy as sa
 
 from adapters.parts.shopify_topics import READ_ORDER
 from app.domain.instants import MINUTE, iso, now
-from app.pipeline.configuring.listings import save_listing
 from app.pipeline.proving.audit import differences
 from app.store.configuration import channels
-from app.store.engine import applying, writing
+from app.store.engine import writing
 from app.store.receiving import inbox
 from app.store.tables import stock_events
 from tests.builders import JACKET, Shop
 
 ORDERED, LATER, LAST = (iso(now() - ago * MINUTE) for ago in (30, 20, 10))
-
-
-@pytest.fixture
-def shopify(empty_shop) -> Shop:
-    """Ten blue jackets, and a Shopify store that sells them as variant 8."""
-    shop = empty_shop
-    shop.locations("downtown")
-    shop.channel(
-        "web",
-        provider="shopify",
-        mapped={"downtown": "1"},
-        settings={"shop": "blue-jacket.myshopify.com"},
-    )
-    shop.sku(JACKET)
-    with applying(shop.engine) as connection:
-        save_listing(connection, "web", JACKET, "9", "8")
-    shop.count(JACKET, "downtown", 10)
-    return shop
 
 
 def read(

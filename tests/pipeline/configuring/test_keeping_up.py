@@ -25,21 +25,11 @@ PRODUCT = {"id": 3, "title": "Blue jacket", "variants": [VARIANT]}
 
 
 @pytest.fixture
-def store(empty_shop) -> Shop:
-    """Ten jackets, listed by the inventory item alone, as a file may do."""
-    shop = empty_shop
-    shop.locations("downtown")
-    shop.channel(
-        "web",
-        provider="shopify",
-        mapped={"downtown": "1"},
-        settings={"shop": "blue-jacket.myshopify.com"},
-    )
-    shop.sku(JACKET)
-    with applying(shop.engine) as connection:
+def store(shopify) -> Shop:
+    """A store whose listing names the inventory item alone, as a file may do."""
+    with applying(shopify.engine) as connection:
         save_listing(connection, "web", JACKET, "9", None)
-    shop.count(JACKET, "downtown", 10)
-    return shop
+    return shopify
 
 
 def tell(store, topic, told):

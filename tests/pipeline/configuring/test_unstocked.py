@@ -111,6 +111,17 @@ def test_reading_it_again_changes_nothing(shop):
     assert shop.messages() == [("ignored", f"{WRAP} is not stock")] * 2
 
 
+def test_a_line_that_waits_for_more_says_what_it_waits_for_now(shop):
+    shop.locations("harbour")
+    shop.sku("WRAP-1")
+    shop.tell("till", sale("T", WRAP, 2, at=now()))
+    assert shop.messages() == [("parked", f"unknown sku {WRAP}")]
+
+    map_listing(shop.engine, "till", "WRAP-1", WRAP, now=now())
+
+    assert shop.messages() == [("parked", "unknown location (none named)")]
+
+
 def test_an_item_that_is_mapped_is_stock(shop):
     map_listing(shop.engine, "web", JACKET, "j-1", "j", now=now())
 
