@@ -10,6 +10,7 @@ What surprised us (2026-11):
 - Since 2026-04 a write needs `@idempotent` and `changeFromQuantity`. The schema shows
   neither as required; leaving them out fails at run time, with status 200.
 - A throttled call is status 200 as well.
+- A return may be restocked long after its refund; then only GraphQL says so.
 - The order of "Send test notification" is cancelled, and says `test: true`.
 - ShopifyAPI has no timeout and can send one shop's token to another; only its checks of
   shop domain and API version are used.
@@ -44,6 +45,9 @@ from app.domain.instants import Instant
 
 _FAMILIES = ("x-shopify-", "shopify-")
 """Classic webhooks, and the events that follow them: same signature, other names."""
+
+_ROUTES = ("routing", "routed order")
+"""What is read only to know where units leave from."""
 
 
 class Shopify(Adapter):
@@ -185,7 +189,7 @@ class Shopify(Adapter):
     def _asking(self, said: Normalised) -> Normalised:
         """Drop a read that is not worth a call, or cannot be made."""
         what = said.read.what if said.read else ""
-        if what != "order" and len(set(self.channel.locations.values())) < 2:
+        if what in _ROUTES and len(set(self.channel.locations.values())) < 2:
             reason = "The channel has one location: nothing to route."
             is_pointer = what == "routed order"
             return replace(said, read=None, ignored=_also(said, is_pointer, reason))
@@ -197,10 +201,7 @@ class Shopify(Adapter):
         return said
 
     def fetch(self, message: Message, read: Read) -> Any:
-        if read.what == "routed order":
-            found = reading.read_routed_order(self.admin, read.id)
-        else:
-            found = reading.read_order(self.admin, read.id)
+        found = reading.READERS.get(read.what, reading.read_order)(self.admin, read.id)
         return found if found is not None else {"missing": read.id}
 
     def changes(self, since: Instant) -> Iterator[Change]:

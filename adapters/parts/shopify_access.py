@@ -51,6 +51,14 @@ def problems(admin: Admin, channel: Channel) -> list[str]:
     return found
 
 
+def may(admin: Admin, scope: str) -> bool:
+    """Whether the app was granted a scope that it can do without."""
+    data = admin.ask(ACCESS, {}, _NO_SCOPE)
+    with admin.expecting("its access"):
+        scopes = data["currentAppInstallation"]["accessScopes"]
+        return _is_granted(scope, {str(one["handle"]) for one in scopes})
+
+
 def _is_granted(scope: str, granted: set[str]) -> bool:
     """Who may write may read as well."""
     return scope in granted or scope.replace("read_", "write_", 1) in granted

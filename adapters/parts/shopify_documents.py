@@ -8,7 +8,10 @@ would cancel the lines it lacks.
 https://shopify.dev/docs/api/admin-graphql/2026-10
 """
 
-from adapters.parts import shopify_setup_documents as setup
+from adapters.parts import (
+    shopify_number_documents as numbers,
+    shopify_setup_documents as setup,
+)
 
 FIRST_LISTED = 5
 """Fulfillments and refunds read with an order; they are plain lists without pages."""
@@ -107,6 +110,7 @@ fragment WholeOrder on Order {
   cancelledAt
   test
   displayFinancialStatus
+  returnStatus
   sourceName
   tags
   retailLocation { id }
@@ -134,14 +138,17 @@ fragment WholeOrder on Order {
 
 ORDER = "query Order($id: ID!) { order(id: $id) { ...WholeOrder } }" + _WHOLE_ORDER
 
-ROUTED_ORDER = (
-    """
-query RoutedOrder($id: ID!) {
-  fulfillmentOrder(id: $id) { order { ...WholeOrder } }
-}
-"""
-    + _WHOLE_ORDER
-)
+
+def _order_of(part: str) -> str:
+    return f"""
+query OrderOf($id: ID!) {{
+  {part}(id: $id) {{ order {{ ...WholeOrder }} }}
+}}
+{_WHOLE_ORDER}"""
+
+
+ROUTED_ORDER = _order_of("fulfillmentOrder")
+RETURNED_ORDER = _order_of("reverseFulfillmentOrder")
 
 CHANGED_ORDERS = """
 query ChangedOrders($query: String!, $after: String) {
@@ -171,6 +178,62 @@ query AllRefunds($id: ID!) {
 """
     + _REFUND.replace("first: 5", "first: 2")
     + _REFUNDED
+    + _PAGE
+)
+
+_DISPOSED = """
+fragment Disposed on ReverseFulfillmentOrderLineItem {
+  totalQuantity
+  fulfillmentLineItem { lineItem { id } }
+  dispositions {
+    id
+    type
+    quantity
+    createdAt
+    location { id }
+  }
+}
+"""
+
+_REVERSED = """
+fragment Reversed on ReverseFulfillmentOrder {
+  id
+  lineItems(first: 20) {
+    nodes { ...Disposed }
+    pageInfo { ...Page }
+  }
+}
+"""
+
+_RETURN = """
+fragment SentBack on Return {
+  id
+  reverseFulfillmentOrders(first: 2) {
+    nodes { ...Reversed }
+    pageInfo { ...Page }
+  }
+}
+"""
+
+_RETURN_PARTS = _RETURN + _REVERSED + _DISPOSED
+
+RETURNS = (
+    """
+query Returns($id: ID!) {
+  order(id: $id) {
+    id
+    refunds(first: 100) {
+      id
+      return { id }
+    }
+    returns(first: 2) {
+      nodes { ...SentBack }
+      pageInfo { ...Page }
+    }
+  }
+}
+"""
+    + _RETURN_PARTS
     + _PAGE
 )
 
@@ -207,41 +270,25 @@ MORE = {
     ("FulfillmentOrder", "lineItems"): _more(
         "FulfillmentOrder", "lineItems", "Routed", _ROUTED
     ),
+    ("Order", "returns"): _more("Order", "returns", "SentBack", _RETURN_PARTS, 2),
+    ("Return", "reverseFulfillmentOrders"): _more(
+        "Return", "reverseFulfillmentOrders", "Reversed", _REVERSED + _DISPOSED, 5
+    ),
+    ("ReverseFulfillmentOrder", "lineItems"): _more(
+        "ReverseFulfillmentOrder", "lineItems", "Disposed", _DISPOSED
+    ),
 }
 """(Type, field) → the document for the next page of it."""
 
-SET_QUANTITIES = """
-mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
-  inventorySetQuantities(input: $input) @idempotent(key: $key) {
-    inventoryAdjustmentGroup { id }
-    userErrors { code field message }
-  }
-}
-"""
-
-LEVELS = """
-query Levels($ids: [ID!]!, $location: ID!) {
-  nodes(ids: $ids) {
-    ... on InventoryItem {
-      id
-      tracked
-      inventoryLevel(locationId: $location) {
-        isActive
-        quantities(names: ["available"]) { name quantity }
-      }
-    }
-  }
-}
-"""
-
 ALL = (
     *setup.ALL,
+    *numbers.ALL,
     ORDER,
     ROUTED_ORDER,
+    RETURNED_ORDER,
     CHANGED_ORDERS,
     ALL_FULFILLMENTS,
     ALL_REFUNDS,
+    RETURNS,
     *MORE.values(),
-    SET_QUANTITIES,
-    LEVELS,
 )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.parts import shopify_returns as returns
 from adapters.parts.shopify_routing import item, routed
 from adapters.parts.shopify_shapes import FULFILLMENT, ORDER, REFUND
 from adapters.shapes import load
@@ -80,9 +81,15 @@ def order(document: Any) -> Normalised:
     events += routed(told["fulfillment_orders"], lines, of)
     for one in told["fulfillments"]:
         events += _shipped(one, lines, of)
-    read = None if "fulfillment_orders" in document else _routing(told, events)
     for at, one in enumerate(told["refunds"]):
-        events += _returned(one, lines, of, f"refunds[{at}].")
+        back = list(_returned(one, lines, of, f"refunds[{at}]."))
+        events += back
+        if "disposed" in document and one["of_return"] is None:
+            events += returns.repeated(back)
+    events += returns.disposed(told, lines, of)
+    if told["returns_hidden"]:
+        ignored.append(returns.HIDDEN)
+    read = None if "fulfillment_orders" in document else _asked(told, events)
     all_lines = tuple(dict.fromkeys(line["id"] for line in told["line_items"]))
     begun, changed = told["created_at"], told["updated_at"]
     whole = WholeOrder(told["id"], all_lines, changed, begun, of["order_number"])
@@ -210,8 +217,13 @@ def _fulfillable(
     return max(0, left - tally.shipped - tally.under_way - taken_off)
 
 
-def _routing(told: Mapping[str, Any], events: Iterable[StockEvent]) -> Read | None:
-    """Where it leaves from is only worth a call while something has yet to leave."""
+def _asked(told: Mapping[str, Any], events: Iterable[StockEvent]) -> Read | None:
+    """What the webhook leaves out: what became of returns, and where it leaves from.
+
+    The latter is only worth a call while something has yet to leave.
+    """
+    if told["returns"]:
+        return Read("order", told["id"])
     if told["location_id"] is not None:
         return None
     stock = [event for event in events if event.item]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from adapters.parts.shopify_client import Admin
-from adapters.parts.shopify_documents import LEVELS, SET_QUANTITIES
+from adapters.parts.shopify_number_documents import LEVELS, SET_QUANTITIES
 from app.domain.channels import (
     ACCEPTED,
     REJECTED,

@@ -15,14 +15,23 @@ from adapters.parts.shopify_documents import (
     MORE,
     MOST_LISTED,
     ORDER,
+    RETURNED_ORDER,
+    RETURNS,
     ROUTED_ORDER,
 )
 from adapters.parts.shopify_quantities import gid, plain
-from app.domain.errors import GiveUp
+from app.domain.errors import CredentialsRefused, GiveUp
 from app.domain.instants import Instant, iso, parse
 
 _SCOPE = "read_orders"
 _ROUTING_SCOPE = "read_merchant_managed_fulfillment_orders"
+_RETURNS_SCOPE = "read_returns"
+
+_NO_RETURNS = ("NO_RETURN", "RETURN_REQUESTED")
+"""Nothing was sent back.
+
+https://shopify.dev/docs/api/admin-graphql/2026-10/enums/OrderReturnStatus
+"""
 
 
 def read_order(admin: Admin, order_id: str) -> dict[str, Any] | None:
@@ -37,8 +46,19 @@ def read_routed_order(admin: Admin, fulfillment_order_id: str) -> dict[str, Any]
     asked = {"id": gid("FulfillmentOrder", fulfillment_order_id)}
     data = admin.ask(ROUTED_ORDER, asked, _ROUTING_SCOPE)
     with admin.expecting("an order"):
-        found = data["fulfillmentOrder"]
-        return _whole(admin, found["order"]) if found is not None else None
+        return _whole(admin, (data["fulfillmentOrder"] or {}).get("order"))
+
+
+def read_returned_order(admin: Admin, reverse_id: str) -> dict[str, Any] | None:
+    """The order that a reverse fulfillment order belongs to."""
+    asked = {"id": gid("ReverseFulfillmentOrder", reverse_id)}
+    data = admin.ask(RETURNED_ORDER, asked, _RETURNS_SCOPE)
+    with admin.expecting("an order"):
+        return _whole(admin, (data["reverseFulfillmentOrder"] or {}).get("order"))
+
+
+READERS = {"routed order": read_routed_order, "returned order": read_returned_order}
+"""What a webhook points at, if not at an order → who reads the order of it."""
 
 
 def changed_orders(admin: Admin, since: Instant) -> Iterator[tuple[str, Instant]]:
@@ -84,7 +104,34 @@ def _whole(admin: Admin, order: Any) -> dict[str, Any] | None:
         _all_pages(admin, "Refund", "refundLineItems", one)
     for one in order["fulfillmentOrders"]["nodes"]:
         _all_pages(admin, "FulfillmentOrder", "lineItems", one)
-    return _as_webhook(order)
+    found = _as_webhook(order)
+    if order.get("returnStatus", _NO_RETURNS[0]) not in _NO_RETURNS:
+        _add_returns(admin, order["id"], found)
+    return found
+
+
+def _add_returns(admin: Admin, order_gid: str, found: dict[str, Any]) -> None:
+    """Tell what became of the returns, unless the app may not read them."""
+    try:
+        data = admin.ask(RETURNS, {"id": order_gid}, _RETURNS_SCOPE)
+    except CredentialsRefused as error:
+        if error.status != 200:
+            raise
+        found["returns_hidden"] = True
+        return
+    order = data["order"]
+    _all_pages(admin, "Order", "returns", order)
+    reverse = []
+    for one in order["returns"]["nodes"]:
+        _all_pages(admin, "Return", "reverseFulfillmentOrders", one)
+        reverse += one["reverseFulfillmentOrders"]["nodes"]
+    for one in reverse:
+        _all_pages(admin, "ReverseFulfillmentOrder", "lineItems", one)
+    rows = [row for one in reverse for row in one["lineItems"]["nodes"]]
+    found["disposed"] = [_disposed(row) for row in rows if row["fulfillmentLineItem"]]
+    of_return = {plain(one["id"]): _id(one["return"]) for one in order["refunds"]}
+    for refund in found["refunds"]:
+        refund["of_return"] = of_return.get(refund["id"])
 
 
 def _all_listed(admin: Admin, order_gid: str, field: str) -> list[Any]:
@@ -191,5 +238,22 @@ def _fulfillment_order(node: dict[str, Any]) -> dict[str, Any]:
                 "remaining_quantity": row["remainingQuantity"],
             }
             for row in node["lineItems"]["nodes"]
+        ],
+    }
+
+
+def _disposed(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "line_item_id": plain(row["fulfillmentLineItem"]["lineItem"]["id"]),
+        "total_quantity": row["totalQuantity"],
+        "dispositions": [
+            {
+                "id": plain(one["id"]),
+                "type": one["type"].lower(),
+                "quantity": one["quantity"],
+                "location_id": _id(one["location"]),
+                "created_at": one["createdAt"],
+            }
+            for one in row["dispositions"]
         ],
     }

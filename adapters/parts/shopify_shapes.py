@@ -1,7 +1,8 @@
 """The fields of Shopify's orders, fulfillments and refunds that we read and keep.
 
 https://shopify.dev/docs/api/admin-rest/2026-10/resources/order has the payload. Our own
-reading adds `fulfillment_orders`, which no webhook carries.
+reading adds `fulfillment_orders`, `disposed`, `returns_hidden` and a refund's
+`of_return`, which no webhook carries.
 """
 
 from typing import Final
@@ -47,6 +48,7 @@ class Refund(Part):
     created_at = optional(Time)
     processed_at = optional(Time)
     refund_line_items = Each(RefundLine)
+    of_return = optional(Name)
 
 
 class RoutedLine(Part):
@@ -62,6 +64,26 @@ class FulfillmentOrder(Part):
     created_at = Time(required=True)
     updated_at = Time(required=True)
     line_items = Each(RoutedLine)
+
+
+class Disposition(Part):
+    id = Name(required=True)
+    type = optional(fields.String)
+    quantity = Units(required=True)
+    location_id = optional(Name)
+    created_at = Time(required=True)
+
+
+class Disposed(Part):
+    """A line of a reverse fulfillment order: units of one line to come back."""
+
+    line_item_id = Name(required=True)
+    total_quantity = Units(required=True)
+    dispositions = Each(Disposition)
+
+
+class Return(Part):
+    id = optional(Name)
 
 
 class Order(Part):
@@ -80,6 +102,9 @@ class Order(Part):
     fulfillments = Each(Fulfillment)
     refunds = Each(Refund)
     fulfillment_orders = Each(FulfillmentOrder)
+    returns = Each(Return)
+    disposed = Each(Disposed)
+    returns_hidden = optional(fields.Boolean)
 
 
 ORDER, FULFILLMENT, REFUND = Order(), Fulfillment(), Refund()

@@ -42,6 +42,11 @@ def _edited_order(message: Message) -> Normalised:
     return Normalised(read=Read("order", edit["order_id"]))
 
 
+def _returned_order(message: Message) -> Normalised:
+    told = load(_POINTER, message.document)
+    return Normalised(read=Read("returned order", told["id"]))
+
+
 def _routed_order(message: Message) -> Normalised:
     for field in _ROUTING_FIELDS:
         if message.document.get(field) is not None:
@@ -107,6 +112,7 @@ TOPICS: dict[str, Callable[[Message], Normalised]] = {
     "fulfillment_orders/hold_released": _routed_order,
     "fulfillment_orders/rescheduled": _routed_order,
     "fulfillment_orders/cancellation_request_accepted": _routed_order,
+    "reverse_fulfillment_orders/dispose": _returned_order,
     "inventory_levels/connect": _of(catalogue.level),
     "inventory_levels/update": _of(catalogue.level),
     "inventory_levels/disconnect": _ignored(

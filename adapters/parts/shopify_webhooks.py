@@ -9,6 +9,7 @@ https://shopify.dev/docs/api/admin-graphql/2026-10/mutations/webhookSubscription
 from collections.abc import Iterator
 from typing import Any
 
+from adapters.parts import shopify_access as access
 from adapters.parts.shopify_client import Admin
 from adapters.parts.shopify_setup_documents import SUBSCRIBE, SUBSCRIPTIONS, UNSUBSCRIBE
 from app.domain.connecting import Subscribed
@@ -24,6 +25,8 @@ NEEDED = (
     *("inventory_items/update", "inventory_items/delete", "products/update"),
     "app/uninstalled",
 )
+OF_RETURNS = "reverse_fulfillment_orders/dispose"
+"""Wanted too, by an app that may read returns."""
 _SCOPE = "(none)"
 _TAKEN = "already been taken"
 """Somebody else registered it a moment ago."""
@@ -34,6 +37,8 @@ def subscribe(admin: Admin, address: str, *, mend: bool) -> Subscribed:
     found = list(_listed(admin))
     right = {one["topic"] for one in found if _is_right(one, address)}
     missing = [topic for topic in NEEDED if enum(topic) not in right]
+    if enum(OF_RETURNS) not in right and access.may(admin, "read_returns"):
+        missing.append(OF_RETURNS)
     if not mend:
         return Subscribed(tuple(missing))
     mended, refused = [], dict[str, list[str]]()

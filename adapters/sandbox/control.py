@@ -71,12 +71,13 @@ def _order(order: Order) -> dict[str, Any]:
 
 
 def _act(sandbox: "Sandbox", name: str) -> Any:
-    if name not in _ACTIONS:
+    action = {**_ACTIONS, **sandbox.actions()}.get(name)
+    if action is None:
         raise Refused(404, f"no such action: {name}")
     body = request.get_json(silent=True) or {}
     with sandbox.lock:
         try:
-            return _ACTIONS[name](sandbox, body)
+            return action(sandbox, body)
         except (KeyError, TypeError, ValueError) as error:
             raise Refused(400, f"bad or missing value: {error}") from error
 
@@ -88,24 +89,24 @@ def _sell(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
 
 
 def _pay(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
-    order = _found(sandbox, wanted)
+    order = found(sandbox, wanted)
     sandbox.pay(order)
     return jsonify(order=order.id)
 
 
 def _ship(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
-    shipment = sandbox.ship(_found(sandbox, wanted), wanted.get("place"))
+    shipment = sandbox.ship(found(sandbox, wanted), wanted.get("place"))
     return jsonify(shipment=shipment.id), 201
 
 
 def _cancel(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
-    order = _found(sandbox, wanted)
+    order = found(sandbox, wanted)
     sandbox.cancel(order, bool(wanted.get("restock", True)))
     return jsonify(order=order.id, state=order.state)
 
 
 def _refund(sandbox: "Sandbox", wanted: dict[str, Any]) -> Any:
-    refund = sandbox.refund(_found(sandbox, wanted), wanted)
+    refund = sandbox.refund(found(sandbox, wanted), wanted)
     return jsonify(refund=refund.id), 201
 
 
@@ -135,7 +136,8 @@ _ACTIONS: dict[str, Action] = {
 }
 
 
-def _found(sandbox: "Sandbox", wanted: dict[str, Any]) -> Order:
+def found(sandbox: "Sandbox", wanted: dict[str, Any]) -> Order:
+    """The order that a call is about; raise Refused for an unknown one."""
     order = sandbox.orders.get(str(wanted["order"]))
     if order is None:
         raise Refused(404, f"no order {wanted['order']}")

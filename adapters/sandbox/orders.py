@@ -51,6 +51,28 @@ class Refund:
     id: str
     rows: list[tuple[str, int, str, str | None]]
     at: datetime
+    of_return: str | None = None
+
+
+@dataclass
+class Disposition:
+    """What became of some of a return's units."""
+
+    id: str
+    kind: str
+    quantity: int
+    place: str | None
+    at: datetime
+
+
+@dataclass
+class Return:
+    """Units of a line that the customer sends back."""
+
+    id: str
+    line: str
+    quantity: int
+    dispositions: list[Disposition] = field(default_factory=list)
 
 
 @dataclass
@@ -68,6 +90,7 @@ class Order:
     is_paid: bool = True
     shipments: list[Shipment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    returns: list[Return] = field(default_factory=list)
 
     def line(self, line_id: str) -> Line:
         """One line; raise Refused for an unknown one."""

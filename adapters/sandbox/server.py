@@ -70,6 +70,10 @@ class Sandbox:
     def routes(self, app: Flask) -> None:
         """Add the provider's own API."""
 
+    def actions(self) -> dict[str, control.Action]:
+        """What else can happen in this provider's channels, by its name."""
+        return {}
+
     def complaint(self) -> Any:
         """What the provider answers with status 200 when it failed; None: never."""
         return None
@@ -187,6 +191,7 @@ class Sandbox:
         place = wanted.get("place") or order.place
         where = None if kind == "no_restock" else place
         refund = self._take_off(order, [(line.id, quantity, kind, where)])
+        refund.of_return = wanted.get("return")
         self.announce_refund(order, refund)
         return refund
 

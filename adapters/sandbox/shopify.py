@@ -19,6 +19,7 @@ from typing import Any
 
 from flask import Flask, jsonify, request
 
+from adapters.sandbox import control
 from adapters.sandbox.orders import Order, Refund, Shipment, clock
 from adapters.sandbox.server import Sandbox, serve
 from adapters.sandbox.shopify_admin import AdminApi
@@ -27,8 +28,9 @@ from adapters.sandbox.shopify_orders import (
     fulfillment_body,
     order_body,
     refund_body,
-    stamp,
 )
+from adapters.sandbox.shopify_returns import dispose, send_back
+from adapters.sandbox.shopify_words import stamp
 
 _TRIES = 8
 _FIRST_WAIT = 56.0
@@ -66,6 +68,12 @@ class ShopifySandbox(Sandbox):
         app.add_url_rule(
             "/admin/oauth/access_token", "token", self._token, methods=["POST"]
         )
+
+    def actions(self) -> dict[str, control.Action]:
+        return {
+            "return": lambda _, wanted: send_back(self, wanted),
+            "dispose": lambda _, wanted: dispose(self, wanted),
+        }
 
     # -- the API -------------------------------------------------------------------
 
@@ -136,6 +144,14 @@ class ShopifySandbox(Sandbox):
         self._send("orders/updated", body)
         if refund is not None:
             self._send("refunds/create", refund_body(order, refund, self.parents))
+
+    def announce_order(self, order: Order) -> None:
+        """Send what is sent after any change of an order."""
+        self._send("orders/updated", order_body(order, self.parents))
+
+    def announce_disposition(self, told: dict[str, Any]) -> None:
+        """Send what became of units that came back."""
+        self._send("reverse_fulfillment_orders/dispose", told)
 
     def announce_refund(self, order: Order, refund: Refund) -> None:
         self._send("refunds/create", refund_body(order, refund, self.parents))

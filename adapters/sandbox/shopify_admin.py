@@ -19,10 +19,11 @@ from graphql import (
 )
 
 from adapters.sandbox.orders import Order, clock
-from adapters.sandbox.shopify_orders import order_node, stamp
+from adapters.sandbox.shopify_orders import order_node, parts
 from adapters.sandbox.shopify_pages import page
 from adapters.sandbox.shopify_schema import SCHEMA, checked, has_writes, points
 from adapters.sandbox.shopify_setup import Setup
+from adapters.sandbox.shopify_words import stamp
 from adapters.sandbox.shopify_writes import Writes, check_size, plain
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 1000
 EVERY_SCOPE = (
     "read_orders,read_fulfillments,write_inventory,read_products,read_locations,"
-    "read_merchant_managed_fulfillment_orders"
+    "read_merchant_managed_fulfillment_orders,read_returns"
 )
 """What an app is granted unless the configuration says otherwise."""
 
@@ -153,6 +154,7 @@ class AdminApi:
         return {
             "order": lambda info, id: self._node(id),
             "fulfillmentOrder": lambda info, id: self._node(id),
+            "reverseFulfillmentOrder": lambda info, id: self._node(id),
             "inventoryItem": lambda info, id: self._node(id),
             "node": lambda info, id: self._node(id),
             "nodes": self._nodes,
@@ -200,15 +202,9 @@ class AdminApi:
         return [one.strip() for one in told.split(",")]
 
     def _part(self, kind: str, gid: str) -> Any:
-        """A fulfillment, refund or fulfillment order, wherever it hangs."""
+        """A fulfillment, refund, return or fulfillment order, wherever it hangs."""
         for order_id in self.shop.orders:
-            node = self._order_node(order_id)
-            parts = {
-                "Fulfillment": node["fulfillments"](None),
-                "Refund": node["refunds"](None),
-                "FulfillmentOrder": node["fulfillmentOrders"](None)["nodes"],
-            }
-            for one in parts.get(kind, ()):
+            for one in parts(self._order_node(order_id), kind):
                 if one["id"] == gid:
                     return one
         return None
@@ -218,7 +214,10 @@ class AdminApi:
         if order is None:
             return None
         routings = self.shop.routings.get(order_id, [])
-        return order_node(order, routings, self.shop.parents)
+        node = order_node(order, routings, self.shop.parents)
+        if "read_returns" not in self._scopes():
+            node["returns"] = _denied
+        return node
 
     def _orders(
         self,
@@ -280,6 +279,11 @@ class AdminApi:
                 if name in ("available", "on_hand")
             ],
         }
+
+
+def _denied(info: Any, **_: Any) -> Any:
+    code = {"code": "ACCESS_DENIED", "requiredAccess": "`read_returns` access scope."}
+    raise GraphQLError("Access denied for returns field.", extensions=code)
 
 
 def _objects(data: Any) -> int:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from adapters.sandbox.orders import Line, Order, Refund, Shipment
 from adapters.sandbox.shopify_pages import connection
+from adapters.sandbox.shopify_returns import returned
+from adapters.sandbox.shopify_words import gid, location_node, number, stamp
 
 PERSON = {
     "first_name": "Ada",
@@ -29,19 +31,6 @@ class Routing:
     updated_at: datetime
 
 
-def stamp(moment: datetime) -> str:
-    """A time as Shopify writes it: whole seconds."""
-    return moment.astimezone(UTC).replace(microsecond=0).isoformat()
-
-
-def _number(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isdecimal() else text
-
-
-def _gid(kind: str, plain: str) -> str:
-    return f"gid://shopify/{kind}/{plain}"
-
-
 # -- webhooks --------------------------------------------------------------------
 
 
@@ -50,10 +39,10 @@ def order_body(order: Order, parents: dict[str, str | None]) -> dict[str, Any]:
     refunds = [refund_body(order, one, parents) for one in order.refunds]
     is_cancelled = order.state == "cancelled"
     return {
-        "id": _number(order.id),
-        "admin_graphql_api_id": _gid("Order", order.id),
+        "id": number(order.id),
+        "admin_graphql_api_id": gid("Order", order.id),
         "name": f"#{order.number}",
-        "order_number": _number(order.number),
+        "order_number": number(order.number),
         "created_at": stamp(order.at),
         "processed_at": stamp(order.at),
         "updated_at": stamp(order.updated_at),
@@ -62,7 +51,7 @@ def order_body(order: Order, parents: dict[str, str | None]) -> dict[str, Any]:
         "financial_status": "paid" if order.is_paid else "pending",
         "source_name": order.source,
         "tags": "",
-        "location_id": _number(order.place) if order.source == "pos" else None,
+        "location_id": number(order.place) if order.source == "pos" else None,
         "test": False,
         "email": "ada@example.com",
         "customer": {"email": "ada@example.com", "default_address": PERSON},
@@ -72,15 +61,16 @@ def order_body(order: Order, parents: dict[str, str | None]) -> dict[str, Any]:
             fulfillment_body(order, one, parents) for one in order.shipments
         ],
         "refunds": refunds,
+        "returns": [{"id": number(one.id)} for one in order.returns],
     }
 
 
 def line_body(line: Line, parents: dict[str, str | None]) -> dict[str, Any]:
     """A line of an order."""
     return {
-        "id": _number(line.id),
-        "admin_graphql_api_id": _gid("LineItem", line.id),
-        "variant_id": _number(parents.get(line.item)),
+        "id": number(line.id),
+        "admin_graphql_api_id": gid("LineItem", line.id),
+        "variant_id": number(parents.get(line.item)),
         "sku": line.sku,
         "quantity": line.quantity,
         "current_quantity": line.quantity - line.removed - line.returned,
@@ -101,11 +91,11 @@ def fulfillment_body(
         for line_id, quantity in shipment.quantities.items()
     ]
     return {
-        "id": _number(shipment.id),
-        "order_id": _number(order.id),
+        "id": number(shipment.id),
+        "order_id": number(order.id),
         "name": f"#{order.number}.{order.shipments.index(shipment) + 1}",
         "status": "success",
-        "location_id": _number(shipment.place),
+        "location_id": number(shipment.place),
         "created_at": stamp(shipment.at),
         "updated_at": stamp(shipment.at),
         "destination": PERSON,
@@ -120,22 +110,23 @@ def refund_body(
     rows = [
         {
             "id": int(f"{order.refunds.index(refund) + 1}{at:03}"),
-            "line_item_id": _number(line_id),
+            "line_item_id": number(line_id),
             "quantity": quantity,
             "restock_type": kind,
-            "location_id": _number(place),
+            "location_id": number(place),
             "line_item": line_body(order.line(line_id), parents),
         }
         for at, (line_id, quantity, kind, place) in enumerate(refund.rows)
     ]
     return {
-        "id": _number(refund.id),
-        "order_id": _number(order.id),
+        "id": number(refund.id),
+        "order_id": number(order.id),
         "created_at": stamp(refund.at),
         "processed_at": stamp(refund.at),
         "note": "Ada asked",
         "restock": any(row["restock_type"] != "no_restock" for row in rows),
         "refund_line_items": rows,
+        "return": {"id": number(refund.of_return)} if refund.of_return else None,
     }
 
 
@@ -146,18 +137,6 @@ def _listed(rows: Sequence[Any]) -> Callable[..., Any]:
     return lambda info, first=250: rows[:first]
 
 
-def location_node(place: str | None) -> dict[str, Any] | None:
-    """A location, as far as orders name it."""
-    if place is None:
-        return None
-    return {
-        "__typename": "Location",
-        "id": _gid("Location", place),
-        "legacyResourceId": place,
-        "name": f"Location {place}",
-    }
-
-
 def order_node(
     order: Order, routings: Sequence[Routing], parents: dict[str, str | None]
 ) -> dict[str, Any]:
@@ -165,7 +144,7 @@ def order_node(
     lines = {line.id: _line_node(line, parents) for line in order.lines}
     node: dict[str, Any] = {
         "__typename": "Order",
-        "id": _gid("Order", order.id),
+        "id": gid("Order", order.id),
         "legacyResourceId": order.id,
         "name": f"#{order.number}",
         "createdAt": stamp(order.at),
@@ -182,21 +161,39 @@ def order_node(
     }
     routed = [_routing_node(one, order, node, lines) for one in routings]
     node["fulfillmentOrders"] = connection(routed)
-    return node
+    return node | returned(order, node, lines)
+
+
+def parts(order: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """All nodes of a kind that hang on an order's node."""
+    is_of_return = kind in ("Return", "ReverseFulfillmentOrder")
+    returns = order["returns"](None)["nodes"] if is_of_return else []
+    found: dict[str, list[dict[str, Any]]] = {
+        "Fulfillment": order["fulfillments"](None),
+        "Refund": order["refunds"](None),
+        "FulfillmentOrder": order["fulfillmentOrders"](None)["nodes"],
+        "Return": returns,
+        "ReverseFulfillmentOrder": [
+            reverse
+            for one in returns
+            for reverse in one["reverseFulfillmentOrders"](None)["nodes"]
+        ],
+    }
+    return found.get(kind, [])
 
 
 def _line_node(line: Line, parents: dict[str, str | None]) -> dict[str, Any]:
     variant = parents.get(line.item)
     return {
         "__typename": "LineItem",
-        "id": _gid("LineItem", line.id),
+        "id": gid("LineItem", line.id),
         "name": line.sku,
         "sku": line.sku,
         "quantity": line.quantity,
         "currentQuantity": line.quantity - line.removed - line.returned,
         "unfulfilledQuantity": line.open,
         "isGiftCard": False,
-        "variant": {"id": _gid("ProductVariant", variant), "sku": line.sku}
+        "variant": {"id": gid("ProductVariant", variant), "sku": line.sku}
         if variant
         else None,
     }
@@ -205,7 +202,7 @@ def _line_node(line: Line, parents: dict[str, str | None]) -> dict[str, Any]:
 def _shipment_node(shipment: Shipment, lines: dict[str, Any]) -> dict[str, Any]:
     rows = [
         {
-            "id": _gid("FulfillmentLineItem", f"{shipment.id}{at}"),
+            "id": gid("FulfillmentLineItem", f"{shipment.id}{at}"),
             "quantity": quantity,
             "lineItem": lines[line_id],
         }
@@ -213,7 +210,7 @@ def _shipment_node(shipment: Shipment, lines: dict[str, Any]) -> dict[str, Any]:
     ]
     return {
         "__typename": "Fulfillment",
-        "id": _gid("Fulfillment", shipment.id),
+        "id": gid("Fulfillment", shipment.id),
         "status": "SUCCESS",
         "createdAt": stamp(shipment.at),
         "updatedAt": stamp(shipment.at),
@@ -225,7 +222,7 @@ def _shipment_node(shipment: Shipment, lines: dict[str, Any]) -> dict[str, Any]:
 def _refund_node(refund: Refund, lines: dict[str, Any]) -> dict[str, Any]:
     rows = [
         {
-            "id": _gid("RefundLineItem", f"{refund.id}{at}"),
+            "id": gid("RefundLineItem", f"{refund.id}{at}"),
             "quantity": quantity,
             "restockType": kind.upper(),
             "lineItem": lines[line_id],
@@ -235,11 +232,12 @@ def _refund_node(refund: Refund, lines: dict[str, Any]) -> dict[str, Any]:
     ]
     return {
         "__typename": "Refund",
-        "id": _gid("Refund", refund.id),
+        "id": gid("Refund", refund.id),
         "createdAt": stamp(refund.at),
         "processedAt": stamp(refund.at),
         "updatedAt": stamp(refund.at),
         "refundLineItems": connection(rows),
+        "return": {"id": gid("Return", refund.of_return)} if refund.of_return else None,
     }
 
 
@@ -248,7 +246,7 @@ def _routing_node(
 ) -> dict[str, Any]:
     rows = [
         {
-            "id": _gid("FulfillmentOrderLineItem", f"{routing.id}{at}"),
+            "id": gid("FulfillmentOrderLineItem", f"{routing.id}{at}"),
             "totalQuantity": quantity,
             "remainingQuantity": min(quantity, order.line(line_id).open),
             "lineItem": lines[line_id],
@@ -259,7 +257,7 @@ def _routing_node(
     place = location_node(routing.place)
     return {
         "__typename": "FulfillmentOrder",
-        "id": _gid("FulfillmentOrder", routing.id),
+        "id": gid("FulfillmentOrder", routing.id),
         "status": status,
         "createdAt": stamp(routing.at),
         "updatedAt": stamp(max(routing.updated_at, order.updated_at)),

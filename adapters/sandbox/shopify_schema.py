@@ -25,6 +25,7 @@ from graphql import (
     validate,
 )
 
+from adapters.sandbox.shopify_returns import RETURNS
 from adapters.sandbox.shopify_topics import SUBSCRIPTIONS
 
 SDL = (
@@ -38,6 +39,7 @@ type Query {
   orders(first: Int, after: String, query: String, sortKey: OrderSortKeys,
          reverse: Boolean): OrderConnection!
   fulfillmentOrder(id: ID!): FulfillmentOrder
+  reverseFulfillmentOrder(id: ID!): ReverseFulfillmentOrder
   inventoryItem(id: ID!): InventoryItem
   node(id: ID!): Node
   nodes(ids: [ID!]!): [Node]!
@@ -97,6 +99,8 @@ type Order implements Node {
   fulfillments(first: Int): [Fulfillment!]!
   refunds(first: Int): [Refund!]!
   fulfillmentOrders(first: Int, after: String): FulfillmentOrderConnection!
+  returnStatus: OrderReturnStatus!
+  returns(first: Int, after: String): ReturnConnection!
 }
 type LineItemConnection {
   nodes: [LineItem!]! edges: [LineItemEdge!]! pageInfo: PageInfo!
@@ -131,6 +135,7 @@ type Refund implements Node {
   processedAt: DateTime!
   updatedAt: DateTime!
   refundLineItems(first: Int, after: String): RefundLineItemConnection!
+  return: Return
 }
 type RefundLineItemConnection { nodes: [RefundLineItem!]! pageInfo: PageInfo! }
 enum RefundLineItemRestockType { CANCEL LEGACY_RESTOCK NO_RESTOCK RETURN }
@@ -220,6 +225,7 @@ enum InventorySetQuantitiesUserErrorCode {
   NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR
 }
 """
+    + RETURNS
     + SUBSCRIPTIONS
 )
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLError, get_directive_values
 
 from adapters.sandbox.orders import clock
-from adapters.sandbox.shopify_orders import stamp
 from adapters.sandbox.shopify_schema import SCHEMA
+from adapters.sandbox.shopify_words import stamp
 
 if TYPE_CHECKING:
     from adapters.sandbox.shopify import ShopifySandbox

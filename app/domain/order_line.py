@@ -100,7 +100,7 @@ def above(facts: Facts, rules: Rules, owner: str) -> dict[int, int]:
         return found
     left = placed.quantity - sum(report.quantity for report in _releases(facts))
     for report in _shipments(facts, _leaves_from(facts, rules), rules):
-        if _source(report.name) == owner:
+        if source_of(report.name) == owner:
             return {}
         surplus = report.quantity - max(0, left)
         left -= report.quantity
@@ -188,8 +188,8 @@ def _returns(facts: list[tuple[str, Target]], rules: Rules) -> list[Report]:
     for name, target in facts:
         if target.location is None:
             continue
-        source = name.split(":", 2)[1]
-        if rules.custodians.get(target.location, source) != source:
+        source, who = name.split(":", 2)[1], source_of(name)
+        if rules.custodians.get(target.location, who) != who:
             continue
         word = str(target.extra or events.SELLABLE)
         state = DISPOSITIONS[word.removesuffix(UNLINKED)]
@@ -226,7 +226,7 @@ def _largest(
     return sources[min(sources, key=weight)]
 
 
-def _source(name: str) -> str:
+def source_of(name: str) -> str:
     """Who reports this, whichever of its own systems it says it by."""
     return name.split(":", 2)[1].partition(WITNESS)[0]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.domain import events, states
 from app.domain.instants import Instant
-from app.domain.order_line import Facts, came_back
+from app.domain.order_line import Facts, came_back, source_of
 from app.domain.targets import Rules, Target, Targets
 
 _STATES = (states.AVAILABLE, states.INSPECTION, states.DAMAGED)
@@ -85,8 +85,8 @@ def _notices(facts: Facts, rules: Rules) -> list[tuple[tuple[str, str], Target]]
         for name, target in facts.get(events.ADVISED, ())
     ]
     for name, target in facts.get(events.RETURNED, ()):
-        source = name.split(":", 2)[1]
-        custodian = rules.custodians.get(target.location or 0, source)
-        if custodian != source:
+        who = source_of(name)
+        if rules.custodians.get(target.location or 0, who) != who:
+            source = name.split(":", 2)[1]
             found.append(((source, events.RETURNED), target))
     return found

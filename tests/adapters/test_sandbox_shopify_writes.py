@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from adapters.parts.shopify_documents import SET_QUANTITIES
+from adapters.parts.shopify_number_documents import SET_QUANTITIES
 from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from tests.adapters.shopify_shop import (
     BUNDLE,

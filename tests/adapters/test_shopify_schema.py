@@ -21,6 +21,7 @@ from graphql.validation import specified_rules
 
 from adapters.parts import (
     shopify_documents,
+    shopify_number_documents,
     shopify_setup_documents,
     shopify_webhooks,
 )
@@ -102,7 +103,11 @@ def test_the_checks_find_what_they_are_for(schema: GraphQLSchema):
 def test_every_document_of_the_module_is_checked():
     texts = {
         value
-        for module in (shopify_documents, shopify_setup_documents)
+        for module in (
+            shopify_documents,
+            shopify_number_documents,
+            shopify_setup_documents,
+        )
         for value in vars(module).values()
         if isinstance(value, str) and value.lstrip().startswith(("query", "mutation"))
     }
@@ -111,7 +116,7 @@ def test_every_document_of_the_module_is_checked():
 
 
 def test_a_subscription_has_the_types_of_the_schema(schema: GraphQLSchema):
-    for topic in shopify_webhooks.NEEDED:
+    for topic in (*shopify_webhooks.NEEDED, shopify_webhooks.OF_RETURNS):
         asked = {"uri": "https://stock.example.com/webhooks/web", "format": "JSON"}
         sent = {"topic": shopify_webhooks.enum(topic), "subscription": asked}
 
@@ -122,7 +127,7 @@ def test_a_written_number_always_names_the_number_it_replaces(schema: GraphQLSch
     known, unknown = a_wish(1, expected=0), a_wish(2, expected=None)
     sent = {**variables([known, unknown]), "key": "one"}
 
-    assert coerced(schema, shopify_documents.SET_QUANTITIES, sent) == sent
+    assert coerced(schema, shopify_number_documents.SET_QUANTITIES, sent) == sent
     rows = sent["input"]["quantities"]
     assert [row["changeFromQuantity"] for row in rows] == [0]
 
@@ -146,13 +151,21 @@ def test_a_recorded_reading_has_the_shape_of_the_schema(
 ):
     for step in json.loads(path.read_text()):
         data = step["json"]["data"]
-        what = "ROUTED_ORDER" if "fulfillmentOrder" in data else "ORDER"
-        document = parse(getattr(shopify_documents, what))
+        document = parse(getattr(shopify_documents, read_by(data)))
 
         result = execute_sync(schema, document, data, variable_values={"id": "1"})
 
         assert result.errors is None
         assert result.data == data
+
+
+def read_by(data: dict[str, Any]) -> str:
+    """The document that such data answers."""
+    if "fulfillmentOrder" in data:
+        return "ROUTED_ORDER"
+    if "reverseFulfillmentOrder" in data:
+        return "RETURNED_ORDER"
+    return "RETURNS" if "returns" in (data["order"] or {}) else "ORDER"
 
 
 def test_the_sandbox_answers_a_part_of_the_published_schema(schema: GraphQLSchema):

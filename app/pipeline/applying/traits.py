@@ -1,6 +1,7 @@
 """What a case is, seen by itself: by which sources, and of what it tells."""
 
 from app.domain import events as kinds
+from app.domain.order_line import source_of
 from app.pipeline.applying.hearing import REPORTED
 from app.store.stock.cases import Case
 
@@ -30,7 +31,7 @@ def is_provisional(case: Case, owner: str) -> bool:
     """
     return all(
         name == kinds.IGNORED
-        or (name.partition(":")[0] in REPORTED and name.split(":", 2)[1] != owner)
+        or (name.partition(":")[0] in REPORTED and source_of(name) != owner)
         or (name.partition(":")[0] in FROM_HOLDS and kinds.is_by_hold(target.version))
         for name, target in case.targets.items()
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from adapters.parts.shopify_webhooks import NEEDED, enum
+from adapters.parts.shopify_webhooks import NEEDED, OF_RETURNS, enum
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.square import SquareSandbox
 from app.domain.instants import HOUR, now
@@ -75,11 +75,12 @@ def row(shop, key: str):
 
 
 def test_what_a_shop_does_not_send_is_registered_once(shop, web):
-    assert look(shop, "web").mended == NEEDED
+    assert look(shop, "web").mended == (*NEEDED, OF_RETURNS)
     assert look(shop, "web").missing == ()
 
     sent = web.admin.setup.subscriptions.values()
-    assert {one["topic"] for one in sent} == {enum(topic) for topic in NEEDED}
+    wanted = (*NEEDED, OF_RETURNS)
+    assert {one["topic"] for one in sent} == {enum(topic) for topic in wanted}
     assert {one["uri"] for one in sent} == {f"{HERE}/web"}
 
 
@@ -96,8 +97,15 @@ def test_deleted_and_cut_down_subscriptions_are_mended(shop, web):
 
     assert set(found.mended) == {"orders/create", "orders/paid"}
     assert known.pop("other")["uri"] == staging, "another hub's is left alone"
-    assert len(known) == len(NEEDED)
+    assert len(known) == len(NEEDED) + 1
     assert not any(one["filter"] for one in known.values())
+
+
+def test_of_returns_is_only_heard_by_an_app_that_may_read_them(shop, web):
+    web.config["scopes"] = "read_orders,write_inventory"
+
+    assert look(shop, "web").mended == NEEDED
+    assert look(shop, "web").missing == ()
 
 
 def test_topics_that_a_shop_refuses_are_said_and_polled_for(shop, web):
