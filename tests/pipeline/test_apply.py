@@ -298,18 +298,25 @@ def test_a_parked_line_that_cannot_be_applied_holds_up_no_other(shop):
 
     at = iso(now())
     bad = {"type": "receipt", "id": "R", "occurred_at": at, "location": "downtown"}
-    bad["lines"] = [{"id": "1", "sku": "scarf-ext", "quantity": 5}]
+    bad["lines"] = [
+        {"id": "1", "sku": "scarf-ext", "quantity": 5},
+        {"id": "2", "sku": "scarf-ext", "quantity": 1},
+    ]
     shop.tell("web", bad, order("1", "scarf-ext", 2, at=now()))
     with writing(shop.engine) as connection:
         # Judging units that were never taken in would make inspection negative.
-        received = stock_events.c.kind == "received"
-        change = stock_events.update().where(received).values(kind="inspected")
+        received = stock_events.c.kind == "received", stock_events.c.target == 5
+        change = stock_events.update().where(*received).values(kind="inspected")
         connection.execute(change)
     shop.sku("RED-SCARF")
     map_listing(shop.engine, "web", "RED-SCARF", "scarf-ext", now=now())
 
-    assert shop.level("RED-SCARF") == {"available": -2, "committed": 2}
-    assert [state for state, _ in shop.messages()] == ["buried", "applied"]
+    assert shop.level("RED-SCARF") == {"available": -1, "committed": 2}
+    why = "line 1 cannot be applied: inspection would fall below zero"
+    assert shop.messages() == [
+        ("buried", f"{why}; the other lines are taken"),
+        ("applied", None),
+    ]
     assert is_right(shop)
 
 

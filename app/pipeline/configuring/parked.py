@@ -1,6 +1,7 @@
 """Parked: what waits for a name applies once that is known, as if known before."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -16,6 +17,7 @@ from app.pipeline.applying.told import (
     QUARANTINED,
     SUPERSEDED,
     Told,
+    Verdict,
     event_of,
 )
 from app.pipeline.house import House
@@ -40,7 +42,7 @@ was dismissed, goes on naming what it waited for."""
 def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
     """Try again what waits for a name; return the channels to wake.
 
-    One that the database refuses is quarantined alone; the others apply.
+    A line that the database refuses is quarantined alone; the others apply.
     """
     told = _parked(connection)
     woken: set[int] = set()
@@ -52,8 +54,8 @@ def unpark(connection: Connection, house: House, now: Instant) -> set[int]:
             try:
                 with connection.begin_nested():
                     woken |= _apply_parked(connection, house, [one], now)
-            except REFUSED as error:
-                _quarantine(connection, one, words_of(error), now)
+            except REFUSED:
+                woken |= _apply_line_by_line(connection, house, one, now)
     _look_again(connection)
     return woken
 
@@ -125,23 +127,55 @@ def _apply_parked(
         return set()
     applied = apply(connection, house, told, now)
     for one, verdicts in zip(told, applied.verdicts, strict=True):
-        waits = [verdict for verdict in verdicts if verdict.verdict == PARKED]
-        reasons = waits or [v for v in verdicts if v.verdict == NOT_STOCK]
-        why = "; ".join(sorted({verdict.note or "" for verdict in reasons})) or None
-        _settle(connection, one, "parked" if waits else SETTLED, why, now)
+        _settle(connection, one, verdicts, now)
     return applied.wake
 
 
-def _quarantine(connection: Connection, one: Told, words: str, now: Instant) -> None:
+def _apply_line_by_line(
+    connection: Connection, house: House, one: Told, now: Instant
+) -> set[int]:
+    """Apply what the database lets pass of a message that it refused."""
+    woken: set[int] = set()
+    verdicts: list[Verdict] = []
+    refused = []
+    for event, row in zip(one.events, one.rows, strict=True):
+        line = replace(one, events=[event], rows=[row])
+        try:
+            with connection.begin_nested():
+                applied = apply(connection, house, [line], now)
+        except REFUSED as error:
+            words, name = words_of(error), event.line or event.item
+            _quarantine(connection, row, words)
+            refused.append(f"line {name} cannot be applied: {words}")
+        else:
+            woken |= applied.wake
+            verdicts += applied.verdicts[0]
+    if refused:
+        refused += ["the other lines are taken"] if verdicts else []
+        _close(connection, one, "buried", "; ".join(refused), now)
+    else:
+        _settle(connection, one, verdicts, now)
+    return woken
+
+
+def _quarantine(connection: Connection, row_id: int, words: str) -> None:
     connection.execute(
         stock_events.update()
-        .where(stock_events.c.id.in_(one.rows))
+        .where(stock_events.c.id == row_id)
         .values(verdict=QUARANTINED, note=words, waits_for=None)
     )
-    _settle(connection, one, "buried", f"cannot be applied: {words}", now)
 
 
 def _settle(
+    connection: Connection, one: Told, verdicts: Sequence[Verdict], now: Instant
+) -> None:
+    waits = [verdict for verdict in verdicts if verdict.verdict == PARKED]
+    reasons = waits or [v for v in verdicts if v.verdict == NOT_STOCK]
+    why = "; ".join(sorted({verdict.note or "" for verdict in reasons})) or None
+    _close(connection, one, "parked" if waits else SETTLED, why, now)
+
+
+def _close(
     connection: Connection,
     one: Told,
     state: str | sa.ColumnElement[str],
