@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from adapters.addresses import address_problem
 from adapters.http import Http
 from adapters.signatures import Signature, SignedRequest
 from app.domain.channels import Channel, Outcome, Reading, Wish
@@ -147,20 +148,20 @@ class Adapter(ABC):
     @classmethod
     def check(cls, channel: Channel) -> None:
         """Raise BadConfiguration, naming the field, for a channel that cannot work."""
-        for name in channel.settings:
-            if name not in cls.settings:
-                raise BadConfiguration(
-                    f"{cls.title} knows no setting {name!r}; it knows: "
-                    f"{', '.join(cls.settings) or 'none'}",
-                    f"settings.{name}",
-                )
-        for name in channel.secrets:
-            if name not in cls.secrets:
-                raise BadConfiguration(
-                    f"{cls.title} knows no secret {name!r}; it knows: "
-                    f"{', '.join(cls.secrets) or 'none'}",
-                    f"secrets.{name}",
-                )
+        for part, given, known in (
+            ("setting", channel.settings, cls.settings),
+            ("secret", channel.secrets, cls.secrets),
+        ):
+            for name in given:
+                if name not in known:
+                    raise BadConfiguration(
+                        f"{cls.title} knows no {part} {name!r}; it knows: "
+                        f"{', '.join(known) or 'none'}",
+                        f"{part}s.{name}",
+                    )
+        for name, value in channel.settings.items():
+            if name.endswith("_url") and (problem := address_problem(value)):
+                raise BadConfiguration(f"{name} {problem}", f"settings.{name}")
         for name in cls.required_settings:
             if not channel.settings.get(name):
                 raise BadConfiguration(

@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.addresses import address_problem
 from adapters.base import Adapter
 from adapters.checks import instant, name, shown, version
 from adapters.http import Answer, scrub
@@ -82,18 +81,14 @@ class Standard(Adapter):
 
     @classmethod
     def check(cls, channel: Channel) -> None:
-        """Also: an address that can be one, and a secret to sign with."""
+        """Also: a secret to sign with."""
         super().check(channel)
         for word in ("webhook", "push"):
             if any(map(is_broken, channel.secrets.get(word, ()))):
                 words = "behind `whsec_` is no base64; copy the whole secret"
                 raise BadConfiguration(words, f"secrets.{word}")
-        url = channel.settings.get("push_url")
-        if url is None:
+        if channel.settings.get("push_url") is None:
             return
-        problem = address_problem(url)
-        if problem:
-            raise BadConfiguration(f"push_url {problem}", "settings.push_url")
         if not (channel.secret("push") or channel.secret("webhook")):
             raise BadConfiguration(
                 "push_url needs a secret to sign with: `push` or `webhook`",

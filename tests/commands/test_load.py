@@ -206,6 +206,19 @@ def test_a_standard_channel_cannot_publish_to_nowhere(loaded, ask) -> None:
     assert loaded(TILL + "publish = false").exit_code == 0
 
 
+def test_a_setting_that_leads_nowhere_is_an_error(loaded, ask) -> None:
+    wrong = loaded(SHOP + 'settings = { channel = "wbe" }\n')
+    odd = loaded(SHOP + 'settings = { jwks_url = "keys.example.com/jwks" }\n')
+
+    assert wrong.exit_code == 1
+    said = "settings.channel: unknown channel 'wbe'; did you mean 'web'?"
+    assert said in wrong.output
+    assert odd.exit_code == 1
+    assert "settings.jwks_url: jwks_url 'keys.example.com/jwks' is not" in odd.output
+    assert ask("SELECT key FROM channels") == []
+    assert loaded(SHOP + 'settings = { channel = "web" }\n').exit_code == 0
+
+
 def test_a_from_that_a_mapping_channel_does_not_map_is_an_error(loaded) -> None:
     text = SHOP.replace('from = ["downtown"]', 'from = ["attic"]')
     answer = loaded('[[location]]\ncode = "attic"\n' + text)

@@ -137,7 +137,7 @@ def _channel(table: Table, names: _Names) -> WantedChannel:
     )
     table.refuse_others()
     if provider:
-        _ask_adapter(table, found)
+        _ask_adapter(table, found, names)
     return found
 
 
@@ -266,17 +266,18 @@ def _orders(table: Table, provider: str | None) -> dict[str, int]:
     return {"until_paid": seconds}
 
 
-def _ask_adapter(table: Table, wanted: WantedChannel) -> None:
+def _ask_adapter(table: Table, wanted: WantedChannel, names: _Names) -> None:
     """Let the provider's adapter say what it cannot work with."""
     kind = adapters.get(wanted.provider)
     if wanted.publish is not None and not kind.publishes:
-        table.complain(
-            "publish", f"{kind.title} shows no stock, so it cannot be published to"
-        )
+        words = f"{kind.title} shows no stock, so it cannot be published to"
+        table.complain("publish", words)
     for name in kind.publishing_needs if wanted.publish is not None else ():
         if not wanted.settings.get(name):
             words = f"is missing, and `publish` needs it: {kind.settings[name]}"
             table.complain(f"settings.{name}", words)
+    if (other := wanted.settings.get("channel", "")) not in ("", *names.channels):
+        table.unknown(other, names.channels, "channel", at="settings.channel")
     settings = _allowed(table, "settings", wanted.settings, kind.settings)
     secrets = _allowed(table, "secrets", wanted.secrets, kind.secrets)
     named = 0, wanted.key, wanted.provider, wanted.base_url
