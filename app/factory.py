@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.bell import Bell
 from app.pipeline.receive import Receiver
 from app.queues import Wakes
+from app.store.driver import give_up_after
 from app.store.engine import open_engine
 from app.store.vault import Vault
 from app.web import api, health, metrics, pages, problems, security, texts
@@ -19,6 +20,10 @@ from config.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+SILENCE = 20
+"""Seconds without an answer of the database after which a request is answered by us: the
+longest page takes a few, and senders of webhooks hang up after five."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -52,6 +57,7 @@ def make_hub(settings: Settings) -> Hub:
     """Open what a process needs."""
     # A request holds two connections at most: a key's lock, and its transaction.
     engine = open_engine(settings.database_url, pool_size=settings.web_threads)
+    give_up_after(engine, SILENCE)
     vault = Vault(settings.secret_keys)
     bell = Bell(Wakes(settings.redis_url, patience=1))
     receiver = Receiver(engine, vault, bell, settings)

@@ -11,12 +11,50 @@ and goes out with those beside it as one statement.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy.engine import Connection
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
 
 _CURSOR: Final = "cursor"
 """Each connection has one: what it says next is asked when this answer was read."""
 _LATER: Final = "later"
 """What a connection has not said yet: table → statement and values."""
+
+
+class _Impatient(psycopg.Connection[Any]):
+    """A connection to PostgreSQL that is given up when no answer comes."""
+
+    silence: float | None = None
+
+    def wait(
+        self, gen: Any, interval: float = 0.1, timeout: float | None = None
+    ) -> Any:
+        """Wait for an answer; raise OperationalError without one."""
+        try:
+            return super().wait(gen, interval, timeout or self.silence)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                # The answer may come yet, and would be taken for the next one's.
+                self.close()
+            raise
+
+
+def give_up_after(engine: Engine, seconds: float) -> None:
+    """Wait no longer than that for an answer of PostgreSQL. SQLite is no server.
+
+    That its machine acknowledges what it is sent is no answer: the server may be stopped,
+    or wait for a disk.
+    """
+
+    if engine.dialect.name == "sqlite":
+        return
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+        made = _Impatient.connect(*given, **named)
+        made.silence = seconds
+        return made
 
 
 def fetched(

@@ -1,12 +1,15 @@
 """Writing: all or nothing, one after the other where the database needs it."""
 
 import threading
+import time
 
 import pytest
 import sqlalchemy as sa
 
+from app.store.driver import give_up_after
 from app.store.engine import applying, gate_path, is_sqlite, open_engine, writing
 from app.store.tables import skus
+from app.store.trouble import AWAY, trouble
 
 
 def names(engine):
@@ -118,3 +121,22 @@ def test_what_finds_its_rows_by_their_keys_is_planned_once(engine):
 
     told = [plans(one) for one in (False, True, False)]
     assert told == ["auto", "force_generic_plan", "auto"]
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_server_that_says_nothing_is_given_up(database_url):
+    engine, began = open_engine(database_url), time.monotonic()
+    give_up_after(engine, 0.5)
+
+    def write_and_wait():
+        with writing(engine) as connection:
+            connection.execute(skus.insert().values(sku="A"))
+            connection.execute(sa.text("SELECT pg_sleep(10)"))
+
+    with pytest.raises(sa.exc.OperationalError) as caught:
+        write_and_wait()
+
+    assert time.monotonic() - began < 5
+    assert trouble(caught.value) == AWAY
+    assert names(engine) == []
+    engine.dispose()
