@@ -1,7 +1,8 @@
 """Entries of the ledger in words, and what they do to what may be sold."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.engine import RowMapping
 
@@ -73,7 +74,49 @@ def says(row: RowMapping, details: Mapping[str, Any]) -> str:
     )
 
 
-def effect(row: RowMapping) -> int:
+class Told(NamedTuple):
+    """What a reader is told of: an entry, or several that come to nothing."""
+
+    row: RowMapping
+    is_again: bool = False
+
+
+def told(found: Sequence[RowMapping]) -> Iterator[Told]:
+    """Entries in their order. Of an event that takes back as much as it puts again, as
+    where another source tells of the same with another time, the one that says what."""
+    of: dict[int, list[RowMapping]] = defaultdict(list)
+    for row in found:
+        of[row["event_id"]].append(row)
+    again = {
+        event_id: max(some, key=_weight)["id"]
+        for event_id, some in of.items()
+        if len(some) > 1 and not any(_net(some).values())
+    }
+    for row in found:
+        one = again.get(row["event_id"])
+        if one in (None, row["id"]):
+            yield Told(row, one is not None)
+
+
+def _net(some: Sequence[RowMapping]) -> Mapping[tuple[Any, ...], int]:
+    """Units that moved from one of two states at their places to the other, in sum."""
+    net: dict[tuple[Any, ...], int] = defaultdict(int)
+    for row in some:
+        out = row["from_state"], row["from_location"] or ""
+        into = row["to_state"], row["to_location"] or ""
+        sign = 1 if out < into else -1
+        net[row["sku"], min(out, into), max(out, into)] += sign * row["quantity"]
+    return net
+
+
+def _weight(row: RowMapping) -> tuple[bool, int]:
+    """What leaves the house says more than what is taken back for it."""
+    return row["to_state"] not in st.ON_HAND, row["id"]
+
+
+def effect(row: RowMapping, *, is_again: bool = False) -> int:
     """What a ledger entry does to the units that may be sold."""
+    if is_again:
+        return 0
     into, out = row["to_state"] == st.AVAILABLE, row["from_state"] == st.AVAILABLE
     return int(row["quantity"]) * (int(into) - int(out))

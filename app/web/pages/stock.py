@@ -133,8 +133,9 @@ def _entries(
         {
             "row": row,
             "says": entries.says(row, json.loads(details.get(row["event_id"], "{}"))),
-            "effect": entries.effect(row),
+            "is_again": is_again,
+            "effect": entries.effect(row, is_again=is_again),
             "can_undo": row["kind"] in REVERSIBLE and row["id"] not in undone,
         }
-        for row in found
+        for row, is_again in entries.told(found)
     ]

@@ -67,9 +67,9 @@ def _ledger(connection: Connection, one: Delivery) -> Iterator[Step]:
     found = history.page(connection, one.sku_id, limit=MOST)
     ids = {row["event_id"] for row in found}
     details = overview.event_details(connection, ids)
-    for row in found:
+    for row, is_again in entries.told(found):
         told = json.loads(details.get(row["event_id"], "{}"))
-        says, effect = entries.says(row, told), entries.effect(row)
+        says, effect = entries.says(row, told), entries.effect(row, is_again=is_again)
         yield Step(row["recorded_at"], 1, "entry", row, says, effect)
     for row in traces.messages_of(connection, ids):
         yield Step(row["received_at"], 0, "came", row, word=words.MESSAGE[row["state"]])

@@ -9,6 +9,7 @@ from app.domain.instants import MINUTE, now
 from app.pipeline.configuring.listings import map_listing
 from app.pipeline.configuring.recipes import set_recipe
 from app.procfile import ROOT
+from app.store.configuration.channels import touch
 from app.store.engine import writing
 from app.store.tables import channels, push_attempt_items, push_attempts
 from tests.builders import JACKET, cancellation, order, returned, sale, shipment
@@ -38,6 +39,26 @@ def test_a_product_shows_its_levels_its_channels_and_what_happened(
     assert "3 handed over, order T-7 downtown till" in words
     assert "Counted: 10 more than thought" in words
     assert "shows 10 → and should show 7 3 too many" in words
+
+
+def test_what_another_source_tells_again_is_one_line(anna, shop):
+    shop.channel("parcels")
+    with writing(shop.engine) as connection:
+        trusted = channels.update().values(authority='{"shipped": "parcels"}')
+        connection.execute(trusted.where(channels.c.key == "web"))
+        touch(connection, now())
+    began = now() - 9 * MINUTE
+    shop.tell("web", order("1001", WEB_SKU, 2, at=began))
+    shop.tell("web", shipment("1001", WEB_SKU, 2, at=began + MINUTE, location="d"))
+    told = shipment("1001", JACKET, 2, at=began + 2 * MINUTE, location="downtown")
+    shop.tell("parcels", {**told, "id": "P-1", "channel": "web"})
+
+    words = anna.words(f"/stock/{JACKET}")
+
+    again = "2 handed over, order 1001 told again, with another time downtown parcels"
+    assert f"– {again}" in words
+    assert "2 handed over, order 1001 downtown web" in words
+    assert "not shipped after all" not in words
 
 
 def test_a_product_says_which_channels_list_it_and_only_listen(anna, shop):
