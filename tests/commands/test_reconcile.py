@@ -12,6 +12,8 @@ from tests.adapters.sandboxes import control, serving
 from tests.builders import JACKET
 
 ITEM, PLACE = "808950810", "655441491"
+TWIN = "808950811"
+OPEN = "SELECT kind, subject FROM incidents WHERE closed_at IS NULL"
 
 
 @pytest.fixture
@@ -21,9 +23,12 @@ def store():
             "secret": "hush",
             "token": "shpat_sandbox",
             "shop": "blue-jacket.myshopify.com",
-            "items": [{"id": ITEM, "parent": "49148385", "sku": JACKET}],
+            "items": [
+                {"id": ITEM, "parent": "49148385", "sku": JACKET},
+                {"id": TWIN, "parent": "49148386", "sku": JACKET},
+            ],
             "locations": [{"id": PLACE, "name": "Downtown"}],
-            "stock": {ITEM: {PLACE: 5}},
+            "stock": {ITEM: {PLACE: 5}, TWIN: {PLACE: 5}},
         }
     )
     with serving(sandbox) as url:
@@ -91,6 +96,21 @@ def test_one_of_the_two_can_be_taken(onecount, shop, store) -> None:
     assert "theirs is taken" in taken.output
     assert "waits for you" not in taken.output
     assert shop.level(JACKET) == {}
+
+
+def test_a_person_is_asked_though_another_number_of_the_sku_is_right(
+    onecount, shop, store, environ, ask
+) -> None:
+    shop.listing("web", JACKET, TWIN)
+    publish(shop, environ)
+    control(store, "edit", item=ITEM, place=PLACE, quantity=0)
+    waits = [("drift", f"web:{JACKET}")]
+
+    for _ in range(2):
+        assert "1 waits for you" in onecount("reconcile", "web").output
+        assert ask(OPEN) == waits, "told in the incidents, and by alerts"
+    assert onecount("reconcile", "web", "--take", "ours").exit_code == 0
+    assert ask(OPEN) == []
 
 
 def test_a_channel_that_cannot_be_read_fails_it(onecount, shop, store) -> None:

@@ -115,7 +115,7 @@ class Comparer:
         seen, right = looked
         found = self._healer.treat(adapter, channel, seen, policy, heal=heal)
         if heal:
-            self._healer.close(channel, right)
+            self._healer.close(channel, right, found)
         return Page(len(rows), rows[-1]["id"], found)
 
     # -- looking ---------------------------------------------------------------

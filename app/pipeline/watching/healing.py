@@ -20,7 +20,7 @@ from app.pipeline.publishing.asking import KIND, Seen
 from app.store.configuration import policies
 from app.store.engine import reading, writing
 from app.store.publishing import publications as store
-from app.store.watching import incidents
+from app.store.watching import drifts, incidents
 
 MANY: Final = 10
 """So many edited numbers, and half of a page: somebody should look first."""
@@ -148,11 +148,23 @@ class Healer:
         with reading(self._engine) as connection:
             return asking.place_of(connection, self._keeper.house(connection), row)
 
-    def close(self, channel: RowMapping, right: Sequence[store.Names]) -> None:
-        """What was put before a person and is right now needs nobody any more."""
-        subjects = {f"{channel['key']}:{names.sku}" for names in right}
+    def close(
+        self,
+        channel: RowMapping,
+        right: Sequence[store.Names],
+        found: Sequence[Found] = (),
+    ) -> None:
+        """What was put before a person and is right now needs nobody any more, unless
+        another number of its SKU there still does, `found` just now or before."""
+        asked = {one.sku for one in found if one.done == drift.WAIT}
+        skus = {names.sku for names in right} - asked
+        subjects = {f"{channel['key']}:{sku}": sku for sku in skus}
         with reading(self._engine) as connection:
-            open_ = incidents.open_among(connection, KIND, subjects)
+            open_ = [
+                subject
+                for subject in incidents.open_among(connection, KIND, subjects)
+                if not drifts.is_disputed(connection, channel["id"], subjects[subject])
+            ]
         if open_:
             with writing(self._engine) as connection:
                 for subject in open_:
