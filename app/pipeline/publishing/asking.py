@@ -90,15 +90,19 @@ def _question(who: str, key: str, one: Seen, *, held: bool) -> str:
     theirs, ours = one.difference.theirs, one.difference.desired
     until = "Until then the smaller is published. "
     if theirs is None:
-        until = ""
-    elif held:
+        return (
+            f"{who} shows no number for {one.names.sku}, ours is {ours}: "
+            f"{drift.CAUSES[drift.MAPPING]}. Let it keep stock of {one.names.external_id} "
+            "there, or correct the listing; the next comparison that finds it right "
+            "closes this"
+        )
+    if held:
         until = (
             "It is raised there again and again: until then, or until ours changes, "
             f"{theirs - ours} units more than there are may be sold there. "
         )
-    shows = "nothing" if theirs is None else theirs
     return (
-        f"{who} shows {shows} for {one.names.sku}, ours is {ours}: "
+        f"{who} shows {theirs} for {one.names.sku}, ours is {ours}: "
         f"{drift.CAUSES[one.cause or drift.UNKNOWN]}. {until}Take one of the two: here, "
         f"or onecount reconcile {key} --take ours (or theirs)"
     )

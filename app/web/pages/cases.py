@@ -52,6 +52,11 @@ SAYINGS: Final[Mapping[str, Saying]] = {
             "shown there."
         ),
     ),
+    "drift:mapping": Saying(
+        lazy("A channel shows another number than ours"),
+        lazy("It keeps no stock of this item where we publish a number of it."),
+        lazy("Let it keep stock there, or correct the listing."),
+    ),
     "surplus_return": Saying(
         lazy("More came back than was shipped"),
         lazy(
@@ -136,12 +141,13 @@ SAYINGS: Final[Mapping[str, Saying]] = {
 }
 
 
-def saying(kind: str) -> Saying:
-    """What is said of a kind of incident."""
+def saying(kind: str, cause: str | None = None) -> Saying:
+    """What is said of a kind of incident, or of one with a cause of its own."""
     named = kind.replace("_", " ").capitalize()
-    return SAYINGS.get(
+    usual = SAYINGS.get(
         kind, Saying(named, gettext("It does not add up."), gettext("Look at it."))
     )
+    return SAYINGS.get(f"{kind}:{cause}", usual)
 
 
 def details(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,12 +130,13 @@ def incident(incident_id: int) -> ResponseReturnValue:
         if row["kind"] == "contradiction":
             both = traces.reports_of(connection, cases.reports(row))
         drifting = _drifts(connection, row, now) if row["kind"] == "drift" else ()
+    told = cases.details(row)
     return render_template(
         "incident.html",
         now=now,
         row=row,
-        saying=cases.saying(row["kind"]),
-        details=cases.details(row),
+        saying=cases.saying(row["kind"], told.get("cause")),
+        details=told,
         both=both,
         drifts=drifting,
         snoozes=SNOOZES,

@@ -237,3 +237,20 @@ def test_it_goes_page_by_page_and_remembers_how_far_it_is(trade, settings, event
     trade.settle(eventually, 5)
     rarely = Comparer(trade.shop.engine, trade.publisher, settings)
     assert not rarely.step("web")
+
+
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_an_item_that_no_stock_is_kept_of_says_what_is_to_be_done(
+    trade, compare, eventually
+):
+    trade.settle(eventually, 5)
+    trade.sandbox.untracked.add(ITEM)
+
+    assert compare() == [(None, 5, drift.MAPPING, drift.WAIT)]
+    [incident] = asked(trade)
+    assert f"keep stock of {ITEM} there, or correct the listing" in incident.message
+    assert "take" not in incident.message.lower(), "there are no two to choose from"
+
+    trade.sandbox.untracked.clear()
+    assert compare() == []
+    assert asked(trade) == []

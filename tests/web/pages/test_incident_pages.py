@@ -5,11 +5,13 @@ import re
 
 import sqlalchemy as sa
 
+from app.domain.drift import MAPPING
 from app.domain.errors import GiveUp
 from app.domain.instants import DAY, HOUR, now
 from app.store.engine import writing
 from app.store.tables import audit_log, incidents
 from app.store.watching import watchlist
+from app.store.watching.incidents import open_incident
 from tests.builders import JACKET, order, returned
 from tests.web.pages.conftest import text_of
 
@@ -183,6 +185,17 @@ def test_numbers_that_failed_are_grouped_by_what_to_do(anna, shop, deliveries):
     assert "Correct the listing there or here, then retry." in words
     [plan] = re.findall(r'href="(/deliveries/plan\?[^"]+)"[^>]*>Retry 1 …', page)
     assert "Send 1 number again?" in anna.read(html.unescape(plan))
+
+
+def test_where_no_stock_is_kept_nothing_is_to_be_taken(anna, shop):
+    with writing(shop.engine) as connection:
+        subject, why = f"web:{JACKET}", {"cause": MAPPING}
+        open_incident(connection, "drift", subject, "!", now=now(), details=why)
+
+    told = anna.words(f"/incidents/{the_id(shop, 'drift')}")
+
+    assert "It keeps no stock of this item where we publish a number of it." in told
+    assert "take one of the two" not in told
 
 
 def test_a_viewer_reads_and_cannot_close(person, shop):
