@@ -3,9 +3,11 @@
 import pytest
 
 from adapters.sandbox.shopify import ShopifySandbox
+from app.domain import drift
 from app.pipeline.configuring.listings import save_listing
 from app.pipeline.publish import Publisher
 from app.store.engine import writing
+from app.store.tables import channels
 from app.store.vault import Vault
 from config.settings import Settings
 from tests.adapters.sandboxes import control, serving
@@ -40,6 +42,16 @@ def publish(hub, environ) -> None:
     while publisher.push_due("web"):
         pass
     publisher.release("web")
+
+
+def edit_both(hub, environ, store, word: str, one: int, other: int) -> None:
+    """Two listings of one SKU are edited on a channel with this drift policy."""
+    hub.listing("web", JACKET, TWIN)
+    publish(hub, environ)
+    with writing(hub.engine) as connection:
+        connection.execute(channels.update().values(drift=word))
+    control(store, "edit", item=ITEM, place=PLACE, quantity=one)
+    control(store, "edit", item=TWIN, place=PLACE, quantity=other)
 
 
 @pytest.fixture
@@ -111,6 +123,34 @@ def test_a_person_is_asked_though_another_number_of_the_sku_is_right(
         assert ask(OPEN) == waits, "told in the incidents, and by alerts"
     assert onecount("reconcile", "web", "--take", "ours").exit_code == 0
     assert ask(OPEN) == []
+
+
+@pytest.mark.parametrize("word", [drift.ADOPT, drift.ASK])
+def test_what_two_listings_show_of_one_stock_is_taken_once(
+    onecount, shop, store, environ, word
+) -> None:
+    edit_both(shop, environ, store, word, 8, 8)
+
+    onecount("reconcile", "web")
+    onecount("reconcile", "web", "--take", "theirs")
+
+    assert shop.level(JACKET) == {"available": 8}
+    publish(shop, environ)
+    assert "2 numbers compared, no difference" in onecount("reconcile", "web").output
+
+
+def test_two_listings_that_say_different_things_of_one_stock_ask_a_person(
+    onecount, shop, store, environ
+) -> None:
+    edit_both(shop, environ, store, drift.ADOPT, 8, 4)
+
+    said = onecount("reconcile", "web").output
+
+    assert "theirs is taken" in said
+    assert "1 waits for you" in said
+    assert shop.level(JACKET) == {"available": 8}
+    onecount("reconcile", "web", "--take", "theirs")
+    assert shop.level(JACKET) == {"available": 4}
 
 
 def test_a_channel_that_cannot_be_read_fails_it(onecount, shop, store) -> None:

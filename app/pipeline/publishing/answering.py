@@ -5,7 +5,7 @@ By then its orders had the time to explain it (`reading`, or a grace where the c
 cannot be asked). Echoes, and what our own pushes on their way explain, do not come here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -86,10 +86,12 @@ class Answerer:
             with writing(self._engine) as connection:
                 note = "what was told since explains the number"
                 asking.end(connection, over, clock(), note)
-        kept = set()
-        for one in self._judged(adapter, channel, told):
+        kept, takings = set(), asking.Takings()
+        # One by one: of two listings of a stock, the second is judged by what was done
+        # about the first.
+        for one in self._judged(adapter, channel, told, takings):
             if one.done == drift.TAKE:
-                self._take(channel, one)
+                self._take(channel, one, takings)
             with writing(self._engine) as connection:
                 self._write(connection, adapter, channel, one)
             if one.is_held or one.done == drift.LOOK:
@@ -100,31 +102,38 @@ class Answerer:
     # -- judging ---------------------------------------------------------------
 
     def _judged(
-        self, adapter: Adapter, channel: RowMapping, told: Sequence[Unexplained]
-    ) -> list[_Asked]:
+        self,
+        adapter: Adapter,
+        channel: RowMapping,
+        told: Sequence[Unexplained],
+        takings: asking.Takings,
+    ) -> Iterator[_Asked]:
         by_id = {one.publication_id: one for one in told}
-        with reading(self._engine) as connection:
-            house = self._keeper.house(connection)
-            rows = _again(connection, list(by_id))
-            numbers = desired.numbers(connection, rows, house, disputed=False)
-            names = store.names(connection, by_id)
-            words = policies.drifting(connection, channel, rows)
-            return [
-                self._judge(
-                    connection,
-                    house,
-                    drift.ASK if by_id[row["id"]].is_restless else words[row["id"]],
-                    self._seen(
+        for _, one in sorted(by_id.items()):
+            with reading(self._engine) as connection:
+                house = self._keeper.house(connection)
+                rows = _again(connection, [one.publication_id])
+                numbers = desired.numbers(connection, rows, house, disputed=False)
+                names = store.names(connection, numbers)
+                words = policies.drifting(connection, channel, rows)
+                asked = [
+                    self._judge(
                         connection,
-                        adapter,
-                        row,
-                        by_id[row["id"]],
-                        (names[row["id"]], numbers[row["id"]]),
-                    ),
-                    is_settled=by_id[row["id"]].is_settled,
-                )
-                for row in rows
-            ]
+                        house,
+                        drift.ASK if one.is_restless else words[row["id"]],
+                        self._seen(
+                            connection,
+                            adapter,
+                            row,
+                            one,
+                            (names[row["id"]], numbers[row["id"]]),
+                        ),
+                        takings,
+                        is_settled=one.is_settled,
+                    )
+                    for row in rows
+                ]
+            yield from asked
 
     def _seen(
         self,
@@ -160,12 +169,14 @@ class Answerer:
         house: House,
         policy: str,
         seen: Seen,
+        takings: asking.Takings,
         *,
         is_settled: bool,
     ) -> _Asked:
         row, told = seen.row, seen.difference
         place = asking.place_of(connection, house, row)
-        can_take = place is not None and row["disputed"] is None
+        can_take = place is not None and not takings.differ(seen, place)
+        can_take = can_take and row["disputed"] is None
         is_asked = row["disputed"] is not None
         if is_asked and (told.theirs or 0) < told.desired:
             policy = drift.ASK  # nor is a newer edit published over by the older one
@@ -186,20 +197,16 @@ class Answerer:
 
     # -- doing -----------------------------------------------------------------
 
-    def _take(self, channel: RowMapping, one: _Asked) -> None:
+    def _take(self, channel: RowMapping, one: _Asked, takings: asking.Takings) -> None:
         """Post the difference, with the channel as the one who says so."""
         told = one.seen.difference
         theirs, expected = told.theirs, told.believed[1]
         if one.place is None or theirs is None or expected is None:
             return
-        event = asking.taken(
-            channel["key"],
-            one.seen,
-            theirs - expected,
-            one.place,
-            f"shows {theirs}",
-        )
-        record(self._engine, [event], actor=str(channel["key"]), now=clock())
+        if units := takings.take(one.seen, one.place):
+            shows = f"shows {theirs}"
+            event = asking.taken(channel["key"], one.seen, units, one.place, shows)
+            record(self._engine, [event], actor=str(channel["key"]), now=clock())
 
     def _write(
         self, connection: Connection, adapter: Adapter, channel: RowMapping, one: _Asked

@@ -117,6 +117,29 @@ def end(
             incidents.close_incidents(connection, KIND, f"{key}:{sku}", now, note)
 
 
+class Takings:
+    """What was just taken over of each stock: several listings may show the same one."""
+
+    def __init__(self) -> None:
+        self._units: dict[tuple[int, str], int] = {}
+
+    def differ(self, one: Seen, place: str) -> bool:
+        """Whether another listing of that stock said something else."""
+        return self._units.get((one.row["sku_id"], place), _units(one)) != _units(one)
+
+    def take(self, one: Seen, place: str) -> int:
+        """The units to be posted: 0 where another listing said the same already."""
+        stock, units = (one.row["sku_id"], place), _units(one)
+        is_known = stock in self._units
+        self._units[stock] = units
+        return 0 if is_known else units
+
+
+def _units(one: Seen) -> int:
+    """By how many units what it shows differs from what we believed."""
+    return (one.difference.theirs or 0) - (one.difference.believed[1] or 0)
+
+
 def taken(key: str, one: Seen, units: int, place: str, reason: str) -> StockEvent:
     """The adjustment that makes ours what the channel shows."""
     return StockEvent(

@@ -4,6 +4,7 @@ Called by the API, the dashboard and `onecount reconcile --take`.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -110,12 +111,13 @@ def decide(
             raise UnknownName(f"there is no drift {drift_id}")
         if not _is_open(row):
             raise NotOpen("it was decided, or put right, since")
-        lanes = {f"outbound:{row['channel']}"}
+        lanes, ended = {f"outbound:{row['channel']}"}, [row["publication_id"]]
         if take == THEIRS:
             lanes |= _take(connection, row, actor, now)
+            ended += drifts.explain(connection, row, row["disputed"])
         note = f"{actor} took {take}"
-        asking.end(connection, [row["publication_id"]], now, note)
-        store.mark_rows(connection, [row["publication_id"]], now)
+        asking.end(connection, ended, now, note)
+        store.mark_rows(connection, ended, now)
         subject = f"{row['sku']} on {row['channel']}"
         details = {"ours": row["ours"], "theirs": row["theirs"]}
         deeds.note(connection, actor, f"take {take}", subject, now, details)
@@ -161,5 +163,7 @@ def decide_all(
             if take == OURS or asking.place_of(connection, house, row) is not None
         ]
     for id_ in ids:
-        decide(engine, id_, take, actor=actor, now=now)
+        # Another listing that showed the same stock may have decided of it.
+        with suppress(NotOpen):
+            decide(engine, id_, take, actor=actor, now=now)
     return len(ids)

@@ -59,13 +59,13 @@ class Healer:
         is_too_many = len(edited) >= max(MANY, len(seen) // 2 + 1)
         with reading(self._engine) as connection:
             words = policies.drifting(connection, channel, [o.row for o in told])
-        found = []
+        found, takings = [], asking.Takings()
         for one in told:
-            done = self._deed(one, policy, words[one.row["id"]])
+            done = self._deed(one, policy, words[one.row["id"]], takings)
             if is_too_many and one in edited and policy is None:
                 done = drift.WAIT
             if heal:
-                self._do(adapter, channel, one, done)
+                self._do(adapter, channel, one, done, takings)
             difference = one.difference
             found.append(
                 Found(
@@ -79,12 +79,15 @@ class Healer:
             )
         return found
 
-    def _deed(self, one: Seen, policy: str | None, usual: str) -> str:
+    def _deed(
+        self, one: Seen, policy: str | None, usual: str, takings: asking.Takings
+    ) -> str:
+        place = self._place_of(one.row)
         done = drift.deed(
             one.cause or "",
             one.difference,
             policy or usual,
-            can_take=self._place_of(one.row) is not None,
+            can_take=place is not None and not takings.differ(one, place),
             is_told=policy is not None,
         )
         if policy is not None or done != drift.PUBLISH:
@@ -93,9 +96,16 @@ class Healer:
             is_worn = asking.is_worn(connection, one.row, self._most)
         return drift.WAIT if is_worn or one.row["disputed"] is not None else done
 
-    def _do(self, adapter: Adapter, channel: RowMapping, one: Seen, done: str) -> None:
+    def _do(
+        self,
+        adapter: Adapter,
+        channel: RowMapping,
+        one: Seen,
+        done: str,
+        takings: asking.Takings,
+    ) -> None:
         if done == drift.TAKE:
-            self._take(channel, one)
+            self._take(channel, one, takings)
         now, row = clock(), one.row
         with writing(self._engine) as connection:
             self._note(connection, one)
@@ -135,14 +145,15 @@ class Healer:
         if seen.theirs is not None and seen.believed[0] == seen.believed[1]:
             store.read(connection, id_, seen.theirs, one.read_at)
 
-    def _take(self, channel: RowMapping, one: Seen) -> None:
+    def _take(self, channel: RowMapping, one: Seen, takings: asking.Takings) -> None:
         """Post the difference, with the channel as the one who says so."""
         place, seen = self._place_of(one.row), one.difference
         if place is None or seen.theirs is None or seen.believed[1] is None:
             return
-        units, shows = seen.theirs - seen.believed[1], f"shows {seen.theirs}"
-        event = asking.taken(channel["key"], one, units, place, shows)
-        record(self._engine, [event], actor=str(channel["key"]), now=clock())
+        if units := takings.take(one, place):
+            shows = f"shows {seen.theirs}"
+            event = asking.taken(channel["key"], one, units, place, shows)
+            record(self._engine, [event], actor=str(channel["key"]), now=clock())
 
     def _place_of(self, row: RowMapping) -> str | None:
         with reading(self._engine) as connection:

@@ -108,6 +108,26 @@ def dispute(
     )
 
 
+def explain(connection: Connection, row: RowMapping, units: int) -> Sequence[int]:
+    """The units of a difference are ours now: what other listings of its SKU showed at
+    the same place differs by so many fewer. The publications that differ no more."""
+    asked = sa.select(publications.c.id).where(
+        publications.c.channel_id == row["channel_id"],
+        publications.c.sku_id == row["sku_id"],
+        publications.c.place == row["place"],
+        publications.c.id != row["publication_id"],
+        publications.c.disputed.is_not(None),
+    )
+    ids = connection.scalars(asked.order_by(publications.c.id).with_for_update()).all()
+    changed = connection.execute(
+        publications.update()
+        .where(publications.c.id.in_(ids))
+        .values(disputed=publications.c.disputed - units)
+        .returning(publications.c.id, publications.c.disputed)
+    )
+    return [id_ for id_, left in changed if left == 0]
+
+
 def settle(
     connection: Connection, ids: Collection[int]
 ) -> Sequence[tuple[int, str, str]]:

@@ -307,6 +307,25 @@ def test_an_edit_is_adopted_at_once(trade, eventually):
 
 
 @sqlite
+def test_an_edit_of_two_listings_of_one_stock_is_adopted_once(trade, eventually):
+    twin = "808950811"
+    trade.sandbox.items[twin] = replace(trade.sandbox.items[ITEM], id=twin)
+    trade.shop.listing("web", JACKET, twin)
+    trade.sandbox.stock[twin] = {PLACE: 5}
+    eventually(lambda: trade.work() or believed(trade.shop) == {ITEM: 5, twin: 5})
+    time.sleep(1.1)
+    policy(trade.shop, drift.ADOPT)
+    for item in (ITEM, twin):
+        control(trade.url, "edit", item=item, place=PLACE, quantity=8)
+
+    eventually(lambda: is_known(trade, drift.TAKE))
+    eventually(lambda: age(trade) or believed(trade.shop) == {ITEM: 8, twin: 8})
+
+    assert trade.shop.level(JACKET) == {"available": 8}
+    assert is_right(trade)
+
+
+@sqlite
 @pytest.mark.parametrize("word", drift.POLICIES)
 def test_nothing_left_waits_for_a_person(trade, eventually, word):
     trade.settle(eventually, 5)
