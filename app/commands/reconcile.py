@@ -12,7 +12,7 @@ from sqlalchemy.engine import RowMapping
 import adapters
 from app.cli import database
 from app.domain import drift
-from app.domain.errors import ChannelError
+from app.domain.errors import HubError
 from app.domain.instants import now
 from app.pipeline.publish import Publisher
 from app.pipeline.publishing import disputes
@@ -53,7 +53,7 @@ def command(
     for row in run.channels(channel):
         try:
             run.compare(row)
-        except ChannelError as error:
+        except (HubError, click.ClickException) as error:
             failed.append(row["key"])
             click.echo(f"{row['key']}: {error}", err=True)
     if failed:

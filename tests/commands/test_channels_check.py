@@ -62,6 +62,20 @@ def test_all_is_well_with_every_provider(onecount, urls) -> None:
     assert "parcels has its webhooks set up by hand, to http" in done.output
 
 
+def test_a_channel_of_an_absent_provider_is_named_and_all_others_checked(
+    onecount, hub, urls
+) -> None:
+    with hub.engine.begin() as connection:
+        absent = "UPDATE channels SET provider = 'x' WHERE key = 'parcels'"
+        connection.exec_driver_sql(absent)
+
+    done = onecount("channels", "check")
+
+    assert done.exit_code == 1
+    assert "parcels (x): It cannot be asked. no provider 'x'; known:" in done.output
+    assert done.output.count("): fine.") == 3
+
+
 def test_a_webhook_that_does_not_come_is_named(onecount, urls) -> None:
     public = {"ONECOUNT_PUBLIC_URL": "https://stock.example.com"}
 

@@ -1,11 +1,16 @@
 """`onecount reconcile`: a table of what differs, and an exit status that is true."""
 
+from itertools import count
+from types import SimpleNamespace
+
 import pytest
 
 from adapters.sandbox.shopify import ShopifySandbox
+from app.commands import reconcile
 from app.domain import drift
 from app.pipeline.configuring.listings import save_listing
 from app.pipeline.publish import Publisher
+from app.store import leases
 from app.store.engine import writing
 from app.store.tables import channels
 from app.store.vault import Vault
@@ -161,3 +166,25 @@ def test_a_channel_that_cannot_be_read_fails_it(onecount, shop, store) -> None:
     assert said.exit_code == 1
     assert "could not be compared: web" in said.output
     assert "there is no channel 'nowhere'" in onecount("reconcile", "nowhere").output
+
+
+def test_a_channel_that_cannot_be_compared_keeps_no_other_from_it(
+    onecount, shop, store, monkeypatch
+) -> None:
+    shop.channel("absent", publish={})
+    shop.channel("busy", publish={})
+    with shop.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE channels SET provider = 'x' WHERE key = 'absent'"
+        )
+        assert leases.acquire(connection, "outbound:busy", "somebody", 60)
+    minutes = SimpleNamespace(monotonic=count(0, 60).__next__, sleep=lambda _: None)
+    monkeypatch.setattr(reconcile, "time", minutes)
+
+    said = onecount("reconcile")
+
+    assert said.exit_code == 1
+    assert "absent: no provider 'x'; known:" in said.output
+    assert "busy: busy is busy publishing" in said.output
+    assert "web: 1 numbers compared, no difference." in said.output
+    assert "could not be compared: absent, busy" in said.output

@@ -42,6 +42,21 @@ def test_it_says_how_many_numbers_and_which_channels(onecount, hub, ask) -> None
     assert "recovering: reads what changed" in onecount("channels", "list").output
 
 
+def test_a_channel_of_an_absent_provider_keeps_no_other_from_it(onecount, hub) -> None:
+    """A backup may be restored beside a release that does not have its adapter."""
+    furnish(hub)
+    with hub.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE channels SET provider = 'x' WHERE id = 2")
+
+    done = onecount("recover", "--since", iso(now() - HOUR))
+
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "since" in said
+    assert "web. They publish" in said
+    assert "Cannot be asked: till." in said
+
+
 def test_a_time_needs_its_zone_and_must_be_over(onecount, hub) -> None:
     naive = onecount("recover", "--since", "2026-11-23T10:00:00")
     assert naive.exit_code == 2

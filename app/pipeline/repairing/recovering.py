@@ -72,7 +72,9 @@ def poll_from(connection: Connection, since: Instant) -> list[str]:
     asked = [
         row["key"]
         for row in channels.rows(connection)
-        if row["disconnected_at"] is None and adapters.get(row["provider"]).polls
+        if row["disconnected_at"] is None
+        and row["provider"] in adapters.names()
+        and adapters.get(row["provider"]).polls
     ]
     connection.execute(
         table.update()

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine, RowMapping
 
 from adapters.base import Adapter
-from app.domain.errors import CredentialsRefused, HubError, RetryLater
+from app.domain.errors import (
+    BadConfiguration,
+    CredentialsRefused,
+    HubError,
+    RetryLater,
+)
 from app.pipeline.publishing.reaching import reach
 from app.pipeline.publishing.tuning import Tuning
 from app.pipeline.watching.subscribing import address, look_only
@@ -29,8 +34,12 @@ class Checked:
 
 def check(engine: Engine, vault: Vault, row: RowMapping, settings: Tuning) -> Checked:
     """Ask a channel something cheap with its own credentials."""
-    with reading(engine) as connection:
-        adapter = reach(connection, vault, row, settings)
+    try:
+        with reading(engine) as connection:
+            adapter = reach(connection, vault, row, settings)
+    except BadConfiguration as error:
+        said = f"It cannot be asked. {error}"
+        return Checked(row["key"], row["provider"], [said], True, None)
     problems = problems_of(adapter) or _unheard(adapter, row, settings)
     by_hand = None if adapter.subscribes else address(row["key"], settings)
     return Checked(row["key"], adapter.title, problems, adapter.polls, by_hand)
