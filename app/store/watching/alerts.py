@@ -54,15 +54,26 @@ def _scheduler(connection: Connection) -> Iterator[tuple[str, str]]:
 def _channels(connection: Connection, now: Instant) -> Iterator[tuple[str, str]]:
     noted = set(connection.scalars(sa.select(alerts.c.name)))
     for row in connection.execute(sa.select(channels).order_by(channels.c.key)):
+        name, is_noted = f"channel:{row.key}", f"channel:{row.key}" in noted
         # Held again and again it is not well in between, nor towards the end of a hold.
-        held = 0 if f"channel:{row.key}" in noted else _LONG_HELD
+        held = 0 if is_noted else _LONG_HELD
         why = f": {row.last_error}" if row.last_error else ""
-        if row.disconnected_at:
-            yield f"channel:{row.key}", f"{row.key} has disconnected us{why}"
-        elif row.paused_at and row.paused_reason:
-            yield f"channel:{row.key}", f"{row.key} is paused: {row.paused_reason}"
+        failing = name, f"{row.key} takes no numbers{why}"
+        if stopped := _stopped(row, why):
+            yield f"stopped:{row.key}", stopped
+            if is_noted:
+                yield failing  # that is not over by a person's being needed now
         elif row.failures > 2 or (row.held_until or 0) > now + held:
-            yield f"channel:{row.key}", f"{row.key} takes no numbers{why}"
+            yield failing
+
+
+def _stopped(row: sa.Row[Any], why: str) -> str | None:
+    """Why a channel takes nothing until a person does something; or None."""
+    if row.disconnected_at:
+        return f"{row.key} has disconnected us{why}"
+    if row.paused_at and row.paused_reason:
+        return f"{row.key} is paused: {row.paused_reason}"
+    return None
 
 
 def _late(

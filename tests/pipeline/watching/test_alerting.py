@@ -113,6 +113,27 @@ def test_refused_credentials_and_unreadable_webhooks_are_told(shop, look):
     ]
 
 
+def test_refused_credentials_are_told_though_the_channel_failed_before(shop, look):
+    with writing(shop.engine) as connection:
+        connection.execute(channel_rows.update().values(failures=3, last_error="503"))
+    look()
+    assert "web takes no numbers: 503" in look(SETTLED)[0][1]
+    with writing(shop.engine) as connection:
+        channels.pause(connection, "web", "credentials refused", now())
+    look(2 * SETTLED)
+
+    assert look(3 * SETTLED) == [
+        ("Onecount needs you", "web is paused: credentials refused")
+    ]
+    with writing(shop.engine) as connection:
+        channels.resume(connection, "web", now())
+        channels.resume(connection, "till", now())
+    look(4 * SETTLED)
+    [(title, text)] = look(5 * SETTLED)
+    assert title == "Onecount: recovered (3 things)"
+    assert "web takes no numbers" in text
+
+
 def test_a_channel_whose_webhooks_or_changes_are_not_heard_of_is_told(shop, look):
     with writing(shop.engine) as connection:
         for kind in (UNPOLLED, UNHEARD):
