@@ -29,7 +29,6 @@ from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.tables import inbox
 from app.store.vault import Vault
-from app.store.watching import incidents
 
 log = structlog.get_logger()
 
@@ -81,9 +80,9 @@ class Fetcher:
         for rows in islice(wanting.values(), limit):
             if not self.lease(key) or not self._fetch(adapter, rows):
                 break
-            if not done and told["reads_failed"]:
+            if not done and _was_troubled(told):
                 with writing(self._engine) as connection:
-                    circuit.read_again(connection, adapter)
+                    circuit.read_again(connection, adapter, now)
             done += len(rows)
         return done
 
@@ -153,21 +152,9 @@ class Fetcher:
         self, adapter: Adapter, error: CredentialsRefused, now: Instant
     ) -> bool:
         """Pause the channel and tell somebody; False where it has got others since."""
-        key = adapter.channel.key
-        words = f"{adapter.title} refuses our credentials for {key}. {error}"
+        refusal = self._vault, adapter, error, now
         with writing(self._engine) as connection:
-            if not channel_store.still_has(connection, self._vault, adapter.channel):
-                return False
-            channel_store.pause(connection, key, "credentials refused", now)
-            incidents.open_incident(
-                connection,
-                "channel",
-                key,
-                words,
-                now=now,
-                channel_id=adapter.channel.id,
-            )
-        return True
+            return circuit.credentials_refused(connection, *refusal)
 
     def _write(self, rows: Sequence[RowMapping], **values: Any) -> None:
         ids = [row["id"] for row in rows]
@@ -177,3 +164,9 @@ class Fetcher:
                 .where(inbox.c.id.in_(ids), inbox.c.state == "waiting")
                 .values(**values)
             )
+
+
+def _was_troubled(channel: RowMapping) -> bool:
+    """Whether it is news that a read worked."""
+    only_listens = channel["publish"] is None
+    return bool(channel["reads_failed"] or (only_listens and channel["last_error"]))

@@ -121,11 +121,11 @@ def credentials_refused(
     adapter: Adapter,
     error: Exception,
     now: Instant,
-) -> None:
-    """Pause the channel and tell somebody; not where it has got others since."""
+) -> bool:
+    """Pause the channel and tell somebody; False where it has got others since."""
     key = adapter.channel.key
     if not channel_store.still_has(connection, vault, adapter.channel):
-        return
+        return False
     paused = {"paused_at": now, "paused_reason": "credentials refused"}
     _write(connection, adapter, {**paused, "last_error": str(error)})
     words = (
@@ -133,6 +133,7 @@ def credentials_refused(
         f"then resume the channel. {error}"
     )
     _tell(connection, adapter, words, now)
+    return True
 
 
 def _left(these: sa.ColumnElement[bool]) -> sa.Exists:
@@ -207,9 +208,14 @@ def unread(
     return until
 
 
-def read_again(connection: Connection, adapter: Adapter) -> None:
-    """A read worked."""
-    _write(connection, adapter, {"reads_failed": 0, "reads_held_until": None})
+def read_again(connection: Connection, adapter: Adapter, now: Instant) -> None:
+    """A read worked: of a channel that only listens, that is all that has to."""
+    values: dict[str, Any] = {"reads_failed": 0, "reads_held_until": None}
+    row = _row(connection, adapter.channel.id)
+    if row["publish"] is None and row["disconnected_at"] is None:
+        values["last_error"] = None
+        incidents.close_incidents(connection, "channel", adapter.channel.key, now)
+    _write(connection, adapter, values)
 
 
 def _row(connection: Connection, channel_id: int) -> RowMapping:

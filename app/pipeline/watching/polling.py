@@ -130,7 +130,7 @@ class Poller:
             mine.finish(connection, poll_due_at=due_at, poll_from=None, **freed)
             if asked and adapter.stamps:
                 retries.stamp(connection, adapter.channel.id, mine.began)
-            circuit.read_again(connection, adapter)
+            circuit.read_again(connection, adapter, clock())
             incidents.close_incidents(
                 connection, UNPOLLED, adapter.channel.key, clock()
             )

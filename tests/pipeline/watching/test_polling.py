@@ -22,7 +22,7 @@ from app.store.engine import writing
 from app.store.tables import channels, inbox, ledger
 from app.store.watching import watchlist
 from tests.adapters.sandboxes import control
-from tests.builders import JACKET
+from tests.builders import JACKET, sale
 from tests.pipeline.test_channels_that_sell import (
     ITEM,
     PLACE,
@@ -63,12 +63,12 @@ def count(trade: Trade, table: sa.Table) -> int:
         return connection.execute(query).scalar_one()
 
 
-def problems(trade: Trade) -> list[str]:
+def problems(trade: Trade, kind: str = polling.UNPOLLED) -> list[str]:
     with trade.shop.engine.connect() as connection:
         return [
             row["message"]
             for row in watchlist.page(connection, limit=50, is_open=True)
-            if row["kind"] == polling.UNPOLLED
+            if row["kind"] == kind
         ]
 
 
@@ -401,6 +401,27 @@ def test_what_could_not_be_fetched_for_its_credentials_is_when_resumed(
         channel_store.resume(connection, "web", now())
 
     eventually(lambda: trade.work() or trade.shop.level(JACKET)["available"] == 3)
+
+
+@pytest.mark.parametrize("publish", [None, "{}"], ids=["listens", "publishes"])
+@pytest.mark.parametrize("trade", ["square"], indirect=True)
+def test_refused_credentials_are_over_once_new_ones_work(trade, eventually, publish):
+    trade.settle(eventually, 5)
+    change(trade, publish=publish)
+    control(trade.url, "weather", status=401)
+    sell(trade, 2)
+    eventually(lambda: trade.work() or told(trade)["paused_reason"])
+    assert len(problems(trade, "channel")) == 1
+    control(trade.url, "weather")
+
+    with writing(trade.shop.engine) as connection:
+        channel_store.resume(connection, "web", now())
+    eventually(lambda: trade.work() or trade.shop.level(JACKET)["available"] == 3)
+    sell(trade)
+    eventually(lambda: trade.work() or trade.shop.level(JACKET)["available"] == 2)
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+
+    eventually(lambda: trade.work() or problems(trade, "channel") == [])
 
 
 def test_an_adapter_that_fails_is_told_and_ends_no_worker(trade, poller, monkeypatch):
