@@ -82,7 +82,7 @@ def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
         lanes += [
             (f"compare:{row['key']}", (row["slow_until"] or 0) > moment)
             for row in channel_store.rows(connection)
-            if is_due(row, interval, moment)
+            if is_due(connection, row, interval, moment)
         ]
         waiting = connection.execute(
             sa.select(inbox.c.id)

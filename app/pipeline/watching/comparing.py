@@ -26,7 +26,7 @@ from app.pipeline.publishing.reaching import fault
 from app.pipeline.publishing.reading import question
 from app.pipeline.publishing.tuning import Tuning, policy_of
 from app.pipeline.watching.healing import Found, Healer
-from app.store.configuration import channels as channel_store
+from app.store.configuration import channels as channel_store, policies
 from app.store.engine import reading, writing
 from app.store.publishing import publications as store
 from app.store.tables import publications
@@ -66,7 +66,7 @@ class Comparer:
         now = clock()
         with reading(self._engine) as connection:
             channel = channel_store.row(connection, key)
-            if not is_due(channel, self._interval, now):
+            if not is_due(connection, channel, self._interval, now):
                 return False
             adapter = self._publisher.adapter(connection, channel)
         budget = newest(adapter.http.budget, Budget.of(channel["budget"]))
@@ -218,14 +218,21 @@ def _is_wanted(row: RowMapping) -> bool:
     )
 
 
-def is_due(channel: RowMapping, interval: Instant, now: Instant) -> bool:
+def is_due(
+    connection: Connection, channel: RowMapping, interval: Instant, now: Instant
+) -> bool:
     """Whether a channel's numbers are to be compared now, or are being compared."""
     if not channel["publish"] or channel["paused_at"] or channel["disconnected_at"]:
         return False
     if max(channel["held_until"] or 0, channel["reads_held_until"] or 0) > now:
         return False
-    last: Instant = channel["compared_at"] or channel["changed_at"]
-    return bool(channel["compared_to"]) or (interval > 0 and last + interval <= now)
+    if channel["compared_to"] or not interval:
+        return bool(channel["compared_to"])
+    last: Instant | None = channel["compared_at"]
+    if last is None:
+        # Not since its configuration changed: some load it every hour.
+        last = policies.published_since(connection, channel["id"])
+    return (last or channel["changed_at"]) + interval <= now
 
 
 def _later(key: str, error: Exception) -> RetryLater:

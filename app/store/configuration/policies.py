@@ -90,6 +90,16 @@ def drifting(
     }
 
 
+def published_since(connection: Connection, channel_id: int) -> Instant | None:
+    """When a channel was first published to, or None."""
+    its_own = (policies.c.channel_id == channel_id, policies.c.listing_id.is_(None))
+    query = sa.select(sa.func.min(policies.c.changed_at)).where(
+        *its_own, policies.c.policy.is_not(None)
+    )
+    found: Instant | None = connection.scalar(query)
+    return found
+
+
 def of_channels_at(connection: Connection, at: Instant) -> dict[int, Version]:
     """Channel id → the version in force at a moment, of channels known by then."""
     newest = (

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 import adapters
 from app.domain import drift
 from app.domain.errors import CredentialsRefused
-from app.domain.instants import now
+from app.domain.instants import HOUR, now
 from app.pipeline.publishing import disputes
 from app.pipeline.watching.comparing import Comparer
 from app.store.configuration import channels as channel_store
 from app.store.engine import writing
-from app.store.tables import channels, incidents
+from app.store.tables import channels, incidents, policies
 from app.store.watching import drifts
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET, sale
@@ -237,6 +237,24 @@ def test_it_goes_page_by_page_and_remembers_how_far_it_is(trade, settings, event
     trade.settle(eventually, 5)
     rarely = Comparer(trade.shop.engine, trade.publisher, settings)
     assert not rarely.step("web")
+
+
+@pytest.mark.parametrize("trade", ["shopify"], indirect=True)
+def test_a_configuration_that_is_loaded_every_hour_puts_no_comparison_off(
+    trade, comparer, eventually
+):
+    trade.settle(eventually, 5)
+    edit(trade, 9)
+    assert not comparer.step("web"), "it has just begun to publish"
+    with writing(trade.shop.engine) as connection:
+        since = policies.c.changed_at - 7 * HOUR
+        connection.execute(policies.update().values(changed_at=since))
+        channel_store.touch(connection, now())
+
+    comparer.step("web")
+
+    with trade.shop.engine.connect() as connection:
+        assert len(drifts.page(connection, limit=10)) == 1
 
 
 @pytest.mark.parametrize("trade", ["shopify"], indirect=True)
