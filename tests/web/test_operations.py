@@ -284,6 +284,31 @@ def test_buried_messages_are_replayed_by_filter(api, shop, engine, woken):
     woken("inbound")
 
 
+def test_messages_are_replayed_by_time_sku_and_order(api, shop):
+    shop.listing("till", JACKET, "jacket-at-the-till")
+    for order_ in ("T-1", "T-2"):
+        shop.tell("till", sale(order_, "jacket-at-the-till", 1, at=now()))
+    came_in = api.get("/inbox")["items"][0]["received_at"]
+
+    for told, matched in (
+        ({"order": "T-1"}, 1),
+        ({"sku": JACKET}, 2),
+        ({"sku": JACKET, "order": "T-3"}, 0),
+        ({"since": came_in}, 1),
+        ({"until": came_in, "channel": "till"}, 2),
+    ):
+        answer = api.post("/inbox/replay", {"filter": told}, status=202)
+        assert answer == {"matched": matched}, told
+        shop.apply()
+    api.refused("/inbox/replay", {"filter": {"since": "noon"}}, status=422)
+    assert api.stock(JACKET)["available"] == 8
+    api.post(f"/skus/{JACKET}/rename", {"to": "COAT"}, status=200)
+    for name in (JACKET, "COAT"):
+        told = {"filter": {"sku": name}}
+        assert api.post("/inbox/replay", told, status=202) == {"matched": 2}, name
+        shop.apply()
+
+
 def test_open_lines_follow_an_item_that_was_mapped_to_the_wrong_sku(
     api, client, token, shop
 ):

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.pipeline.applying.told import PARKED, SUPERSEDED
 from app.store.engine import applying, reading
-from app.store.stock import cases
+from app.store.stock import aliases, cases
 from app.store.tables import channels, inbox, skus, stock_events
 
 PORTION = 500
@@ -125,7 +125,7 @@ def _filter(name: str, value: Any) -> sa.ColumnElement[bool]:
             else sa.between(at, 0, value)
         )
     if name == "sku":
-        meant = sa.select(skus.c.id).where(skus.c.sku == value)
+        meant = sa.select(skus.c.id).where(aliases.names(value))
         return _told(stock_events.c.sku_id.in_(meant), _says("sku", value))
     if name == "order":
         numbered = [_says("order_number", one) for one in cases.spellings(value)]

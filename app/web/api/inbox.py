@@ -37,12 +37,22 @@ class MessageFilter(Schema):
     channel = Word()
 
 
+class ReplayFilter(MessageFilter):
+    """Which messages, also by what they told of, as `onecount replay`."""
+
+    since = Moment(metadata={"description": "Those that came in then or later."})
+    until = Moment(metadata={"description": "Those that came in then or before."})
+    sku = Word(metadata={"description": "Those that told of this SKU."})
+    order = Word(metadata={"description": "Of this order, by its id or number."})
+
+
 class MessageQuery(MessageFilter, PageQuery):
     """A page of messages."""
 
 
 MessagePage = paged("MessagePage", Message)
 MessageChoice = chosen("MessageChoice", MessageFilter)
+ReplayChoice = chosen("ReplayChoice", ReplayFilter)
 
 
 @blueprint.get("/inbox")
@@ -58,7 +68,7 @@ def list_messages(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.post("/inbox/replay")
 @needs(OPERATOR)
 @once
-@blueprint.body(MessageChoice)
+@blueprint.body(ReplayChoice)
 @blueprint.answers(202, Matched)
 def replay(told: dict[str, Any]) -> dict[str, int]:
     """Read messages again. What was applied already changes nothing."""
