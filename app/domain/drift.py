@@ -22,7 +22,7 @@ CAUSES: Final = {
     STALE_PUSH: "our newest number was never sent",
     FALSE_SUCCESS: "the channel confirmed our number and did not take it",
     EDITED: "somebody changed the number on the channel",
-    UNKNOWN: "nobody knows: the channel's orders have not been read past it",
+    UNKNOWN: "nobody knows: not all of the channel's orders are known up to then",
 }
 """Cause → the sentence that explains it."""
 
@@ -59,7 +59,7 @@ class Difference:
     is_wanted: bool
     """A newer number waits to be sent, or nobody knows what became of the last."""
     orders_read: bool
-    """The channel's own orders are known past the reading."""
+    """The channel's own orders are known past the reading, every line of them."""
 
 
 def cause_of(one: Difference) -> str | None:

@@ -1,14 +1,17 @@
 """`onecount reconcile`: a table of what differs, and an exit status that is true."""
 
+import time
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
+import requests
 
 from adapters.sandbox.shopify import ShopifySandbox
 from app.commands import reconcile
 from app.domain import drift
-from app.pipeline.configuring.listings import save_listing
+from app.domain.instants import now
+from app.pipeline.configuring.listings import map_listing, save_listing
 from app.pipeline.publish import Publisher
 from app.store import leases
 from app.store.engine import writing
@@ -156,6 +159,30 @@ def test_two_listings_that_say_different_things_of_one_stock_ask_a_person(
     assert shop.level(JACKET) == {"available": 8}
     onecount("reconcile", "web", "--take", "theirs")
     assert shop.level(JACKET) == {"available": 4}
+
+
+def test_a_sale_that_waits_for_a_name_is_not_published_over(
+    onecount, shop, store, environ
+) -> None:
+    shop.sku("COAT")
+    shop.listing("web", "COAT", TWIN)  # by the item alone: orders name the variant
+    shop.count("COAT", "downtown", 5)
+    publish(shop, environ)
+    time.sleep(1.1)  # Shopify's clock ticks whole seconds
+    control(store, "sell", lines=[{"item": TWIN, "quantity": 1}])
+
+    said = onecount("reconcile", "web").output
+
+    assert "not all of the channel's orders are known" in said
+    assert "waits for you" in said
+    publish(shop, environ)
+    assert requests.get(f"{store}/_sandbox/state").json()["stock"][TWIN] == {PLACE: 4}
+    map_listing(shop.engine, "web", "COAT", TWIN, "49148386", now=now())
+    publish(shop, environ)
+    again = onecount("reconcile", "web").output
+    assert "no difference" in again
+    assert "waits for you" not in again
+    assert shop.level("COAT") == {"available": 4, "committed": 1}
 
 
 def test_a_channel_that_cannot_be_read_fails_it(onecount, shop, store) -> None:

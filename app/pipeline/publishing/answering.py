@@ -148,6 +148,8 @@ class Answerer:
             connection, row["id"], (row["accepted_at"] or 0) - 1, accepted=True
         )
         before = was["number"] if was and was["number"] != row["accepted"] else None
+        is_known = adapter.reads and adapter.polls and one.is_settled
+        unnamed = asking.may_be_sold(connection, row, one.theirs, one.expected)
         difference = Difference(
             theirs=one.theirs,
             desired=ours,
@@ -156,7 +158,7 @@ class Answerer:
             first=one.expected,
             before=before,
             is_wanted=False,
-            orders_read=adapter.reads and adapter.polls and one.is_settled,
+            orders_read=is_known and not unnamed,
         )
         cause = drift.EDITED if difference.orders_read else drift.UNKNOWN
         if one.theirs == before:
@@ -178,7 +180,8 @@ class Answerer:
         can_take = place is not None and not takings.differ(seen, place)
         can_take = can_take and row["disputed"] is None
         is_asked = row["disputed"] is not None
-        if is_asked and (told.theirs or 0) < told.desired:
+        sold = asking.may_be_sold(connection, row, told.theirs, told.believed[1])
+        if (is_asked or sold) and (told.theirs or 0) < told.desired:
             policy = drift.ASK  # nor is a newer edit published over by the older one
         cause = seen.cause or drift.UNKNOWN
         done = drift.reply(

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from app.domain import drift, events as kinds
 from app.domain.drift import Difference
 from app.domain.events import StockEvent
-from app.domain.instants import DAY, Instant, now as clock
+from app.domain.instants import DAY, SECOND, Instant, now as clock
 from app.domain.shown import Policy
 from app.pipeline.house import House
 from app.pipeline.publishing.ruling import ruling
@@ -115,6 +115,18 @@ def end(
     for channel_id, key, sku in drifts.settle(connection, ids):
         if not drifts.is_disputed(connection, channel_id, sku):
             incidents.close_incidents(connection, KIND, f"{key}:{sku}", now, note)
+
+
+def may_be_sold(
+    connection: Connection, row: RowMapping, theirs: int | None, believed: int | None
+) -> bool:
+    """Whether a sale whose item nobody has named may be why a channel shows fewer than
+    we thought: its order was read, and is not in our number."""
+    if theirs is None or believed is None or theirs >= believed:
+        return False
+    # Providers' clocks tick whole seconds.
+    since = max(0, (row["accepted_at"] or 0) - SECOND)
+    return drifts.unnamed_at(connection, row["channel_id"]) > since
 
 
 class Takings:

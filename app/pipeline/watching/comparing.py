@@ -20,7 +20,7 @@ from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from app.domain.instants import HOUR, Instant, now as clock
 from app.pipeline.publish import Publisher
 from app.pipeline.publishing import circuit, desired
-from app.pipeline.publishing.asking import Seen
+from app.pipeline.publishing.asking import Seen, may_be_sold
 from app.pipeline.publishing.marking import mark
 from app.pipeline.publishing.reaching import fault
 from app.pipeline.publishing.reading import question
@@ -144,21 +144,21 @@ class Comparer:
         with reading(self._engine) as connection:
             now_rows = self._again(suspects)
             numbers = self._numbers(connection, now_rows)
-        began = {row["id"]: row for row in suspects}
-        seen = []
+            unnamed = _unnamed(connection, now_rows, shown)
+        seen, began = [], {row["id"]: row for row in suspects}
         for row in now_rows:
-            was = began[row["id"]]
+            id_ = row["id"]
             one = Difference(
-                theirs=shown[row["id"]],
-                desired=numbers[row["id"]],
+                theirs=shown[id_],
+                desired=numbers[id_],
                 accepted=row["accepted"],
-                believed=(first[row["id"]]["believed"], row["believed"]),
-                first=was["believed"],
-                before=_before(was),
+                believed=(first[id_]["believed"], row["believed"]),
+                first=began[id_]["believed"],
+                before=_before(began[id_]),
                 is_wanted=_is_wanted(row),
-                orders_read=adapter.polls,
+                orders_read=adapter.polls and id_ not in unnamed,
             )
-            seen.append(Seen(row, names[row["id"]], one, read_at, drift.cause_of(one)))
+            seen.append(Seen(row, names[id_], one, read_at, drift.cause_of(one)))
         return seen, right
 
     def _numbers(
@@ -201,6 +201,19 @@ def _is_right(
 ) -> bool:
     """Whether it shows our number, and nobody is asked whether ours is the right one."""
     return shown[row["id"]] == numbers[row["id"]] and row["disputed"] is None
+
+
+def _unnamed(
+    connection: Connection,
+    rows: Sequence[RowMapping],
+    shown: Mapping[int, int | None],
+) -> set[int]:
+    """Those that a sale whose item nobody has named may have lowered there."""
+    return {
+        row["id"]
+        for row in rows
+        if may_be_sold(connection, row, shown[row["id"]], row["believed"])
+    }
 
 
 def _before(row: RowMapping) -> int | None:

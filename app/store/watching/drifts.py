@@ -6,11 +6,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from app.domain.events import OBSERVED
 from app.domain.instants import Instant
 from app.store import bulk, keyset
 from app.store.keyset import Page, Position
 from app.store.stock import aliases
-from app.store.tables import channels, drifts, listings, publications, skus
+from app.store.tables import (
+    channels,
+    drifts,
+    listings,
+    publications,
+    skus,
+    stock_events,
+)
 
 COLUMNS = (
     *("channel_id", "publication_id", "theirs", "ours", "believed"),
@@ -162,6 +170,16 @@ def is_disputed(connection: Connection, channel_id: int, sku: str) -> bool:
         .limit(1)
     )
     return connection.execute(query).first() is not None
+
+
+def unnamed_at(connection: Connection, channel_id: int) -> Instant:
+    """When the newest line of a channel happened that waits for a name; 0: none does."""
+    lines = sa.select(sa.func.max(stock_events.c.occurred_at)).where(
+        stock_events.c.verdict == "parked",
+        stock_events.c.channel_id == channel_id,
+        stock_events.c.kind != OBSERVED,
+    )
+    return int(connection.scalar(lines) or 0)
 
 
 def waiting(connection: Connection, channel_id: int) -> int:

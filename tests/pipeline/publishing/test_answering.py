@@ -125,6 +125,18 @@ def test_what_is_not_plausible_is_not_published_over(store, told, pushed):
 
 
 @sqlite
+@pytest.mark.parametrize(("told", "pushed", "waiting"), [(4, [5], 1), (6, [5, 5], 0)])
+def test_a_sale_that_waits_for_a_name_is_not_published_over(
+    store, told, pushed, waiting
+):
+    store.shop.tell("web", sale("W-1", "no-such-item", 1, at=now()))
+
+    assert store.tells(told) == pushed, "the smaller"
+
+    assert len(asked(store.shop)) == waiting
+
+
+@sqlite
 def test_its_own_sale_explains_nothing_left(store):
     sold_at = now()
     assert store.tells(0) == [5]
