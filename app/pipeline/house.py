@@ -14,6 +14,7 @@ from adapters.base import Adapter
 from app.domain.errors import UnknownChannel
 from app.domain.instants import Instant
 from app.domain.kits import NO_PARTS, Parts, Recipes, ordered_at
+from app.domain.pools import places as places_of, pools
 from app.domain.targets import Rules, Targets
 from app.store.configuration import channels as store, policies
 from app.store.publishing.waits import Behind, behind
@@ -74,6 +75,8 @@ class House:
     physical: tuple[int, ...]
     unassigned: Mapping[int, int]
     """Virtual location id → the channel whose promises sit there."""
+    pools: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """The first of several locations that are one of a channel's → all of them."""
     publishing: frozenset[int] = frozenset()
     """Ids of the channels that are told of every change."""
     recipes: Recipes = field(default_factory=Recipes)
@@ -140,10 +143,9 @@ def read_house(
     places = connection.execute(sa.select(locations).order_by(locations.c.id)).all()
     codes = {row.code: row.id for row in places if row.unassigned_of is None}
     unassigned = {row.unassigned_of: row.id for row in places if row.unassigned_of}
-    listed = _listed(connection)
+    listed, mapped = _listed(connection), _mapped(connection)
     by_key = {row["key"]: row["id"] for row in listed}
-    custodians = _custodians(places, by_key)
-    mapped, physical = _mapped(connection), tuple(codes.values())
+    custodians, physical = _custodians(places, by_key), tuple(codes.values())
     if at is not None:
         _put_back(connection, at, listed, mapped, codes)
     found = {
@@ -166,6 +168,7 @@ def read_house(
         names={row.id: row.code for row in places},
         physical=physical,
         unassigned={place: channel for channel, place in unassigned.items()},
+        pools=pools(mapped.values()),
         publishing=frozenset(c.id for c in found.values() if c.publish is not None),
         recipes=recipes.all_of_them(connection),
         behind=behind(connection),
@@ -256,7 +259,7 @@ def _place(
         promise_place=own,
         publish=publish,
         draws_from=draws,
-        places=_places(mapped, draws) if mapped else {"": draws},
+        places=places_of(mapped, draws) if mapped else {"": draws},
         links=tuple(mapped),
         reads=kind.reads,
         compares=kind.compares,
@@ -278,17 +281,6 @@ def _preferred(
     named = json.loads(row["authority"]).get("shipped")
     first = (str(by_key[named]),) if named in by_key else ()
     return (*first, *shippers, str(row["id"]))
-
-
-def _places(
-    mapped: list[tuple[int, str]], draws: tuple[int, ...]
-) -> dict[str, tuple[int, ...]]:
-    """The channel's own place → those of our locations there that it sells from."""
-    places: dict[str, tuple[int, ...]] = {}
-    for location, external in mapped:
-        if location in draws:
-            places[external] = (*places.get(external, ()), location)
-    return places
 
 
 _keepers: "WeakKeyDictionary[Engine, HouseKeeper]" = WeakKeyDictionary()

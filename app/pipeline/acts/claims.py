@@ -134,7 +134,7 @@ def _allotted(
         taken = allot(built, kit.promises, places, quantity)
         return taken, kit.left(built, places)
     here = free[sku_id]
-    physical = {spot: here.get(spot, 0) for spot in house.physical}
+    physical = desired.physical(house, here)
     owed = desired.promises(house, here)
     allotted = allot(physical, owed, places, quantity)
     return allotted, 0 if allotted is not None else sellable(physical, owed, places)

@@ -70,8 +70,7 @@ def _short(house: House, sku: int, levels: Mapping[Spot, int]) -> int:
 
 def short_of(house: House, here: Mapping[int, int]) -> int:
     """How many units of one SKU are promised or sold that are not there."""
-    physical = {place: here.get(place, 0) for place in house.physical}
-    return unserved(physical, desired.promises(house, here))
+    return unserved(desired.physical(house, here), desired.promises(house, here))
 
 
 def judge(
@@ -253,7 +252,7 @@ def _elsewhere(
     connection: Connection, house: House, sku_id: int, here: Mapping[int, int]
 ) -> list[dict[str, Any]]:
     """Units that are free at other locations, or on the way."""
-    physical = {place: here.get(place, 0) for place in house.physical}
+    physical = desired.physical(house, here)
     owed = desired.promises(house, here)
     free = {place: sellable(physical, owed, (place,)) for place in house.physical}
     coming = connection.execute(

@@ -5,7 +5,7 @@ have expired count as ended even when nobody has swept them up yet.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection, RowMapping
@@ -88,20 +88,15 @@ def supply(house: House, parts: Parts, levels: Levels) -> Kit:
     here = {sku: levels.get(sku, nothing) for sku in parts}
     kits: list[Promise] = []
     loose: dict[int, list[Promise]] = {sku: [] for sku in parts}
-    for spot, channel_id in house.unassigned.items():
+    for spot, draws_from in _owing(house):
         owed = {sku: max(0, -here[sku].get(spot, 0)) for sku in parts}
         whole = min(owed[sku] // parts[sku] for sku in parts)
-        draws_from = draws(house.channels[channel_id])
         kits.append(Promise(whole, draws_from))
         for sku, units in owed.items():
             loose[sku].append(Promise(units - whole * parts[sku], draws_from))
     return Kit(
         [
-            Part(
-                quantity,
-                {spot: here[sku].get(spot, 0) for spot in house.physical},
-                loose[sku],
-            )
+            Part(quantity, physical(house, here[sku]), loose[sku])
             for sku, quantity in parts.items()
         ],
         kits,
@@ -120,7 +115,7 @@ def reckoned(
     """
     at = rules.at(place) or _NOWHERE
     return reckon(
-        {spot: here.get(spot, 0) for spot in house.physical},
+        physical(house, here),
         promises(house, here),
         at.draws_from,
         at.policy,
@@ -134,13 +129,27 @@ def reckoned_kit(rules: Ruling, place: str, kit: Kit) -> Reckoning:
     return reckon_kit(kit, at.draws_from, at.policy, at.counted_at)
 
 
+def physical(house: House, here: Mapping[int, int]) -> dict[int, int]:
+    """What is available of one SKU per location; what the first of a pool is short of is
+    among the promises."""
+    there = {spot: here.get(spot, 0) for spot in house.physical}
+    return there | {spot: max(0, there[spot]) for spot in house.pools}
+
+
 def promises(house: House, here: Mapping[int, int]) -> list[Promise]:
-    """The promises of one SKU that no location has been named for."""
+    """The promises of one SKU that no location of ours has been named for."""
     return [
-        Promise(-here[spot], draws(house.channels[channel_id]))
-        for spot, channel_id in house.unassigned.items()
+        Promise(-here[spot], draws_from)
+        for spot, draws_from in _owing(house)
         if here.get(spot, 0) < 0
     ]
+
+
+def _owing(house: House) -> Iterator[tuple[int, Sequence[int]]]:
+    """Where it is written down what several locations owe, and which these are."""
+    for spot, channel_id in house.unassigned.items():
+        yield spot, draws(house.channels[channel_id])
+    yield from house.pools.items()
 
 
 def draws(channel: Place) -> Sequence[int]:
