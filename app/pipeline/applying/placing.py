@@ -66,8 +66,8 @@ def unseen(
 
 
 def _only_place(house: House, channel: Place | None) -> int | None:
-    places = channel.mapped if channel is not None else ()
-    places = places or house.physical
+    own = tuple(channel.by_external.values()) if channel is not None else ()
+    places = own or house.physical
     return places[0] if len(places) == 1 else None
 
 

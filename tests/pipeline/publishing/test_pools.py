@@ -114,6 +114,13 @@ def test_the_explanation_is_of_the_number_that_is_published(shop):
     assert told["numbers"][0]["kept_for_promises"] == 2
 
 
+def test_a_channel_with_one_place_of_its_own_need_not_name_it(shop):
+    shop.tell("store", sale("1", JACKET, 1, at=now()))
+
+    assert shop.messages() == [("applied", None)]
+    assert shown(shop) == {"store": 4, "market": 4}
+
+
 def test_the_first_of_two_pools_owes_for_both():
     links = [[(1, "S"), (2, "S"), (3, "T")], [(1, "X"), (4, "X")], [(2, "Y")]]
     assert pools(links) == {1: (1, 2, 4)}
