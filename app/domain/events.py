@@ -157,6 +157,18 @@ def number_in(order: str | None) -> str | None:
     return number if number and number != order else None
 
 
+def is_taken(event: StockEvent) -> bool:
+    """Whether it says that an order was taken: placed, or sold at a till at once."""
+    return event.kind == PLACED or event.scope == AT_ONCE
+
+
+def order_names(event: StockEvent) -> list[str]:
+    """All that its order may be called by: its id, and its number with the sign or not."""
+    number = event.order_number
+    names = (event.order, number, f"#{number}" if number else None)
+    return [name for name in names if name]
+
+
 def of_channel(event: StockEvent, channel: str | None) -> StockEvent:
     """The same event, once it is known whose order it means."""
     number = event.order_number or number_in(event.order if channel else None)

@@ -104,12 +104,13 @@ def _consume_holds(
     batch: Sequence[Told],
     now: Instant,
 ) -> None:
-    """An order whose id is a hold's reference ends that hold."""
+    """An order, or a till's sale, that is a hold's reference ends that hold."""
     orders = {
-        event.order: event.occurred_at
+        name: event.occurred_at
         for told in batch
         for event in told.events
-        if event.kind == kinds.PLACED and event.order and told.inbox_id
+        if told.inbox_id and kinds.is_taken(event)
+        for name in kinds.order_names(event)
     }
     for hold, held in holds.referring(connection, orders, now).items():
         holds.end(connection, hold, holds.COMMITTED, now)

@@ -53,7 +53,7 @@ class Hold(Schema):
         metadata={"description": "Seconds until it ends by itself."},
     )
     reference = Word(
-        metadata={"description": "An order with this id consumes the hold."}
+        metadata={"description": "An order with this id or number consumes the hold."}
     )
 
 

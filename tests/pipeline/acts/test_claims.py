@@ -4,14 +4,17 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
-from app.domain.instants import SECOND, now
+from app.domain.instants import SECOND, iso, now
 from app.pipeline.acts import claims, holding, transferring
 from app.pipeline.applying.travelling import Arrival
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
+from app.store.configuration import channels
+from app.store.engine import writing
+from app.store.receiving import inbox
 from app.store.stock import balances
 from app.store.tables import ledger
-from tests.builders import JACKET, Shop, order
+from tests.builders import JACKET, Shop, order, sale
 
 
 def hold(shop: Shop, quantity: int, **values):
@@ -114,6 +117,33 @@ def test_an_order_consumes_the_hold_that_refers_to_it(shop):
 
     assert shop.level(JACKET) == {"available": 8, "committed": 2}
     assert is_right(shop)
+
+
+def test_a_tills_sale_consumes_the_hold_that_refers_to_it(shop):
+    hold(shop, 2, reference="1001")
+
+    shop.tell("till", sale("1001", JACKET, 2, at=now()))
+
+    assert shop.level(JACKET) == {"available": 8}
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("reference", ["820982911946154508", "1234", "#1234"])
+def test_a_hold_may_refer_to_an_orders_number(shopify, reference):
+    hold(shopify, 2, reference=reference)
+    at = iso(now())
+    line = {"id": 1, "variant_id": 8, "sku": JACKET, "quantity": 2}
+    told = {"id": 820982911946154508, "name": "#1234", "line_items": [line]}
+
+    told |= {"created_at": at, "updated_at": at}
+
+    with writing(shopify.engine) as connection:
+        web = channels.row(connection, "web")["id"]
+        found = [("orders/create", told, inbox.READ)]
+        inbox.store_read(connection, web, found, now())
+    shopify.apply()
+
+    assert shopify.level(JACKET) == {"available": 8, "committed": 2}
 
 
 def test_a_late_payment_does_not_sell_silently(shop):
