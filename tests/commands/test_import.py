@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.instants import SECOND, iso, now
+from app.pipeline.configuring.naming import add_alias
 from tests.builders import JACKET, sale
 
 
@@ -18,9 +19,9 @@ def shop(hub):
 def counted(onecount, write, shop):
     """Import counts given as lines; return the answer."""
 
-    def load(*lines: str, yes: bool = False):
+    def load(*lines: str, yes: bool = False, dry: bool = False):
         text = "\n".join(["sku,location,quantity,counted_at,was", *lines])
-        more = ["--yes"] if yes else []
+        more = ["--yes"] * yes + ["--dry-run"] * dry
         return onecount("import", "counts", write("counts.csv", text), *more)
 
     return load
@@ -222,6 +223,20 @@ def test_a_count_that_cannot_be_is_named(counted, shop, line: str, words: str) -
     assert "line 3: " in answer.output
     assert words in answer.output
     assert shop.level(JACKET) == {"available": 5}
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_count_by_another_name_of_its_sku_is_named(counted, shop, dry) -> None:
+    shop.sku(JACKET)
+    add_alias(shop.engine, JACKET, "OLD-JACKET", now=now())
+
+    answer = counted(f"{JACKET},depot,5,", "OLD-JACKET,depot,9,", dry=dry)
+
+    assert answer.exit_code == 1
+    assert f"line 3: counts the same again as line 2, where it is called {JACKET}" in (
+        answer.output
+    )
+    assert shop.level(JACKET) == ({} if dry else {"available": 5})
 
 
 def test_a_file_that_would_empty_the_shop_asks_first(counted, shop) -> None:

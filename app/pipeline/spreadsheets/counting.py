@@ -20,6 +20,7 @@ from app.domain.instants import MINUTE, Instant, iso
 from app.domain.states import ON_HAND
 from app.pipeline.acts.facts import record_in
 from app.pipeline.house import House, read_house
+from app.pipeline.spreadsheets.counted import Count, once_each
 from app.pipeline.spreadsheets.importing import (
     Imported,
     Work,
@@ -28,6 +29,7 @@ from app.pipeline.spreadsheets.importing import (
     portions,
 )
 from app.pipeline.spreadsheets.sheet import COUNTS, Problem, Row, Sheet
+from app.store.engine import reading
 from app.store.stock.aliases import sku_ids
 from app.store.tables import checkpoints, ledger, stock_levels
 
@@ -50,21 +52,6 @@ class Change:
     def is_large(self) -> bool:
         """Whether a person should look twice."""
         return self.changed * 100 > self.counted * MOST_CHANGED_PERCENT
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """One line of a file of counts, read."""
-
-    line: int
-    sku: str
-    location: str
-    quantity: int
-    counted_at: Instant
-    was: int | None = None
-    """What its writer saw before: an export's number, perhaps changed since."""
-    seen: int | None = None
-    """What a person was shown beside it, before it was let in."""
 
 
 Spot = tuple[int, int]
@@ -192,13 +179,17 @@ def on_hand_at(
 
 def import_counts(work: Work, sheet: Sheet, counts: Sequence[Count]) -> Imported:
     """Record counts as stock events; those known already change nothing."""
+    with reading(work.engine) as connection:
+        counts, doubled = once_each(connection, counts)
     by_row = {(count.line, count.location): count for count in counts}
+    lines = {row.line for row in sheet.rows}
 
     def write(connection: Connection, rows: Sequence[Row]) -> Written:
         return _write(work, connection, [by_row[_spot_of(row)] for row in rows])
 
     rows = [row for row in sheet.rows if _spot_of(row) in by_row]
-    return in_transactions(work, Sheet(rows, sheet.problems), write)
+    problems = [*sheet.problems, *(one for one in doubled if one.line in lines)]
+    return in_transactions(work, Sheet(rows, problems), write)
 
 
 def _spot_of(row: Row) -> tuple[int, str]:

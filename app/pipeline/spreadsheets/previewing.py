@@ -15,7 +15,8 @@ from app.domain.errors import BadConfiguration, HubError
 from app.domain.instants import Instant
 from app.pipeline.house import House, read_house
 from app.pipeline.spreadsheets import adjusting, counting
-from app.pipeline.spreadsheets.counting import Change as Extent, Count, Spot
+from app.pipeline.spreadsheets.counted import Count, once_each
+from app.pipeline.spreadsheets.counting import Change as Extent, Spot
 from app.pipeline.spreadsheets.importing import check_listing, portions
 from app.pipeline.spreadsheets.sheet import Problem, Row, Sheet
 from app.store.stock import aliases
@@ -161,8 +162,9 @@ def listed_as(connection: Connection, row: Row) -> tuple[str, str | None] | None
 
 def plan_counts(connection: Connection, sheet: Sheet, now: Instant) -> Plan:
     """What is on hand now, and what it would be."""
-    counts = counting.read_counts(sheet, now)
-    plan = Plan(problems=list(sheet.problems))
+    read = counting.read_counts(sheet, now)
+    counts, doubled = once_each(connection, read)
+    plan = Plan(problems=[*sheet.problems, *doubled])
     house = read_house(connection)
     ids = aliases.sku_ids(connection, [count.sku for count in counts])
     there = counting.on_hand_at(connection, list(ids.values()), now)
