@@ -158,7 +158,10 @@ def _recount(
 def _moved(
     connection: Connection, keys: Sequence[str], version: Instant
 ) -> dict[str, int]:
-    """How many units each of these facts brought onto hand."""
+    """How many units each of these facts brought onto hand at its own time.
+
+    What a later count makes of an earlier one is written down beside it.
+    """
     moved: dict[str, int] = defaultdict(int)
     for some in portions(keys, 500):
         found = connection.execute(
@@ -169,7 +172,11 @@ def _moved(
                 ledger.c.to_state,
             )
             .join(ledger, ledger.c.event_id == stock_events.c.id)
-            .where(stock_events.c.key.in_(some), stock_events.c.version == version)
+            .where(
+                stock_events.c.key.in_(some),
+                stock_events.c.version == version,
+                ledger.c.occurred_at == stock_events.c.occurred_at,
+            )
         )
         for row in found:
             onto = int(row.to_state in ON_HAND) - int(row.from_state in ON_HAND)

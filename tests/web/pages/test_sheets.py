@@ -9,12 +9,14 @@ import pytest
 import sqlalchemy as sa
 from openpyxl import Workbook, load_workbook
 
-from app.domain.instants import DAY, SECOND, now
+from app.domain.instants import DAY, SECOND, iso, now
 from app.pipeline.configuring.listings import add_sku
 from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.spreadsheets import letting
 from app.store.engine import writing
 from app.store.people import sheets as store
+from app.store.stock import balances
+from app.store.stock.balances import When
 from app.store.tables import listings, skus
 from tests.builders import JACKET, sale
 from tests.web.pages.conftest import text_of
@@ -297,6 +299,26 @@ def test_a_file_of_another_program_needs_only_a_location(bring):
     assert "WooCommerce's products" in file.says
     assert f"{JACKET} at downtown on hand 10 7" in file.says
     assert "Left out" not in file.says
+
+
+def test_a_count_before_a_later_one_is_undone_for_its_own_time(bring, shelf, engine):
+    at = now() - DAY
+    shelf.count(JACKET, "downtown", 8, at - DAY)
+
+    def on_hand():
+        with engine.connect() as connection:
+            then = When(now(), at)
+            return balances.stock_of(connection, JACKET, then)["on_hand"]
+
+    file = bring(
+        "counts",
+        lines("sku,location,quantity,counted_at", f"{JACKET},downtown,5,{iso(at)}"),
+    )
+    file.press("apply", sure="1")
+    assert (on_hand(), shelf.level(JACKET)) == (5, {"available": 10})
+
+    file.press("undo")
+    assert (on_hand(), shelf.level(JACKET)) == (8, {"available": 10})
 
 
 def test_a_long_file_is_let_in_and_undone_in_portions(
