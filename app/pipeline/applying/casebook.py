@@ -4,7 +4,7 @@ Another system names an order by its number and a line by its SKU; what it repor
 before the order's own channel spoke is kept provisionally and taken over when it does.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -110,7 +110,8 @@ class Casebook:
 
         The order's own channel names its lines; what another system reports goes by
         the SKU, for its line ids are its own: to the lines that the channel told of,
-        and before there are any to one that is made for such reports.
+        and before there are any to what a hold promised, or to one that is made for
+        such reports.
         """
         event = said.event
         exact = self._cases.get(said.case_key, {})
@@ -126,7 +127,7 @@ class Casebook:
         if not said.by_sku:
             return [same] if same is not None and (same in told or not told) else told
         told = [case for case in told if case.sku_id == sku_id]
-        return told or ([same] if same is not None else [])
+        return told or ([same] if same is not None else _promised(exact, sku_id))
 
     def _told_by_channel(self, said: Said) -> list[Case]:
         owner, event = said.owner, said.event
@@ -279,6 +280,12 @@ class Casebook:
         return told.version > event.version and event.line not in str(told.extra).split(
             "\n"
         )
+
+
+def _promised(rows: Mapping[str, Case], sku_id: int | None) -> list[Case]:
+    """The line of an order that a hold promised, before its channel has spoken."""
+    promised = (case for case in rows.values() if kinds.PLACED in case.targets)
+    return [case for case in promised if case.sku_id == sku_id][:1]
 
 
 def _number(event: StockEvent) -> str | None:

@@ -16,7 +16,7 @@ from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
 from app.pipeline.applying.hearing import BY_SKU, REPORTED, Said
 from app.pipeline.applying.parcels import keeping
-from app.pipeline.applying.traits import is_told
+from app.pipeline.applying.traits import is_provisional, is_told
 from app.store.stock.cases import Case
 
 _NAMED_BY: Final = {
@@ -127,9 +127,13 @@ def cases_of(
         made, adopted = book.make(said, sku_id)
         copies.follow(book, said, made)
         return [made], adopted
-    if said.is_foreign or found[0].sku_id in (None, sku_id):
+    if said.is_foreign:
         return found, ()
-    return found, _become(book, found[0], sku_id, said)
+    if found[0].sku_id not in (None, sku_id):
+        return found, _become(book, found[0], sku_id, said)
+    if said.owner is None or not is_provisional(found[0], str(said.owner.id)):
+        return found, ()
+    return found, book.adopt(found[0], said.owner)
 
 
 def _become(book: Casebook, case: Case, sku_id: int, said: Said) -> list[Case]:

@@ -72,6 +72,9 @@ class Promise:
         before = known.targets.get(kinds.PLACED) if known is not None else None
         first, total = next(iter(held)), sum(held.values())
         version, at = BY_HOLD, self.now
+        if known is not None:
+            # Whatever names it now, what is known of it sits there.
+            line = None if known.line == _by_sku(known.sku_id) else known.line
         if known is not None and before is not None and is_by_hold(before.version):
             # It is one promise, corrected: it began when it began.
             version, at = before.version + 1, before.occurred_at
@@ -99,9 +102,14 @@ class Promise:
 
 def _same(known: Sequence[Case], sku_id: int, line: str | None) -> Case | None:
     """The line that an earlier hold promised these units on."""
-    by_sku = f"sku:{sku_id}"
+    by_sku = _by_sku(sku_id)
     found = {case.line: case for case in known if case.sku_id == sku_id}
     return found.get(line or by_sku) or found.get(by_sku)
+
+
+def _by_sku(sku_id: int | None) -> str:
+    """The line that a promise sits on whose own nobody named."""
+    return f"sku:{sku_id}"
 
 
 def _routed(known: Case) -> Iterator[tuple[str, int]]:

@@ -1,5 +1,7 @@
 """Units asked for through our own API: only these can be refused."""
 
+import itertools
+
 import pytest
 import sqlalchemy as sa
 
@@ -14,7 +16,7 @@ from app.store.engine import writing
 from app.store.receiving import inbox
 from app.store.stock import balances
 from app.store.tables import ledger
-from tests.builders import JACKET, Shop, order, sale
+from tests.builders import JACKET, Shop, order, sale, shipment
 
 
 def hold(shop: Shop, quantity: int, **values):
@@ -116,6 +118,44 @@ def test_an_order_consumes_the_hold_that_refers_to_it(shop):
     shop.tell("web", order("1001", JACKET, 2, at=now()))
 
     assert shop.level(JACKET) == {"available": 8, "committed": 2}
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("lines", [None, [{"id": "1", "sku": JACKET}]])
+def test_an_order_by_a_hold_is_shipped_in_any_order_of_arrival(shop, lines):
+    """Whether the hold names the order's line or not."""
+    shop.count(JACKET, "downtown", 50)
+    at = now()
+
+    for n, arrival in enumerate(itertools.permutations(["web", "till", "hold"])):
+        number = f"X-{n}"
+        parcel = shipment(number, JACKET, 2, at=at, location="downtown")
+        told = {"till": parcel | {"channel": "web"}}
+        told["web"] = order(number, JACKET, 3, at=at)
+        held = hold(shop, 3)["id"]
+        for who in arrival:
+            if who == "hold":
+                of = "web", number, lines
+                holding.commit(shop.engine, held, *of, actor="test", now=now())
+            else:
+                shop.tell(who, told[who])
+
+        left = {"available": 50 - 3 * (n + 1), "committed": n + 1}
+        assert shop.level(JACKET) == left, arrival
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("first", [None, [{"id": "1", "sku": JACKET}]])
+def test_two_holds_are_one_promise_whichever_names_its_line(shop, first):
+    second = None if first else [{"id": "1", "sku": JACKET}]
+    for units, lines in ((2, first), (1, second)):
+        held = hold(shop, units)
+        of = "web", "X-1", lines
+        holding.commit(shop.engine, held["id"], *of, actor="test", now=now())
+
+    assert shop.level(JACKET) == {"available": 7, "committed": 3}
+    shop.tell("web", order("X-1", JACKET, 3, at=now()))
+    assert shop.level(JACKET) == {"available": 7, "committed": 3}
     assert is_right(shop)
 
 
