@@ -31,7 +31,7 @@ from app.pipeline.applying.told import (
     Told,
 )
 from app.pipeline.applying.ways import deal_ways
-from app.pipeline.house import House, Place
+from app.pipeline.house import API, House, Place
 from app.pipeline.watching import observing
 from app.store.stock.cases import Case
 
@@ -76,7 +76,8 @@ class Decider:
     def _take(self, said: Said) -> str | None:
         """Decide an event; return what it waits for when it must be parked."""
         event = said.event
-        if event.order_channel and event.order_channel not in self._house.by_key:
+        whose = event.order_channel
+        if whose not in (None, API) and whose not in self._house.by_key:
             return said.park(f"channel:{event.order_channel}")
         if event.kind == kinds.OBSERVED:
             return self._observe(said)

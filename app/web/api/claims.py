@@ -68,7 +68,12 @@ class OrderLine(Schema):
 class Commitment(Schema):
     """Which order a hold becomes."""
 
-    channel = Word()
+    channel = Word(
+        metadata={
+            "description": "Whose order it is. Left out, it is no channel's: whoever "
+            'ships it tells so with `"channel": "api"`.'
+        }
+    )
     order = Word()
     lines = fields.List(fields.Nested(OrderLine), validate=some_lines)
 

@@ -16,7 +16,7 @@ from app.store.engine import writing
 from app.store.receiving import inbox
 from app.store.stock import balances
 from app.store.tables import ledger
-from tests.builders import JACKET, Shop, order, sale, shipment
+from tests.builders import JACKET, Shop, cancellation, order, sale, shipment
 
 
 def hold(shop: Shop, quantity: int, **values):
@@ -118,6 +118,23 @@ def test_an_order_consumes_the_hold_that_refers_to_it(shop):
     shop.tell("web", order("1001", JACKET, 2, at=now()))
 
     assert shop.level(JACKET) == {"available": 8, "committed": 2}
+    assert is_right(shop)
+
+
+@pytest.mark.parametrize("named", [None, "X-1"])
+def test_an_order_of_no_channel_is_shipped_and_cancelled_like_any(shop, named):
+    held = hold(shop, 3)
+    lines = [{"id": "1", "sku": JACKET}]
+    done = holding.commit(
+        shop.engine, held["id"], order=named, lines=lines, actor="test", now=now()
+    )
+    api = {"channel": "api"}
+
+    shop.tell("till", shipment(done["order"], JACKET, 2, at=now()) | api)
+    assert shop.level(JACKET) == {"available": 7, "committed": 1}
+    shop.tell("till", cancellation(done["order"], JACKET, 1, at=now()) | api)
+
+    assert shop.level(JACKET) == {"available": 8}
     assert is_right(shop)
 
 
