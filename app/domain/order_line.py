@@ -140,17 +140,17 @@ def _placed(facts: Facts) -> Target | None:
 
 def _leaves_from(facts: Facts, rules: Rules) -> int | None:
     """Where the promise sits, or most of it; else the channel's usual place."""
-    routed = [
+    sits = [
         (-route.quantity, name, route.location)
         for name, route in facts.get(events.ROUTED, ())
         if route.location is not None
     ]
-    if routed:
-        return min(routed)[2]
     placed = _placed(facts)
-    if placed is None or placed.location in (None, rules.unassigned):
-        return rules.ships_from
-    return placed.location
+    if placed is not None and placed.location not in (None, rules.unassigned):
+        left = placed.quantity + sum(less for less, *_ in sits)
+        if left > 0 or not sits:
+            sits.append((-left, "", placed.location))
+    return min(sits)[2] if sits else rules.ships_from
 
 
 def _move(sku: int, from_state: str, to_state: str, report: Report) -> Movement:

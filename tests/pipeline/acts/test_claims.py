@@ -162,6 +162,21 @@ def test_an_order_by_a_hold_is_shipped_in_any_order_of_arrival(shop, lines):
     assert is_right(shop)
 
 
+def test_what_two_places_held_leaves_from_where_most_of_it_is(shop):
+    shop.locations("uptown")
+    shop.channel("web", mapped={"downtown": "D", "uptown": "U"}, publish={})
+    shop.count(JACKET, "uptown", 3)
+    held = hold(shop, 12)
+    assert shop.level(JACKET, "uptown")["reserved"] == 2
+    of = "web", "X-1"
+    holding.commit(shop.engine, held["id"], *of, actor="test", now=now())
+
+    shop.tell("web", shipment("X-1", JACKET, 10, at=now()))
+
+    assert shop.level(JACKET, "downtown") == {}
+    assert shop.level(JACKET, "uptown") == {"available": 1, "committed": 2}
+
+
 @pytest.mark.parametrize("first", [None, [{"id": "1", "sku": JACKET}]])
 def test_two_holds_are_one_promise_whichever_names_its_line(shop, first):
     second = None if first else [{"id": "1", "sku": JACKET}]
