@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.errors import BadConfiguration, HubError
-from app.domain.instants import Instant
+from app.domain.instants import Instant, iso
 from app.pipeline.house import House, read_house
 from app.pipeline.spreadsheets import adjusting, counting
 from app.pipeline.spreadsheets.counted import Count, once_each
@@ -20,7 +20,7 @@ from app.pipeline.spreadsheets.counting import Change as Extent, Spot
 from app.pipeline.spreadsheets.importing import check_listing, portions
 from app.pipeline.spreadsheets.sheet import Problem, Row, Sheet
 from app.store.stock import aliases
-from app.store.tables import channels, listings, locations, skus
+from app.store.tables import channels, listings, locations, skus, stock_levels
 
 
 class Change(NamedTuple):
@@ -168,7 +168,7 @@ def plan_counts(connection: Connection, sheet: Sheet, now: Instant) -> Plan:
     house = read_house(connection)
     ids = aliases.sku_ids(connection, [count.sku for count in counts])
     there = counting.on_hand_at(connection, list(ids.values()), now)
-    then = _then(connection, counts, ids)
+    then, newest = _then(connection, counts, ids), _newest(connection, ids)
     for count in counts:
         problem = counting.unknown(count, ids, house)
         if problem is None:
@@ -177,13 +177,18 @@ def plan_counts(connection: Connection, sheet: Sheet, now: Instant) -> Plan:
         if problem is not None:
             plan.problems.append(Problem(count.line, problem))
             continue
-        before = there.get(spot)
-        after = (before or 0) + count.quantity - then[count.counted_at].get(spot, 0)
-        if counting.is_untouched(count, before) or after == before:
+        before, was = there.get(spot), then[count.counted_at].get(spot, 0)
+        if counting.is_untouched(count, before) or (
+            before is not None and count.quantity == was
+        ):
             plan.unchanged += 1
             continue
         subject = f"{count.sku} at {count.location}"
-        plan.changes.append(Change(count.line, subject, "on hand", before, after))
+        told = "on hand", before, (before or 0) + count.quantity - was
+        if newest.get(spot, 0) > count.counted_at:
+            when = f"on hand at {iso(count.counted_at)}, until the next count"
+            told = when, was, count.quantity
+        plan.changes.append(Change(count.line, subject, *told))
     plan.extent = counting.change_of(connection, counts)
     return plan
 
@@ -200,6 +205,17 @@ def _then(
         at: counting.on_hand_at(connection, some, at) for at, some in moments.items()
     }
     return defaultdict(dict, found)
+
+
+def _newest(connection: Connection, ids: Mapping[str, int]) -> dict[Spot, Instant]:
+    """When what was counted was counted last: a count before that says nothing of now."""
+    found: dict[Spot, Instant] = {}
+    for some in portions(list(ids.values()), 500):
+        query = sa.select(
+            stock_levels.c.sku_id, stock_levels.c.location_id, stock_levels.c.counted_at
+        ).where(stock_levels.c.sku_id.in_(some), stock_levels.c.counted_at.is_not(None))
+        found |= {(sku, place): at for sku, place, at in connection.execute(query)}
+    return found
 
 
 def plan_adjustments(connection: Connection, sheet: Sheet, now: Instant) -> Plan:

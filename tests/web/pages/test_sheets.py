@@ -314,6 +314,7 @@ def test_a_count_before_a_later_one_is_undone_for_its_own_time(bring, shelf, eng
         "counts",
         lines("sku,location,quantity,counted_at", f"{JACKET},downtown,5,{iso(at)}"),
     )
+    assert f"on hand at {iso(at)}, until the next count 8 5" in file.says
     file.press("apply", sure="1")
     assert (on_hand(), shelf.level(JACKET)) == (5, {"available": 10})
 
