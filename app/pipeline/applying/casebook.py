@@ -18,7 +18,12 @@ from app.pipeline.applying.hearing import (
     order_key,
     way_named,
 )
-from app.pipeline.applying.traits import is_provisional, is_told, may_be_doubtful
+from app.pipeline.applying.traits import (
+    is_provisional,
+    is_told,
+    may_be_doubtful,
+    may_be_of,
+)
 from app.pipeline.applying.waiting import (
     only_waits,
     tells_of_order,
@@ -163,20 +168,23 @@ class Casebook:
 
     def adopt(self, case: Case, owner: Place) -> list[Case]:
         """Take over what others reported about this line before its channel spoke."""
-        adopted = [
-            other
-            for other in self.rows(case.case_key, case.order_number)
-            if other is not case
-            and other.sku_id == case.sku_id
-            and other.targets
-            and (other.channel_id == owner.id or other.line.startswith("sku:"))
-            and is_provisional(other, str(owner.id))
-        ]
+        reported = self.reported(case, owner)
+        adopted = [other for other in reported if other.sku_id == case.sku_id]
         for other in adopted:
+            # Whether the order is a copy is its own row's to say.
+            other.targets.pop(kinds.IGNORED, None)
             case.targets.update(other.targets)
             other.targets = {}
             self.touch(other)
         return adopted
+
+    def reported(self, case: Case, owner: Place) -> list[Case]:
+        """The rows that keep what others told of this order and its channel did not."""
+        return [
+            other
+            for other in self.rows(case.case_key, case.order_number)
+            if other is not case and other.targets and may_be_of(other, owner.id)
+        ]
 
     def waited_for(self) -> Iterator[tuple[Case, Case]]:
         """The changed cases whose order and SKU returns wait for, each with these."""

@@ -17,7 +17,7 @@ from app.domain.targets import Movements, Rules, Target, Targets
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.hearing import BY_SKU, Said
 from app.pipeline.applying.sharing import share
-from app.pipeline.applying.traits import is_provisional, is_told, reports_only
+from app.pipeline.applying.traits import is_told, may_be_of, reports_only
 from app.pipeline.house import House
 from app.store.stock.cases import Case
 
@@ -103,14 +103,14 @@ def _order_of(rows: Sequence[Case], case: Case) -> tuple[list[Case], list[Case]]
             return [], []  # Nobody says which of these orders it is.
         own = orders.pop()
     lines = sorted((row for row in told if row.case_key == own), key=lambda r: r.line)
-    owner = str(lines[0].channel_id)
+    owner = lines[0].channel_id or 0
     is_only = len({row.channel_id for row in told}) == 1
     reports = [
         row
         for row in rows
         if row.targets
         and reports_only(row)
-        and is_provisional(row, owner)
+        and may_be_of(row, owner)
         and (row.case_key == own or is_only)
     ]
     return lines, reports

@@ -2,6 +2,7 @@
 
 from app.domain import events as kinds
 from app.domain.order_line import source_of
+from app.domain.targets import WITNESS
 from app.pipeline.applying.hearing import REPORTED
 from app.store.stock.cases import Case
 
@@ -35,6 +36,24 @@ def is_provisional(case: Case, owner: str) -> bool:
         or (name.partition(":")[0] in FROM_HOLDS and kinds.is_by_hold(target.version))
         for name, target in case.targets.items()
     )
+
+
+def names_no_channel(case: Case) -> bool:
+    """Whether it is what a warehouse or carrier reports and does not say whose order
+    that is: all of it under its own name."""
+    own = tuple(
+        f"{kind}:{case.channel_id}{end}" for kind in REPORTED for end in (":", WITNESS)
+    )
+    return case.line.startswith("sku:") and all(
+        name == kinds.IGNORED or name.startswith(own) for name in case.targets
+    )
+
+
+def may_be_of(case: Case, channel_id: int) -> bool:
+    """Whether it keeps what others tell of a channel's order before that itself does:
+    for this channel, or for none."""
+    is_for_it = case.channel_id == channel_id or names_no_channel(case)
+    return is_for_it and is_provisional(case, str(channel_id))
 
 
 def may_be_doubtful(case: Case) -> bool:

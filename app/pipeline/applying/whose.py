@@ -7,15 +7,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
-from app.domain import events as kinds
 from app.domain.errors import AmbiguousName
 from app.domain.events import StockEvent, number_in, of_channel
-from app.domain.targets import WITNESS
 from app.pipeline.applying.hearing import order_key
+from app.pipeline.applying.traits import names_no_channel
 from app.pipeline.applying.waiting import OF_RETURNS, tells_of_order
 from app.pipeline.house import House
 from app.store.stock import cases
-from app.store.stock.cases import Case
 
 
 def with_channels(
@@ -55,7 +53,7 @@ def _owner(connection: Connection, house: House, order: str) -> str | None:
         )
         if case.channel_id is not None and tells_of_order(case)
     ]
-    takers = [case for case in told if not _only_ships(case)]
+    takers = [case for case in told if not names_no_channel(case)]
     ids = {case.channel_id for case in takers or told}
     named = sorted(house.channels[id_].key for id_ in ids if id_ is not None)
     if len(named) > 1:
@@ -63,15 +61,3 @@ def _owner(connection: Connection, house: House, order: str) -> str | None:
             f"{' and '.join(named)} have an order {order!r}; say whose it is", "channel"
         )
     return named[0] if named else None
-
-
-def _only_ships(case: Case) -> bool:
-    """Whether this is what a warehouse sent out, most likely on another's order."""
-    own = tuple(
-        f"{kind}:{case.channel_id}{end}"
-        for kind in (kinds.SHIPPED, *OF_RETURNS)
-        for end in (":", WITNESS)
-    )
-    return case.line.startswith("sku:") and all(
-        name.startswith(own) for name in case.targets
-    )

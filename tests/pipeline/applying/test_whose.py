@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -11,9 +12,10 @@ from app.domain import events as kinds
 from app.domain.errors import AmbiguousName
 from app.domain.events import StockEvent
 from app.domain.instants import DAY, MINUTE, SECOND, now
-from app.pipeline.acts import facts, telling
+from app.pipeline.acts import facts, holding, telling
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
+from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
@@ -43,7 +45,9 @@ def say(shop, *events):
     return facts.record(shop.engine, events, actor="test", now=now())
 
 
-def number(shop, order_, number_, *, channel="web", quantity=1, kind=kinds.PLACED):
+def number(
+    shop, order_, number_, *, channel="web", quantity=1, kind=kinds.PLACED, sku=JACKET
+):
     """A channel's own words with an id and a number, as providers other than
     `standard` have them."""
     event = StockEvent(
@@ -51,7 +55,7 @@ def number(shop, order_, number_, *, channel="web", quantity=1, kind=kinds.PLACE
         quantity,
         AT,
         AT,
-        sku=JACKET,
+        sku=sku,
         place="downtown",
         order=order_,
         order_number=number_,
@@ -348,3 +352,50 @@ def test_an_order_is_named_as_it_is_printed(shop, is_late):
         number(shop, "500", "1001", quantity=2)
 
     assert shop.level(JACKET) == {"available": 9}
+
+
+# -- a channel is named ----------------------------------------------------------
+
+OF_THE_TILL = {
+    "placed": lambda shop: shop.tell("till", order("1001", JACKET, 2, at=AT)),
+    "shipped": lambda shop: shop.tell(
+        "wms",
+        shipment("1001", JACKET, 2, at=AT, location="downtown") | {"channel": "till"},
+    ),
+    "of the web": lambda shop: number(shop, "500", "1001", quantity=3),
+}
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(OF_THE_TILL)))
+def test_what_names_a_channel_is_not_another_s_with_that_number(shop, arrival):
+    for one in arrival:
+        OF_THE_TILL[one](shop)
+
+    assert shop.level(JACKET) == {"available": 5, "committed": 3}
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now() + SECOND, 1)) == []
+
+
+def test_a_hold_for_a_channel_s_order_is_not_another_s_with_that_number(shop):
+    lines = [{"sku": JACKET, "quantity": 2}]
+    held = holding.hold(shop.engine, lines, 900, actor="test", now=now())
+    holding.commit(shop.engine, held["id"], "till", "1001", actor="test", now=now())
+
+    number(shop, "500", "1001", quantity=3)
+
+    assert shop.level(JACKET) == {"available": 5, "committed": 5}
+
+
+@pytest.mark.parametrize("arrival", [(0, 1), (1, 0)])
+def test_parts_for_a_channel_s_order_are_not_of_another_s_kit(shop, arrival):
+    set_recipe(shop.engine, "BOX", {JACKET: 2}, now=now())
+    acts = [
+        lambda: number(shop, "500", "1001", sku="BOX"),
+        partial(OF_THE_TILL["shipped"], shop),
+    ]
+    for one in arrival:
+        acts[one]()
+
+    assert shop.level(JACKET) == {"available": 6, "committed": 2}
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now() + SECOND, 1)) == []
