@@ -45,6 +45,7 @@ def without_copies(said: Normalised, rules: Ignore, at: Instant) -> Normalised:
         at,
         max(versions, default=at),
         order=origin.order,
+        order_number=origin.number,
         fact=str(rules.since),
     )
     if why is None:

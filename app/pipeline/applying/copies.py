@@ -23,6 +23,7 @@ def tell(book: Casebook, said: Said) -> tuple[str, list[Case]]:
     if owner is None or event.order is None:
         return SUPERSEDED, []
     row = book.row(owner, event.order)
+    book.number(row, event.order_number)
     if event.quantity:
         said.verdict.note = A_COPY
     name = f"{kinds.IGNORED}:{event.fact or 0}"
@@ -33,7 +34,7 @@ def tell(book: Casebook, said: Said) -> tuple[str, list[Case]]:
     row.targets[name] = told
     book.touch(row)
     marked = is_copy(row.targets)
-    lines = book.lines(owner, event.order)
+    lines = [*book.lines(owner, event.order), *book.reported(row, owner)]
     changed = [line for line in lines if (kinds.IGNORED in line.targets) != marked]
     for line in changed:
         mark(line, is_a_copy=marked)
@@ -59,11 +60,18 @@ def mark(line: Case, *, is_a_copy: bool) -> None:
 
 
 def follow(book: Casebook, said: Said, line: Case) -> None:
-    """Mark a new line when its order is known to be a copy."""
-    if said.owner is None or said.event.order is None:
+    """Mark a new line when its order is known to be a copy.
+
+    Others name that by its number; who does not say whose it is means the one channel's
+    that has it.
+    """
+    if said.event.order is None:
         return
-    row = book.whole(said.owner, said.event.order)
-    if row is not None and is_copy(row.targets):
+    is_anyones = said.by_sku and said.owner is said.channel
+    rows = [row for row in book.around(line) if not row.line]
+    if not is_anyones:
+        rows = [row for row in rows if row.channel_id == line.channel_id]
+    if any(is_copy(row.targets) for row in rows):
         mark(line, is_a_copy=True)
 
 

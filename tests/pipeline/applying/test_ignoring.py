@@ -5,9 +5,14 @@ import itertools
 import pytest
 import sqlalchemy as sa
 
+from app.domain import events as kinds
+from app.domain.events import StockEvent
 from app.domain.instants import MINUTE, SECOND, iso, now
+from app.pipeline.apply import apply
 from app.pipeline.applying.copies import A_COPY
+from app.pipeline.applying.told import Told
 from app.pipeline.configuring.listings import save_listing
+from app.pipeline.house import read_house
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.repairing.replaying import replay
@@ -179,4 +184,69 @@ def test_a_test_order_s_parcel_and_refund_do_not_say_that_it_is_a_test(shop, arr
         shop.apply()
 
     assert shop.level(JACKET) == {"available": 10}
+    assert told_anew(shop) == []
+
+
+def by_number(shop, kind, *, channel, **more):
+    """A warehouse's words about order 1001, with or without whose order that is."""
+    event = StockEvent(
+        kind,
+        2,
+        now() - MINUTE,
+        now() - MINUTE,
+        sku=JACKET,
+        place="downtown",
+        order="1001",
+        order_number="1001",
+        order_channel=channel,
+        fact="A",
+        **more,
+    )
+    with applying(shop.engine) as connection:
+        house = read_house(connection)
+        told = Told(house.by_key["wms"], [event], now())
+        apply(connection, house, [told], now())
+
+
+@pytest.mark.parametrize("whose", ["store", None])
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))))
+def test_a_copy_that_others_call_by_its_number_does_not_count(shop, arrival, whose):
+    def rules(**ignore):
+        shop.channel(
+            "store",
+            provider="shopify",
+            mapped={"downtown": "1"},
+            settings={"shop": "blue-jacket.myshopify.com"},
+            ignore=ignore,
+        )
+
+    def told():
+        times = dict.fromkeys(("created_at", "updated_at"), iso(now() - MINUTE))
+        line = {"id": 7, "variant_id": 8, "sku": JACKET, "quantity": 2}
+        names = {"id": 500, "name": "#1001", "tags": "amazon"}
+        document = {**names, "line_items": [line], **times}
+        with writing(shop.engine) as connection:
+            store = channels.row(connection, "store")["id"]
+            found = [("orders/create", document, inbox.READ)]
+            inbox.store_read(connection, store, found, now())
+        shop.apply()
+
+    rules(tags=["amazon"])
+    shop.channel("wms")
+    with applying(shop.engine) as connection:
+        save_listing(connection, "store", JACKET, "9", "8")
+    acts = (
+        told,
+        lambda: by_number(shop, kinds.SHIPPED, channel=whose),
+        lambda: by_number(shop, kinds.RETURNED, channel=whose, disposition="damaged"),
+    )
+    for number in arrival:
+        acts[number]()
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert told_anew(shop) == []
+
+    rules(tags=["ebay"])
+    told()
+    assert shop.level(JACKET) == {"available": 8, "damaged": 2}
     assert told_anew(shop) == []
