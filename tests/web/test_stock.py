@@ -3,8 +3,10 @@
 from urllib.parse import quote
 
 import pytest
+import time_machine
 
 from app.domain.instants import HOUR, SECOND, iso, now
+from app.pipeline.acts import claims
 from tests.builders import JACKET, order, sale, shipment
 
 
@@ -62,6 +64,37 @@ def test_stock_of_the_past_by_what_had_happened_and_by_what_was_known(api, shop)
     assert on_hand(f"at={iso(now())}") == 3
     assert on_hand(f"at={iso(now())}&known_at={iso(known)}") == 5
     assert on_hand(f"known_at={iso(known)}") == 5
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_holds_of_the_past_by_what_was_known(api, shop, swept):
+    """Neither later holds nor whether somebody has swept up since change the answer."""
+
+    def hold(units, seconds):
+        lines = [{"sku": JACKET, "quantity": units}]
+        api.post("/holds", {"lines": lines, "expires_in": seconds})
+
+    with time_machine.travel(now() / SECOND, tick=False) as clock:
+        hold(5, 900)
+        hold(1, 20)
+        clock.shift(10)
+        first = iso(now())
+        clock.shift(10)
+        second = iso(now())
+        hold(2, 20)
+        clock.shift(30)
+        if swept:
+            claims.expire_holds(shop.engine, now())
+
+        def reserved(query):
+            return api.get(f"/stock/{JACKET}?{query}")["reserved"]
+
+        assert reserved(f"known_at={first}") == 6
+        assert reserved(f"known_at={first}&at={first}") == 6
+        assert reserved(f"known_at={first}&at={second}") == 5
+        assert reserved(f"known_at={second}") == 7
+        assert reserved(f"at={second}") == 7
+        assert api.stock(JACKET)["reserved"] == 5
 
 
 def test_a_zone_with_a_plus_may_come_unescaped(api, shop):

@@ -33,8 +33,7 @@ def with_kits(
 ) -> list[dict[str, Any]]:
     """The same balances, those of kits worked out from their components."""
     house = current(connection)
-    moment = when.now if when.at is None else when.at
-    kits = kits_among(house, {row["id"] for row in found}, moment)
+    kits = kits_among(house, {row["id"] for row in found}, when.moment)
     if not kits:
         return list(found)
     ids = set[int]().union(*kits.values())
@@ -48,8 +47,7 @@ def with_kits(
 
 def with_stock(connection: Connection, sku_id: int, when: When) -> set[int]:
     """Whose ledger is a SKU's: its own, and of a kit its components' of then."""
-    moment = when.now if when.at is None else when.at
-    return {sku_id, *current(connection).recipes.parts(sku_id, moment)}
+    return {sku_id, *current(connection).recipes.parts(sku_id, when.moment)}
 
 
 def buildable(house: House, parts: Parts, spots: Spots) -> dict[int, int]:

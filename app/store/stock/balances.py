@@ -59,6 +59,12 @@ class When:
         """Whether the ledger must be asked."""
         return self.at is not None or self.known_at is not None
 
+    @property
+    def moment(self) -> Instant:
+        """The time that is asked about: what was known then is about then."""
+        asked = self.known_at if self.at is None else self.at
+        return self.now if asked is None else min(asked, self.now)
+
 
 def stock_of(connection: Connection, sku: str, when: When) -> dict[str, Any] | None:
     """One SKU's stock, by its code or an alias; None when nobody has told us of it."""
@@ -250,8 +256,7 @@ def _end_holds(
     connection: Connection, spots: Spots, ids: list[int], when: When
 ) -> None:
     """Count what an expired hold still has as available: its time is over, whether or
-    not somebody has written that down yet."""
-    moment = when.now if when.at is None else min(when.at, when.now)
+    not somebody had written that down yet."""
     found = connection.execute(
         sa.select(
             hold_lines.c.sku_id,
@@ -261,8 +266,8 @@ def _end_holds(
         .join(holds, holds.c.id == hold_lines.c.hold)
         .where(
             hold_lines.c.sku_id.in_(ids),
-            holds.c.state == "active",
-            holds.c.expires_at <= moment,
+            _had_not_ended(when.known_at),
+            holds.c.expires_at <= when.moment,
         )
         .group_by(hold_lines.c.sku_id, hold_lines.c.location_id)
     )
@@ -272,3 +277,15 @@ def _end_holds(
             ended = min(int(quantity), spot[RESERVED])
             spot[RESERVED] -= ended
             spot[AVAILABLE] += ended
+
+
+def _had_not_ended(known_at: Instant | None) -> sa.ColumnElement[bool]:
+    """Holds that nobody had ended by then. When those of orders that wait for payment
+    were written down nobody knows: in the past they end when that was written."""
+    if known_at is None:
+        return holds.c.state == "active"
+    return sa.and_(
+        holds.c.line_key.is_(None),
+        holds.c.created_at <= known_at,
+        sa.or_(holds.c.ended_at.is_(None), holds.c.ended_at > known_at),
+    )
