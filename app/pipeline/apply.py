@@ -32,6 +32,7 @@ from app.pipeline.applying.names import look_up
 from app.pipeline.applying.posting import Entry, OfKit, of_kit, post
 from app.pipeline.applying.told import (
     NOTHING_YET,
+    PARKED,
     Applied,
     Prepared,
     Told,
@@ -61,7 +62,7 @@ def apply(
         decider.decide(told, spoken)
         _take_out(connection, house, decider, told, spoken)
     applied = Applied([[said.verdict for said in spoken] for spoken in heard])
-    _consume_holds(connection, house, decider, batch, now)
+    _consume_holds(connection, house, decider, everything, now)
     changes, folded = _changes(house, decider)
     if _tell_waiting(connection, house, decider, now):
         # By their own cause, lest a channel be thought to have done it.
@@ -101,26 +102,28 @@ def _consume_holds(
     connection: Connection,
     house: House,
     decider: Decider,
-    batch: Sequence[Told],
+    heard: Sequence[Said],
     now: Instant,
 ) -> None:
-    """An order, or a till's sale, that is a hold's reference ends that hold."""
+    """An order, or a till's sale, that is a hold's reference ends that hold, once it takes
+    anything."""
     orders = {
-        name: event.occurred_at
-        for told in batch
-        for event in told.events
-        if told.inbox_id and kinds.is_taken(event)
-        for name in kinds.order_names(event)
+        name: said.event.occurred_at
+        for said in heard
+        if said.told.inbox_id
+        and said.verdict.verdict != PARKED
+        and kinds.is_taken(said.event)
+        for name in kinds.order_names(said.event)
     }
     for hold, held in holds.referring(connection, orders, now).items():
         holds.end(connection, hold, holds.COMMITTED, now)
         # Promised from then on, so not reserved any more.
         placed_at = orders[held[0].reference]
         told = Told(None, released(held, now, placed_at), now, actor="order")
-        heard = hear(house, told)
-        decider.book.open(heard)
+        let_go = hear(house, told)
+        decider.book.open(let_go)
         decider.names.skus |= {row.sku: row.sku_id for row in held}
-        decider.decide(told, heard)
+        decider.decide(told, let_go)
 
 
 def _tell_waiting(

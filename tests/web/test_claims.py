@@ -84,6 +84,18 @@ def test_an_order_that_names_the_holds_reference_consumes_it(api, shop):
     assert (stock["reserved"], stock["committed"], stock["available"]) == (0, 4, 6)
 
 
+def test_a_hold_stays_while_nobody_knows_what_its_order_takes(api, shop):
+    api.post("/holds", held(reference="1001"))
+    shop.tell("web", order("1001", "not-mapped-yet", 4, at=now()))
+    assert api.stock(JACKET)["available"] == 6
+
+    listing = {"channel": "web", "sku": JACKET, "external_id": "not-mapped-yet"}
+    api.post("/listings", listing)
+
+    stock = api.stock(JACKET)
+    assert (stock["reserved"], stock["committed"], stock["available"]) == (0, 4, 6)
+
+
 def test_committing_other_units_than_are_held_names_the_line(api, shop):
     hold = api.post("/holds", held())
     path = f"/holds/{hold['id']}/commit"
