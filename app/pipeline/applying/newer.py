@@ -21,7 +21,8 @@ def is_past(book: Casebook, said: Said, found: Sequence[Case], name: str) -> boo
         return is_taken_out(book, said, name)
     if event.kind in FROM_HOLDS and kinds.is_by_hold(event.version):
         placed = [case.targets.get(kinds.PLACED) for case in found]
-        return any(p and not kinds.is_by_hold(p.version) for p in placed)
+        is_told = any(p and not kinds.is_by_hold(p.version) for p in placed)
+        return is_told or (said.owner is not None and book.lacks(said.owner, event))
     if channel is None or event.kind != kinds.PLACED:
         return False
     return book.lacks(channel, event)

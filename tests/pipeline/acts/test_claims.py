@@ -6,13 +6,17 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
+from app.domain.events import WholeOrder
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.acts import claims, holding, transferring
+from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
 from app.pipeline.applying.travelling import Arrival
+from app.pipeline.house import read_house
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
 from app.store.configuration import channels
-from app.store.engine import writing
+from app.store.engine import applying, writing
 from app.store.receiving import inbox
 from app.store.stock import balances
 from app.store.tables import ledger
@@ -307,6 +311,30 @@ def test_two_holds_of_one_order_at_two_places_are_promised_where_they_were(shop)
 
     assert shop.level(JACKET, "downtown") == {"available": 8, "committed": 2}
     assert shop.level(JACKET, "uptown") == {"available": 6, "committed": 4}
+    assert is_right(shop)
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now(), 1)) == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_order_told_whole_promises_nothing_else_that_was_held_for_it(shop, is_first):
+    lines = [{"sku": JACKET, "quantity": 2}]
+    held = holding.hold(shop.engine, lines, 60, actor="test", now=now())
+
+    def tell_whole():
+        whole = WholeOrder("1001", ("1",), now(), now())
+        with applying(shop.engine) as connection:
+            house = read_house(connection)
+            told = Told(house.by_key["web"], [], now(), orders=[whole])
+            apply(connection, house, [told], now())
+
+    if is_first:
+        tell_whole()
+    holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+    if not is_first:
+        tell_whole()
+
+    assert shop.level(JACKET) == {"available": 10}
     assert is_right(shop)
     with shop.engine.connect() as connection:
         assert list(rehearse(connection, now(), 1)) == []
