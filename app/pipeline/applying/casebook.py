@@ -15,8 +15,8 @@ from app.pipeline.applying.hearing import (
     ORDER_KINDS,
     Said,
     line_name,
+    number_named,
     order_key,
-    way_named,
 )
 from app.pipeline.applying.traits import (
     is_provisional,
@@ -70,7 +70,7 @@ class Casebook:
             if said.told.is_first:
                 continue
             keys.add(said.case_key)
-            number = _number(said.event)
+            number = number_named(said.event)
             if number is not None:
                 numbers.add(number)
             if said.owner is not None and said.event.kind in ORDER_KINDS:
@@ -80,6 +80,10 @@ class Casebook:
             # What was reported of a kit's components stays under the order's number.
             numbers |= {case.order_number for case in found if case.order_number}
         found += store.load_numbers(self._connection, sorted(numbers))
+        if self._house.recipes.versions:
+            # And what was reported by the order's id, where others name its number.
+            others = {case.case_key for case in found if case.line} - keys
+            found += store.load(self._connection, sorted(others))
         for case in found:
             self._open(case)
 
@@ -260,9 +264,13 @@ class Casebook:
         return True
 
     def around(self, case: Case) -> list[Case]:
-        """Every loaded row of what may be the same order, by its key or its number."""
+        """Every loaded row of what may be the same order, by its key or its number, or
+        by those of its lines."""
         number = case.order_number or case.case_key.split("/", 2)[2]
-        return self.rows(case.case_key, number)
+        rows = self.rows(case.case_key, number)
+        for line in [row for row in rows if is_told(row)]:
+            rows += self.rows(line.case_key, line.order_number)
+        return list({id(row): row for row in rows}.values())
 
     def rows(self, case_key: str, number: str | None) -> list[Case]:
         """Every loaded row under a key, and every one under an order's number."""
@@ -294,12 +302,3 @@ def _promised(rows: Mapping[str, Case], sku_id: int | None) -> list[Case]:
     """The line of an order that a hold promised, before its channel has spoken."""
     promised = (case for case in rows.values() if kinds.PLACED in case.targets)
     return [case for case in promised if case.sku_id == sku_id][:1]
-
-
-def _number(event: StockEvent) -> str | None:
-    """Under which number others than the case's own source may know it."""
-    if event.kind in way.KINDS and (of := way_named(event)) is not None:
-        return of
-    if event.order_number is not None or event.order_channel is None:
-        return event.order_number
-    return event.order

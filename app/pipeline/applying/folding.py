@@ -17,7 +17,12 @@ from app.domain.targets import Movements, Rules, Target, Targets
 from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.hearing import BY_SKU, Said
 from app.pipeline.applying.sharing import share
-from app.pipeline.applying.traits import is_told, may_be_of, reports_only
+from app.pipeline.applying.traits import (
+    is_told,
+    may_be_of,
+    names_no_channel,
+    reports_only,
+)
 from app.pipeline.house import House
 from app.store.stock.cases import Case
 
@@ -96,6 +101,9 @@ def reported(house: House, book: Casebook, found: Mapping[int, Folded]) -> list[
 def _order_of(rows: Sequence[Case], case: Case) -> tuple[list[Case], list[Case]]:
     """The lines that an order's channel told of, and what others report about it."""
     told = [row for row in rows if is_told(row) and row.sku_id is not None]
+    is_only = len({row.channel_id for row in told}) == 1
+    if not names_no_channel(case):
+        told = [row for row in told if row.channel_id == case.channel_id]
     orders = {row.case_key for row in told}
     own = case.case_key
     if own not in orders:
@@ -104,14 +112,13 @@ def _order_of(rows: Sequence[Case], case: Case) -> tuple[list[Case], list[Case]]
         own = orders.pop()
     lines = sorted((row for row in told if row.case_key == own), key=lambda r: r.line)
     owner = lines[0].channel_id or 0
-    is_only = len({row.channel_id for row in told}) == 1
     reports = [
         row
         for row in rows
         if row.targets
         and reports_only(row)
         and may_be_of(row, owner)
-        and (row.case_key == own or is_only)
+        and (row.channel_id == owner or is_only)
     ]
     return lines, reports
 

@@ -6,7 +6,7 @@ What every later step asks about an event is answered here once.
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain import events as kinds
+from app.domain import events as kinds, way
 from app.domain.events import StockEvent, key_of
 from app.domain.targets import WITNESS
 from app.pipeline.applying.told import (
@@ -128,6 +128,15 @@ def way_named(event: StockEvent) -> str | None:
 def way_number(of: str | None) -> str | None:
     """The same for its id; never an order's number."""
     return None if of is None else f"{WAYS}{of}"
+
+
+def number_named(event: StockEvent) -> str | None:
+    """Under which number others than the case's own source may know it."""
+    if event.kind in way.KINDS and (of := way_named(event)) is not None:
+        return of
+    if event.order_number is not None or event.order_channel is None:
+        return event.order_number
+    return event.order
 
 
 def order_key(owner: str, order: str) -> str:

@@ -1,6 +1,7 @@
 """A store sells a kit, a warehouse packs its components: they leave once."""
 
 import itertools
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -211,4 +212,35 @@ def test_any_parcels_in_any_order_leave_the_larger_report_of_each_component(gift
             assert change == {"available": -shipped - promised, "committed": promised}
 
     law()
+    assert is_right(gifts)
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))))
+def test_one_names_the_order_by_its_number_and_one_by_its_id(gifts, arrival):
+    """The warehouse packed two scarves, and the till took one of them back."""
+
+    def say(key, kind, units, number, **more):
+        event = StockEvent(
+            kind, units, AT, AT, order_number=number, place="downtown", **more
+        )
+        with applying(gifts.engine) as connection:
+            house = read_house(connection)
+            told = Told(house.by_key[key], [event], now())
+            apply(connection, house, [told], now())
+
+    other = {"sku": SCARF, "order_channel": "web"}
+    acts = (
+        partial(
+            say, "web", kinds.PLACED, 1, "1001", order="77", line="1", sku="gift-1"
+        ),
+        partial(
+            say, "parcels", kinds.SHIPPED, 2, None, order="1001", fact="A", **other
+        ),
+        partial(say, "till", kinds.RETURNED, 1, None, order="77", fact="B", **other),
+    )
+    for number in arrival:
+        acts[number]()
+
+    assert gifts.level(JACKET) == {"available": 9, "committed": 1}
+    assert gifts.level(SCARF) == {"available": 8}
     assert is_right(gifts)
