@@ -1,7 +1,8 @@
 """Explaining: why a channel shows a number, now or at a moment of the past.
 
 Levels are those of the ledger by then, policies those in force then; the rule is the
-one that publishes (`desired`), so the answer cannot differ from what was sent.
+one that publishes (`desired`). What was told late was not known when a number was sent:
+where that makes another number, it is told beside.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -107,6 +108,8 @@ def _number(
     versions: tuple[Version | None, Version | None],
 ) -> dict[str, Any]:
     found = scene.reckoned(rules, place)
+    as_known = scene.reckoned(rules, place, as_known=True).shown
+    aside = _told_late(found.shown, as_known)
     at = rules.at(place)
     assert at is not None  # noqa: S101 - it is one of these rules' places
     codes = scene.codes(at.draws_from)
@@ -116,11 +119,13 @@ def _number(
     if row is not None and not scene.is_past:
         dispute = disputes.standing(scene.connection, row, found.shown)
         found = replace(found, shown=desired.careful(found.shown, row["disputed"]))
+        as_known, aside = found.shown, _disputed(dispute)
     return {
         "external_id": listing.external_id,
         "place": place or None,
         "shown": found.shown,
-        "explanation": _sentence(scene, place, found, codes, last, dispute),
+        "shown_as_known": as_known,
+        "explanation": _sentence(scene, place, found, codes, last, aside),
         "dispute": dispute,
         "available": found.there,
         "kept_for_promises": found.there - found.stock,
@@ -234,11 +239,11 @@ def _sentence(
     found: Reckoning,
     codes: list[str],
     last: Mapping[str, Any],
-    dispute: Mapping[str, Any] | None,
+    aside: str,
 ) -> str:
     who = f"{scene.channel.key} at its place {place}" if place else scene.channel.key
     words = sentence(found, who, codes).removesuffix(".") + _made_of(scene)
-    words += _disputed(dispute)
+    words += aside
     taken = last["acknowledged"]
     if taken is None:
         return f"{words}; it has not taken a number from here yet."
@@ -247,6 +252,12 @@ def _sentence(
     return f"{words}; the last number it took was {taken['number']}, at " + (
         f"{iso(taken['at'])}."
     )
+
+
+def _told_late(shown: int, as_known: int) -> str:
+    if shown == as_known:
+        return ""
+    return f"; by what had been told by then it was {as_known}"
 
 
 def _disputed(dispute: Mapping[str, Any] | None) -> str:

@@ -35,6 +35,8 @@ class Scene:
     """What the SKU was made of, if it was a kit."""
     stock: Mapping[int, Mapping[int, Quantities]]
     """The same of every SKU with stock: its own, or a kit's components."""
+    known: Mapping[int, Mapping[int, Quantities]]
+    """The same by what had been written down by then: what came late is left out."""
     names: Mapping[int, str]
 
     @property
@@ -47,15 +49,18 @@ class Scene:
 
     def here(self, sku_id: int) -> dict[int, int]:
         """What is available of a SKU with stock, per location id."""
-        found = self.stock.get(sku_id, {})
-        return {place: quantities[AVAILABLE] for place, quantities in found.items()}
+        return _available(self.stock, sku_id)
 
-    def reckoned(self, rules: Ruling, place: str) -> Reckoning:
-        """What may be shown at one of the channel's own places, and why."""
+    def reckoned(
+        self, rules: Ruling, place: str, *, as_known: bool = False
+    ) -> Reckoning:
+        """What may be shown at one of the channel's own places, and why; `as_known`:
+        what was worked out then."""
+        stock = self.known if as_known else self.stock
         if not self.parts:
-            here = self.here(self.sku_id)
+            here = _available(stock, self.sku_id)
             return desired.reckoned(self.house, rules, place, here)
-        levels = {sku: self.here(sku) for sku in self.parts}
+        levels = {sku: _available(stock, sku) for sku in self.parts}
         kit = desired.supply(self.house, self.parts, levels)
         return desired.reckoned_kit(rules, place, kit)
 
@@ -78,6 +83,9 @@ def seen(
     parts = house.recipes.parts(sku_id, moment)
     stocked = list(parts) or [sku_id]
     names = recipes.names_of(connection, {sku_id, *stocked})
+    stock = known = balances.spots_of_all(connection, stocked, When(now, at))
+    if at is not None:
+        known = balances.spots_of_all(connection, stocked, When(now, at, at))
     return Scene(
         connection,
         house,
@@ -87,6 +95,14 @@ def seen(
         names[sku_id],
         sku_id,
         parts,
-        balances.spots_of_all(connection, stocked, When(now, at)),
+        stock,
+        known,
         {sku: names[sku] for sku in stocked},
     )
+
+
+def _available(
+    stock: Mapping[int, Mapping[int, Quantities]], sku_id: int
+) -> dict[int, int]:
+    found = stock.get(sku_id, {})
+    return {place: quantities[AVAILABLE] for place, quantities in found.items()}

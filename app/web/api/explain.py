@@ -98,6 +98,11 @@ class ShownNumber(Schema):
         allow_none=True, metadata={"description": "The channel's own location id."}
     )
     shown = number(metadata={"description": "The number that should be shown."})
+    shown_as_known = number(
+        metadata={
+            "description": "By what had been written down by then: what was sent."
+        }
+    )
     explanation = fields.String()
     dispute = fields.Nested(Dispute, allow_none=True)
     available = number(metadata={"description": "Where it may be sold from."})

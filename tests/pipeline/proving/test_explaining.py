@@ -64,6 +64,22 @@ def test_the_last_push_and_what_the_channel_took(web, push):
     assert (past["shown"], past["acknowledged"]["number"]) == (10, 10)
 
 
+def test_what_was_told_late_was_not_known_when_a_number_was_sent(web, push):
+    sold_at = now()
+    push()
+    between = now()
+    web.tell("till", sale("1", JACKET, 1, at=sold_at))
+
+    past = told(web, at=between)
+
+    assert (past["shown"], past["shown_as_known"]) == (9, 10)
+    assert past["acknowledged"]["number"] == 10
+    assert "by what had been told by then it was 10" in past["explanation"]
+    today = told(web)
+    assert (today["shown"], today["shown_as_known"]) == (9, 9)
+    assert "told by then" not in today["explanation"]
+
+
 def test_a_push_that_failed_says_why(web, push, channel):
     channel.status = 503
     push()
