@@ -67,7 +67,7 @@ def follow(book: Casebook, said: Said, line: Case) -> None:
     """
     if said.event.order is None:
         return
-    is_anyones = said.by_sku and said.owner is said.channel
+    is_anyones = said.by_sku and said.owner is said.channel is not None
     rows = [row for row in book.around(line) if not row.line]
     if not is_anyones:
         rows = [row for row in rows if row.channel_id == line.channel_id]

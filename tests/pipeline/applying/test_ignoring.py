@@ -19,6 +19,7 @@ from app.pipeline.repairing.replaying import replay
 from app.store.configuration import channels
 from app.store.engine import applying, writing
 from app.store.receiving import inbox
+from app.store.stock import cases
 from app.store.tables import stock_events
 from tests.builders import JACKET, cancellation, order, shipment
 
@@ -250,3 +251,31 @@ def test_a_copy_that_others_call_by_its_number_does_not_count(shop, arrival, who
     told()
     assert shop.level(JACKET) == {"available": 8, "damaged": 2}
     assert told_anew(shop) == []
+
+
+def test_a_return_that_waits_for_its_order_is_of_no_copy_with_that_number(ignoring):
+    """Another channel's order with it may be told of still."""
+    copy = StockEvent(
+        kinds.IGNORED, 1, now(), now(), order="500", order_number="1001", fact="0"
+    )
+    back = StockEvent(
+        kinds.RETURNED,
+        1,
+        now(),
+        now(),
+        sku=JACKET,
+        place="downtown",
+        order="1001",
+        fact="r",
+        disposition=kinds.SELLABLE,
+    )
+    with applying(ignoring.engine) as connection:
+        house = read_house(connection)
+        of_the_store = Told(house.by_key["web"], [copy], now())
+        of_a_person = Told(None, [back], now(), actor="test")
+        apply(connection, house, [of_the_store, of_a_person], now())
+
+    assert ignoring.level(JACKET) == {"available": 10}
+    with ignoring.engine.connect() as connection:
+        [waits] = cases.load(connection, ["api/order/1001"])
+    assert kinds.IGNORED not in waits.targets
