@@ -177,7 +177,7 @@ class Casebook:
         for other in adopted:
             # Whether the order is a copy is its own row's to say.
             other.targets.pop(kinds.IGNORED, None)
-            case.targets.update(other.targets)
+            case.take_over(other.targets)
             other.targets = {}
             self.touch(other)
         return adopted

@@ -1,13 +1,13 @@
 """The lines table: cases loaded for a batch, and written back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.domain.events import ROUTED, is_by_hold
+from app.domain.events import PLACED, ROUTED, is_by_hold
 from app.domain.states import COMMITTED, RESERVED, Movement
 from app.domain.targets import Movements, Target
 from app.store import bulk
@@ -37,6 +37,15 @@ class Case:
     sku_id: int | None
     targets: dict[str, Target] = field(default_factory=dict)
     posted: Movements = field(default_factory=dict)
+
+    def take_over(self, told: Mapping[str, Target]) -> None:
+        """Keep what else was told of it, but for what is known in a newer version."""
+        for name, target in told.items():
+            if name not in self.targets or self.targets[name].version < target.version:
+                self.targets[name] = target
+        placed = self.targets.get(PLACED)
+        if placed is not None and not is_by_hold(placed.version):
+            self.forget_hold()
 
     def forget_hold(self) -> None:
         """The order's channel has spoken: where its hold was no longer matters."""

@@ -386,6 +386,19 @@ def test_a_hold_for_a_channel_s_order_is_not_another_s_with_that_number(shop):
     assert shop.level(JACKET) == {"available": 5, "committed": 5}
 
 
+def test_what_its_channel_says_of_an_order_outweighs_a_hold_found_by_its_number(shop):
+    lines = [{"sku": JACKET, "quantity": 2}]
+    held = holding.hold(shop.engine, lines, 900, actor="test", now=now())
+    number(shop, "500", None, kind=kinds.SHIPPED)
+    holding.commit(shop.engine, held["id"], "web", "1001", actor="test", now=now())
+
+    number(shop, "500", "1001", quantity=4)
+
+    assert shop.level(JACKET) == {"available": 6, "committed": 3}
+    with shop.engine.connect() as connection:
+        assert list(rehearse(connection, now() + SECOND, 1)) == []
+
+
 @pytest.mark.parametrize("arrival", [(0, 1), (1, 0)])
 def test_parts_for_a_channel_s_order_are_not_of_another_s_kit(shop, arrival):
     set_recipe(shop.engine, "BOX", {JACKET: 2}, now=now())
