@@ -84,6 +84,20 @@ def test_an_order_that_names_the_holds_reference_consumes_it(api, shop):
     assert (stock["reserved"], stock["committed"], stock["available"]) == (0, 4, 6)
 
 
+def test_a_commitment_without_a_channel_is_of_the_order_that_is_known(api, shop):
+    first, second = (api.post("/holds", held()) for _ in range(2))
+    shop.tell("web", order("1001", "jacket-on-the-web", 4, at=now()))
+
+    answer = api.call("POST", f"/holds/{first['id']}/commit", {"order": "1001"})
+    assert answer.status_code == 200
+    stock = api.stock(JACKET)
+    assert (stock["reserved"], stock["committed"], stock["available"]) == (4, 4, 2)
+
+    shop.tell("till", order("1001", JACKET, 1, at=now()))
+    path = f"/holds/{second['id']}/commit"
+    assert api.refused(path, {"order": "1001"}) == ["channel"]
+
+
 def test_a_hold_stays_while_nobody_knows_what_its_order_takes(api, shop):
     api.post("/holds", held(reference="1001"))
     shop.tell("web", order("1001", "not-mapped-yet", 4, at=now()))

@@ -17,7 +17,8 @@ from app.pipeline.acts.facts import Waker, record_in, wake_all
 from app.pipeline.acts.granting import Ask, answer_of, ask, grant
 from app.pipeline.applying.promising import Promise
 from app.pipeline.applying.told import released
-from app.pipeline.house import current
+from app.pipeline.applying.whose import owner_of
+from app.pipeline.house import House, current
 from app.store.engine import applying
 from app.store.stock import holds
 
@@ -106,8 +107,7 @@ def commit(
             known = json.loads(row["answer"]) if row["answer"] else None
             return known or answer_of(hold_id, holds.COMMITTED, row["expires_at"])
         house = current(connection)
-        if channel is not None:
-            house.known(channel)
+        channel = _whose(connection, house, channel, order)
         rows = holds.lines(connection, row["id"])
         answer: dict[str, Any] | None = None
         if row["expires_at"] <= now:
@@ -124,3 +124,14 @@ def commit(
     if answer is None:
         raise HoldEnded("the hold has expired; claim the units again")
     return answer
+
+
+def _whose(
+    connection: Connection, house: House, channel: str | None, order: str | None
+) -> str | None:
+    """The channel that is named, or the one that has told of the order, if any."""
+    if channel is not None:
+        house.known(channel)
+    elif order is not None:
+        channel = owner_of(connection, house, order)
+    return channel

@@ -24,7 +24,7 @@ def with_channels(
     Raises AmbiguousName when several channels have it.
     """
     owners = {
-        order: _owner(connection, house, order)
+        order: owner_of(connection, house, order)
         for order in {event.order for event in events if _is_open(event)}
         if order is not None
     }
@@ -42,7 +42,11 @@ def _is_open(event: StockEvent) -> bool:
     )
 
 
-def _owner(connection: Connection, house: House, order: str) -> str | None:
+def owner_of(connection: Connection, house: House, order: str) -> str | None:
+    """The one channel that has told of an order, by its id or number, if any.
+
+    Raises AmbiguousName when several have it.
+    """
     keys = [order_key(key, order) for key in sorted(house.by_key)]
     numbers = [name for name in (order, number_in(order)) if name is not None]
     told = [

@@ -70,7 +70,8 @@ class Commitment(Schema):
 
     channel = Word(
         metadata={
-            "description": "Whose order it is. Left out, it is no channel's: whoever "
+            "description": "Whose order it is. Left out: the one channel's that has "
+            "told of it; one that none has told of yet is no channel's, and whoever "
             'ships it tells so with `"channel": "api"`.'
         }
     )
