@@ -4,7 +4,7 @@ Another system names an order by its number and a line by its SKU; what it repor
 before the order's own channel spoke is kept provisionally and taken over when it does.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -23,6 +23,7 @@ from app.pipeline.applying.traits import (
     is_told,
     may_be_doubtful,
     may_be_of,
+    promised,
 )
 from app.pipeline.applying.waiting import (
     only_waits,
@@ -136,7 +137,9 @@ class Casebook:
         if not said.by_sku:
             return [same] if same is not None and (same in told or not told) else told
         told = [case for case in told if case.sku_id == sku_id]
-        return told or ([same] if same is not None else _promised(exact, sku_id))
+        return told or (
+            [same] if same is not None else promised(exact.values(), sku_id)
+        )
 
     def _told_by_channel(self, said: Said) -> list[Case]:
         owner, event = said.owner, said.event
@@ -293,12 +296,5 @@ class Casebook:
         if case is None or WHOLE not in case.targets:
             return False
         told = case.targets[WHOLE]
-        return told.version > event.version and event.line not in str(told.extra).split(
-            "\n"
-        )
-
-
-def _promised(rows: Mapping[str, Case], sku_id: int | None) -> list[Case]:
-    """The line of an order that a hold promised, before its channel has spoken."""
-    promised = (case for case in rows.values() if kinds.PLACED in case.targets)
-    return [case for case in promised if case.sku_id == sku_id][:1]
+        lines = str(told.extra).split("\n")
+        return told.version > event.version and event.line not in lines

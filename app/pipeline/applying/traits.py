@@ -1,5 +1,7 @@
 """What a case is, seen by itself: by which sources, and of what it tells."""
 
+from collections.abc import Iterable
+
 from app.domain import events as kinds
 from app.domain.order_line import source_of
 from app.domain.targets import WITNESS
@@ -54,6 +56,12 @@ def may_be_of(case: Case, channel_id: int) -> bool:
     for this channel, or for none."""
     is_for_it = case.channel_id == channel_id or names_no_channel(case)
     return is_for_it and is_provisional(case, str(channel_id))
+
+
+def promised(rows: Iterable[Case], sku_id: int | None) -> list[Case]:
+    """The line of an order that a hold promised, before its channel has spoken."""
+    found = (case for case in rows if kinds.PLACED in case.targets)
+    return [case for case in found if case.sku_id == sku_id][:1]
 
 
 def may_be_doubtful(case: Case) -> bool:
