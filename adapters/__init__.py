@@ -11,8 +11,8 @@ from adapters.base import Adapter
 from app.domain.errors import BadConfiguration
 
 _ROOMS = {
-    *("addresses", "allowance", "base", "checks", "deadline", "http", "shapes"),
-    *("signatures", "wire"),
+    *("addresses", "allowance", "base", "checks", "deadline", "http", "keeping"),
+    *("levels", "shapes", "signatures", "wire"),
 }
 
 

@@ -14,19 +14,14 @@ from typing import Any, ClassVar
 
 from adapters.addresses import address_problem
 from adapters.http import Http
+from adapters.keeping import Shape, keep, parse
+from adapters.levels import Level
 from adapters.signatures import Signature, SignedRequest
 from app.domain.channels import Channel, Outcome, Reading, Wish
 from app.domain.connecting import Subscribed, TheirItem, TheirPlace
 from app.domain.errors import BadConfiguration, MalformedPayload
 from app.domain.events import Message, Normalised, Read
 from app.domain.instants import Instant
-
-Shape = Mapping[str, Any]
-"""Which fields of a JSON document are kept: name → True, or the shape inside it.
-
-A shape under a name applies to the object there, or to each object of a list.
-`"*"` stands for every name (for objects keyed by id).
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,62 +35,6 @@ class Change:
     """All that changed before then came before; None where nobody can say so."""
     id: str = ""
     """The provider's id of what `Adapter.opened` reads, if it is not known already."""
-
-
-def parse(body: bytes) -> Any:
-    """Read JSON; raise MalformedPayload otherwise (NaN is no JSON either)."""
-    try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise MalformedPayload(f"body: not JSON ({error})") from error
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
-
-
-def keep(document: Any, shape: Shape) -> Any:
-    """Copy only the fields a shape names; other fields are never stored."""
-    if isinstance(document, list):
-        return [keep(item, shape) for item in document]
-    if not isinstance(document, dict):
-        return None
-    if "*" in shape:
-        inner = shape["*"]
-        return {storable(name): _kept(document[name], inner) for name in document}
-    return {
-        name: _kept(document[name], inner)
-        for name, inner in shape.items()
-        if name in document
-    }
-
-
-def _kept(value: Any, inner: Any) -> Any:
-    if inner is True:
-        return storable(value)
-    if isinstance(value, list):
-        # A list of plain values where objects are expected is the sender's mistake;
-        # None keeps the place so that the error can name it.
-        return [keep(item, inner) if isinstance(item, dict) else None for item in value]
-    if isinstance(value, dict):
-        return keep(value, inner)
-    # Text here may be anything, a name too; that it was text is enough for the error.
-    return "(text)" if isinstance(value, str) else value
-
-
-def storable(value: Any, levels: int = 20) -> Any:
-    """The same JSON without what no database takes: NUL, halves of surrogate pairs."""
-    if isinstance(value, str):
-        if value.isascii() and "\0" not in value:
-            return value
-        return value.encode("utf-8", "replace").decode().replace("\0", "?")
-    if not isinstance(value, dict | list):
-        return value
-    if not levels:
-        return None
-    if isinstance(value, list):
-        return [storable(item, levels - 1) for item in value]
-    return {storable(key): storable(value[key], levels - 1) for key in value}
 
 
 class Adapter(ABC):
@@ -289,6 +228,15 @@ class Adapter(ABC):
         Where reading each costs a call of its own, they are only listed. Channels that
         cannot tell yield nothing (`polls` is False). What was yielded before an error
         stands.
+        """
+        yield from ()
+
+    def shown_since(self, since: Instant) -> Iterator[Sequence[Level]]:
+        """The numbers that changed since then, whoever changed them, as they are now:
+        page by page, each a call, of the locations that the channel is mapped to.
+
+        Channels that cannot tell yield nothing. Raises RetryLater, GiveUp or
+        CredentialsRefused.
         """
         yield from ()
 

@@ -25,6 +25,7 @@ from shopify.utils.shop_url import sanitize_shop_domain
 
 from adapters.base import Adapter, Change
 from adapters.http import Http, scrub
+from adapters.levels import Level
 from adapters.parts import (
     shopify_access as access,
     shopify_connecting as connecting,
@@ -207,6 +208,10 @@ class Shopify(Adapter):
     def changes(self, since: Instant) -> Iterator[Change]:
         for order_id, listed_at in reading.changed_orders(self.admin, since):
             yield Change(READ_ORDER, listed_at=listed_at, id=order_id)
+
+    def shown_since(self, since: Instant) -> Iterator[Sequence[Level]]:
+        for place in sorted(set(self.channel.locations.values())):
+            yield from quantities.changed(self.admin, place, since)
 
     def opened(self, change: Change) -> Any:
         return reading.read_order(self.admin, change.id)

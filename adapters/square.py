@@ -18,16 +18,18 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from adapters.base import Adapter, Change, keep
+from adapters.base import Adapter, Change
 from adapters.checks import time_or_none
 from adapters.http import Answer
+from adapters.keeping import keep
+from adapters.levels import READ_LEVELS, Level, observed
 from adapters.parts import (
     square_counts as counts,
     square_orders as orders,
     square_setup as setup,
 )
 from adapters.parts.square_payment import amount
-from adapters.parts.square_shapes import KEPT
+from adapters.parts.square_shapes import KEPT, about
 from adapters.shapes import kept
 from adapters.signatures import HmacBody
 from app.domain.channels import REJECTED, Channel, Outcome, Reading, Wish
@@ -55,6 +57,7 @@ _POINTERS = {
 }
 """Topics that only point at an order → the name of the pointer inside `data.object`."""
 _COUNTED = "inventory.count.updated"
+_COUNTS = "/v2/inventory/counts/batch-retrieve"
 _TOPICS = (*_POINTERS, _COUNTED)
 _READ = "order.read"
 """Our own topic, for orders that were looked up and not told of by a webhook."""
@@ -153,15 +156,17 @@ class Square(Adapter):
     def normalise(self, message: Message) -> Normalised:
         if message.topic == _READ:
             return self._order(message.document.get("order"))
+        if message.topic == READ_LEVELS:
+            return observed(message.document)
         if message.topic == _COUNTED:
-            return counts.observed(_object(message.document).get("inventory_counts"))
+            return counts.observed(about(message.document).get("inventory_counts"))
         if message.topic not in _POINTERS:
             return Normalised(ignored=(f"{message.topic} moves no stock.",))
         return self._pointer(message)
 
     def _pointer(self, message: Message) -> Normalised:
         kind = _POINTERS[message.topic]
-        pointer = _object(message.document).get(kind)
+        pointer = about(message.document).get(kind)
         if not isinstance(pointer, dict):
             raise MalformedPayload(f"data.object.{kind}: expected an object")
         order = pointer.get("order_id")
@@ -195,6 +200,12 @@ class Square(Adapter):
     def changes(self, since: Instant) -> Iterator[Change]:
         times = {"updated_at": {"start_at": iso(since)}}
         return self._orders({"date_time_filter": times})
+
+    def shown_since(self, since: Instant) -> Iterator[Sequence[Level]]:
+        places = sorted(set(self.channel.locations.values()))
+        if places:
+            asked = counts.question_since(places, since)
+            yield from map(counts.levels, self._pages(_COUNTS, asked))
 
     def _orders(self, filter_: dict[str, Any]) -> Iterator[Change]:
         places = self._places()
@@ -246,12 +257,8 @@ class Square(Adapter):
     def read(self, wishes: Sequence[Wish]) -> list[Reading]:
         read_at = now()
         asked = counts.question(wishes)
-        found: dict[tuple[str, str | None], int] = {}
-        if asked["location_ids"]:
-            for page in self._pages("/v2/inventory/counts/batch-retrieve", asked):
-                found |= dict(counts.answered(page))
-        spots = [(one.publication_id, (one.external_id, one.place)) for one in wishes]
-        return [Reading(id_, found.get(spot), read_at) for id_, spot in spots]
+        pages = self._pages(_COUNTS, asked) if asked["location_ids"] else ()
+        return counts.readings(pages, wishes, read_at)
 
     # -- calling -------------------------------------------------------------
 
@@ -287,14 +294,6 @@ class Square(Adapter):
                 return
             asked = {**query, "cursor": cursor}
         raise GiveUp(f"{self._judge().who} has more than {_MOST_PAGES} pages of {path}")
-
-
-def _object(document: Any) -> dict[str, Any]:
-    data = document.get("data")
-    found = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(found, dict):
-        raise MalformedPayload("data.object: expected an object")
-    return found
 
 
 adapter = Square

@@ -43,7 +43,7 @@ def fetch(key: str, given: Hands | None = None) -> None:
         done = mine.fetcher.fetch_due(key)
         polled = mine.poller.poll_due(key)
         mine.watchdog.look(key)
-        if done or polled.stored:
+        if done or polled.stored or polled.noticed:
             mine.wakes.wake(INBOUND)
         while mine.poller.woken:
             mine.wakes.wake(mine.poller.woken.pop())

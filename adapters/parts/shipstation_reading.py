@@ -10,9 +10,9 @@ from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from adapters.base import keep
 from adapters.checks import time_or_none
 from adapters.http import Answer, Http, retry_after
+from adapters.keeping import keep
 from adapters.parts import shipstation_shipments as shipments
 from app.domain.channels import Channel
 from app.domain.errors import GiveUp, RetryLater

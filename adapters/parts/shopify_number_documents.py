@@ -24,4 +24,19 @@ query Levels($ids: [ID!]!, $location: ID!) {
 }
 """
 
-ALL = (SET_QUANTITIES, LEVELS)
+CHANGED_LEVELS = """
+query ChangedLevels($location: ID!, $query: String!, $after: String) {
+  location(id: $location) {
+    inventoryLevels(first: 50, query: $query, after: $after) {
+      nodes {
+        updatedAt
+        item { id tracked }
+        quantities(names: ["available"]) { name quantity }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+ALL = (SET_QUANTITIES, LEVELS, CHANGED_LEVELS)

@@ -6,11 +6,16 @@ bad item leaves its neighbours unsent.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from adapters.levels import Level
 from adapters.parts.shopify_client import Admin
-from adapters.parts.shopify_number_documents import LEVELS, SET_QUANTITIES
+from adapters.parts.shopify_number_documents import (
+    CHANGED_LEVELS,
+    LEVELS,
+    SET_QUANTITIES,
+)
 from app.domain.channels import (
     ACCEPTED,
     REJECTED,
@@ -21,7 +26,7 @@ from app.domain.channels import (
     Wish,
 )
 from app.domain.errors import GiveUp, RetryLater
-from app.domain.instants import now
+from app.domain.instants import Instant, iso, now, parse
 
 _READ_AT_ONCE = 50
 """Items in one reading: up to some 15 points each, of 1,000 that a query may cost."""
@@ -205,5 +210,36 @@ def _available(node: dict[str, Any]) -> int | None:
     level = node["inventoryLevel"]
     if not node["tracked"] or level is None or not level["isActive"]:
         return None
+    return _number(level)
+
+
+def _number(level: dict[str, Any]) -> int:
     found = {one["name"]: one["quantity"] for one in level["quantities"]}
     return int(found["available"])
+
+
+def changed(admin: Admin, place: str, since: Instant) -> Iterator[list[Level]]:
+    """The numbers at a location that changed since then; none of what is not tracked."""
+    after = None
+    while True:
+        asked = {"query": f"updated_at:>='{iso(since)}'", "after": after}
+        asked["location"] = gid("Location", place)
+        data = admin.ask(CHANGED_LEVELS, asked, "read_inventory")
+        with admin.expecting("a list of numbers"):
+            if data["location"] is None:
+                return  # it is gone
+            page = data["location"]["inventoryLevels"]
+            levels = [
+                Level(
+                    plain(one["item"]["id"]),
+                    place,
+                    _number(one),
+                    parse(one["updatedAt"]),
+                )
+                for one in page["nodes"]
+                if one["item"]["tracked"]
+            ]
+            more, after = page["pageInfo"]["hasNextPage"], page["pageInfo"]["endCursor"]
+        yield levels
+        if not more:
+            return

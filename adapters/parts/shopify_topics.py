@@ -6,6 +6,7 @@ https://shopify.dev/docs/api/webhooks/2026-10
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters.levels import READ_LEVELS, observed
 from adapters.parts import shopify_catalogue as catalogue, shopify_orders as orders
 from adapters.parts.shopify_quantities import plain
 from adapters.parts.shopify_shapes import KEPT as ORDERS_KEPT
@@ -92,6 +93,7 @@ READ_ORDER = "order read"
 """Our own topic: an order that we read, not a webhook."""
 TOPICS: dict[str, Callable[[Message], Normalised]] = {
     READ_ORDER: _read_order,
+    READ_LEVELS: _of(observed),
     "orders/create": _of(orders.order),
     "orders/updated": _of(orders.order),
     "orders/paid": _of(orders.order),

@@ -4,15 +4,17 @@ https://developer.squareup.com/reference/square/inventory-api
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import fields
 
+from adapters.checks import time_or_none
 from adapters.http import Answer
+from adapters.levels import Level
 from adapters.shapes import Name, Part, Time, Units, decimal, load
-from app.domain.channels import ACCEPTED, REJECTED, UNSENT, Outcome, Wish
+from app.domain.channels import ACCEPTED, REJECTED, UNSENT, Outcome, Reading, Wish
 from app.domain.errors import (
     ChannelError,
     CredentialsRefused,
@@ -21,7 +23,7 @@ from app.domain.errors import (
     RetryLater,
 )
 from app.domain.events import OBSERVED, Normalised, StockEvent
-from app.domain.instants import iso
+from app.domain.instants import Instant, iso
 
 _SHOWN = "IN_STOCK"
 """The only state that a till sells from."""
@@ -85,6 +87,40 @@ def question(wishes: Sequence[Wish]) -> dict[str, Any]:
     }
 
 
+def question_since(places: Sequence[str], since: Instant) -> dict[str, Any]:
+    """Ask for the numbers at these locations that changed since then."""
+    return {
+        "location_ids": places,
+        "states": [_SHOWN],
+        "updated_after": iso(since),
+        "limit": 1000,
+    }
+
+
+def levels(page: Mapping[str, Any]) -> list[Level]:
+    """The whole numbers of one page, each with when it last changed."""
+    times = {
+        _spot(row): time_or_none(row.get("calculated_at"))
+        for row in rows(page, "counts")
+    }
+    return [
+        Level(*spot, number, at)
+        for spot, number in answered(page)
+        if (at := times[spot]) is not None
+    ]
+
+
+def readings(
+    pages: Iterable[Mapping[str, Any]], wishes: Sequence[Wish], read_at: Instant
+) -> list[Reading]:
+    """What the pages show for these wishes."""
+    found: dict[tuple[str, str | None], int] = {}
+    for page in pages:
+        found |= dict(answered(page))
+    spots = [(one.publication_id, (one.external_id, one.place)) for one in wishes]
+    return [Reading(id_, found.get(spot), read_at) for id_, spot in spots]
+
+
 def answered(page: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], int]]:
     """The whole numbers of one page, by item and location.
 
@@ -93,8 +129,11 @@ def answered(page: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], int]]:
     for row in rows(page, "counts"):
         number = decimal(row.get("quantity"))
         if row.get("state") == _SHOWN and number is not None and number % 1 == 0:
-            item, place = row.get("catalog_object_id"), row.get("location_id")
-            yield (str(item), str(place)), int(number)
+            yield _spot(row), int(number)
+
+
+def _spot(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row.get("catalog_object_id")), str(row.get("location_id"))
 
 
 def rows(page: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -3,11 +3,12 @@
 https://developer.squareup.com/reference/square/objects/Order
 """
 
-from typing import Final
+from typing import Any, Final
 
 from marshmallow import fields
 
 from adapters.shapes import Each, Name, Part, Rows, Time, Units, kept, optional
+from app.domain.errors import MalformedPayload
 
 
 class Money(Part):
@@ -88,3 +89,12 @@ ORDER, LINE, ENTRY = Order(), Line(), Entry()
 RETURN_LINE, REFUND = ReturnLine(), Refund()
 KEPT: Final = kept(Order)
 """The fields of an order that are stored: nobody's name, note or address."""
+
+
+def about(document: Any) -> dict[str, Any]:
+    """What a webhook is about."""
+    data = document.get("data")
+    found = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        raise MalformedPayload("data.object: expected an object")
+    return found

@@ -15,6 +15,7 @@ import re
 import secrets
 import time
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, jsonify, request
@@ -37,6 +38,10 @@ _FIRST_WAIT = 56.0
 """Eight tries over four hours, each wait twice the one before."""
 
 
+_BEGINNING = timedelta(hours=48)
+"""How long before its start the first numbers were set."""
+
+
 class ShopifySandbox(Sandbox):
     """One shop."""
 
@@ -54,6 +59,8 @@ class ShopifySandbox(Sandbox):
         }
         self.routings: dict[str, list[Routing]] = {}
         self.tokens: dict[str, float] = {}
+        self.opened_at = clock() - _BEGINNING
+        self._changed_at: dict[tuple[str, str], datetime] = {}
         super().__init__(config)
         self.parents = {item.id: item.parent for item in self.items.values()}
         self.admin = AdminApi(self)
@@ -157,7 +164,12 @@ class ShopifySandbox(Sandbox):
         self._send("refunds/create", refund_body(order, refund, self.parents))
         self._send("orders/updated", order_body(order, self.parents))
 
+    def changed_at(self, item: str, place: str) -> datetime:
+        """When a number last changed."""
+        return self._changed_at.get((item, place), self.opened_at)
+
     def announce_stock(self, item: str, place: str) -> None:
+        self._changed_at[item, place] = clock()
         is_counted = item not in self.untracked
         self._send(
             "inventory_levels/update",
@@ -165,7 +177,7 @@ class ShopifySandbox(Sandbox):
                 "inventory_item_id": int(item) if item.isdecimal() else item,
                 "location_id": int(place) if place.isdecimal() else place,
                 "available": self.shown(item, place) if is_counted else None,
-                "updated_at": stamp(clock()),
+                "updated_at": stamp(self.changed_at(item, place)),
                 "admin_graphql_api_id": (
                     f"gid://shopify/InventoryLevel/9?inventory_item_id={item}"
                 ),

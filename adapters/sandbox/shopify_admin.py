@@ -18,13 +18,13 @@ from graphql import (
     execute_sync,
 )
 
-from adapters.sandbox.orders import Order, clock
+from adapters.sandbox.orders import Order
+from adapters.sandbox.shopify_levels import Levels
 from adapters.sandbox.shopify_orders import order_node, parts
 from adapters.sandbox.shopify_pages import page
 from adapters.sandbox.shopify_schema import SCHEMA, checked, has_writes, points
 from adapters.sandbox.shopify_setup import Setup
-from adapters.sandbox.shopify_words import stamp
-from adapters.sandbox.shopify_writes import Writes, check_size, plain
+from adapters.sandbox.shopify_writes import Writes, check_size
 
 if TYPE_CHECKING:
     from adapters.sandbox.shopify import ShopifySandbox
@@ -92,6 +92,7 @@ class AdminApi:
         )
         self.writes = Writes(shop)
         self.setup = Setup(shop)
+        self.levels = Levels(shop)
 
     def answer(self, body: Any) -> dict[str, Any]:
         """The whole JSON answer to one document."""
@@ -169,6 +170,7 @@ class AdminApi:
                 "accessScopes": [{"handle": one} for one in self._scopes()],
             },
             "inventorySetQuantities": self.writes.set_quantities,
+            "location": lambda info, id: self._node(id),
             "locations": self.setup.locations,
             "productVariants": self.setup.variants,
             "webhookSubscriptions": self.setup.listed,
@@ -184,18 +186,12 @@ class AdminApi:
         kind, _, plain = gid.removeprefix("gid://shopify/").partition("/")
         with self.shop.lock:
             if kind == "InventoryItem":
-                return self._item_node(plain)
+                return self.levels.item(plain)
             if kind == "Order":
                 return self._order_node(plain)
             if kind == "Location":
-                return self._place_node(plain)
+                return self.levels.place(plain)
             return self._part(kind, gid)
-
-    def _place_node(self, place: str) -> Any:
-        if place not in self.shop.locations:
-            return None
-        found = {"id": f"gid://shopify/Location/{place}", "name": place}
-        return {"__typename": "Location", "isActive": True, **found}
 
     def _scopes(self) -> list[str]:
         told = str(self.shop.config.get("scopes", EVERY_SCOPE))
@@ -245,40 +241,6 @@ class AdminApi:
                 [_cursor(order) for order in found],
                 (begins > 0, begins + len(found) < len(listed)),
             )
-
-    def _item_node(self, item: str) -> Any:
-        known = self.shop.items.get(item)
-        if known is None:
-            return None
-        return {
-            "__typename": "InventoryItem",
-            "id": f"gid://shopify/InventoryItem/{item}",
-            "sku": known.sku,
-            "tracked": item not in self.shop.untracked,
-            "inventoryLevel": lambda info, locationId, includeInactive=False: (
-                self._level(item, plain(locationId), includeInactive)
-            ),
-        }
-
-    def _level(self, item: str, place: str, with_inactive: bool) -> Any:
-        is_active = (item, place) not in self.shop.inactive
-        if place not in self.shop.locations:
-            return None
-        if not is_active and not with_inactive:
-            return None
-        quantity = self.shop.shown(item, place)
-        level = f"{item}{place}"
-        return {
-            "id": f"gid://shopify/InventoryLevel/{level}?inventory_item_id={item}",
-            "isActive": is_active,
-            "updatedAt": stamp(clock()),
-            "location": {"id": f"gid://shopify/Location/{place}"},
-            "quantities": lambda info, names: [
-                {"id": f"{level}{name}", "name": name, "quantity": quantity}
-                for name in names
-                if name in ("available", "on_hand")
-            ],
-        }
 
 
 def _denied(info: Any, **_: Any) -> Any:

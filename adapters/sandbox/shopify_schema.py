@@ -25,6 +25,7 @@ from graphql import (
     validate,
 )
 
+from adapters.sandbox.shopify_levels import LEVELS
 from adapters.sandbox.shopify_returns import RETURNS
 from adapters.sandbox.shopify_topics import SUBSCRIPTIONS
 
@@ -45,6 +46,7 @@ type Query {
   nodes(ids: [ID!]!): [Node]!
   shop: Shop!
   currentAppInstallation: AppInstallation!
+  location(id: ID): Location
   locations(first: Int, after: String): LocationConnection!
   productVariants(first: Int, after: String): ProductVariantConnection!
   webhookSubscriptions(first: Int, after: String): WebhookSubscriptionConnection!
@@ -72,10 +74,6 @@ type PageInfo {
   endCursor: String
 }
 type Shop { id: ID! name: String! myshopifyDomain: String! }
-type Location implements Node {
-  id: ID! legacyResourceId: UnsignedInt64! name: String! isActive: Boolean!
-}
-type LocationConnection { nodes: [Location!]! pageInfo: PageInfo! }
 type ProductVariant implements Node {
   id: ID! sku: String barcode: String displayName: String! inventoryItem: InventoryItem!
 }
@@ -169,21 +167,6 @@ type FulfillmentOrderLineItem implements Node {
   remainingQuantity: Int!
   lineItem: LineItem!
 }
-type InventoryItem implements Node {
-  id: ID!
-  sku: String
-  tracked: Boolean!
-  inventoryLevel(locationId: ID!, includeInactive: Boolean): InventoryLevel
-}
-type InventoryLevel implements Node {
-  id: ID!
-  isActive: Boolean!
-  updatedAt: DateTime!
-  location: Location!
-  quantities(names: [String!]!): [InventoryQuantity!]!
-}
-type InventoryQuantity implements Node { id: ID! name: String! quantity: Int! }
-
 input InventorySetQuantitiesInput {
   name: String!
   quantities: [InventoryQuantityInput!]!
@@ -225,6 +208,7 @@ enum InventorySetQuantitiesUserErrorCode {
   NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR
 }
 """
+    + LEVELS
     + RETURNS
     + SUBSCRIPTIONS
 )

@@ -19,6 +19,11 @@ def gid(kind: str, plain: str) -> str:
     return f"gid://shopify/{kind}/{plain}"
 
 
+def plain(gid: str) -> str:
+    """The number at the end of a global id."""
+    return gid.rsplit("/", 1)[-1]
+
+
 def location_node(place: str | None) -> dict[str, Any] | None:
     """A location, as far as orders name it."""
     if place is None:

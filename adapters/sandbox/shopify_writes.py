@@ -12,7 +12,7 @@ from graphql import GraphQLError, get_directive_values
 
 from adapters.sandbox.orders import clock
 from adapters.sandbox.shopify_schema import SCHEMA
-from adapters.sandbox.shopify_words import stamp
+from adapters.sandbox.shopify_words import plain, stamp
 
 if TYPE_CHECKING:
     from adapters.sandbox.shopify import ShopifySandbox
@@ -160,11 +160,6 @@ def check_size(rows: list[Any]) -> None:
             f"of {MOST_IN_A_LIST}.",
             extensions={"code": "MAX_INPUT_SIZE_EXCEEDED"},
         )
-
-
-def plain(gid: str) -> str:
-    """The number at the end of a global id."""
-    return gid.rsplit("/", 1)[-1]
 
 
 def _key(info: Any) -> str:

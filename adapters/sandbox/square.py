@@ -52,7 +52,9 @@ class SquareSandbox(Sandbox):
         for item, places in self.stock.items():
             for place, quantity in places.items():
                 first = clock() - _BEGINNING
-                self.history(item, place).count(quantity, first)
+                history = self.history(item, place)
+                history.count(quantity, first)
+                history.calculated_at = first
 
     # -- numbers ---------------------------------------------------------------
 
@@ -62,7 +64,13 @@ class SquareSandbox(Sandbox):
 
     def recalculate(self, item: str, place: str) -> None:
         """Work the number out again and tell everybody."""
-        shown = self.history(item, place).shown()
+        history = self.history(item, place)
+        # Square writes milliseconds; two changes never share one.
+        later = history.calculated_at + timedelta(milliseconds=1)
+        at = clock()
+        at -= timedelta(microseconds=at.microsecond % 1000)
+        history.calculated_at = max(at, later)
+        shown = history.shown()
         self.stock.setdefault(item, {})[place] = shown
         self.announce_stock(item, place)
 

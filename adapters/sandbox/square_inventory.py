@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,8 @@ class History:
 
     counts: list[tuple[datetime, int, int]] = field(default_factory=list)
     changes: list[tuple[datetime, int]] = field(default_factory=list)
+    calculated_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    """When the last of them was told."""
 
     def count(self, quantity: int, at: datetime) -> None:
         """Somebody counted; of two counts at one time the later told wins."""
@@ -75,7 +77,7 @@ def count(sandbox: "SquareSandbox", item: str, place: str) -> dict[str, Any]:
         "state": "IN_STOCK",
         "location_id": place,
         "quantity": str(sandbox.shown(item, place)),
-        "calculated_at": iso(clock()),
+        "calculated_at": iso(sandbox.history(item, place).calculated_at),
     }
 
 
@@ -83,12 +85,16 @@ def page(sandbox: "SquareSandbox", wanted: dict[str, Any]) -> dict[str, Any]:
     """One page of counts/batch-retrieve."""
     items, places = wanted.get("catalog_object_ids"), wanted.get("location_ids")
     states = wanted.get("states") or ["IN_STOCK"]
+    since = datetime.fromisoformat(
+        wanted.get("updated_after") or "1970-01-01T00:00:00Z"
+    )
     pairs = [
         (item, place)
         for item, place in sorted(sandbox.histories)
         if "IN_STOCK" in states
         and (not items or item in items)
         and (not places or place in places)
+        and sandbox.histories[item, place].calculated_at > since
     ]
     first, size = int(wanted.get("cursor") or 0), int(wanted.get("limit") or 100)
     answer: dict[str, Any] = {

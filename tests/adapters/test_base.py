@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from adapters.base import keep, parse, storable
+from adapters.keeping import keep, parse, storable
 from app.domain.errors import MalformedPayload
 
 SHAPE = {

@@ -250,3 +250,16 @@ def test_what_is_not_counted_or_not_active_shows_no_number(opened: Any):
     assert shop.shown(GHOST) is None
     assert shop.shown(ITEM, "1") is None
     assert shop.shown() == 5
+
+
+def test_numbers_that_changed_since_are_found_with_their_time(shop: Shop):
+    began = instants.now() // instants.SECOND * instants.SECOND
+    assert not any(shop.adapter().shown_since(began))
+    shop.sell(2, place=DOWNTOWN)
+    [seen] = shop.said("inventory_levels/update").events
+
+    found = [level for page in shop.adapter().shown_since(began) for level in page]
+
+    at = seen.occurred_at
+    assert found == [(ITEM, DOWNTOWN, 3, at)], "as its webhook says it"
+    assert not any(shop.adapter().shown_since(at + instants.SECOND))

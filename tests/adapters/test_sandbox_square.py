@@ -287,3 +287,15 @@ def test_orders_that_changed_since_are_found(till: Till):
 
     assert found == [sold["order"]]
     assert list(recent(till.adapter, instants.now() + SECOND)) == []
+
+
+def test_numbers_that_changed_since_are_found_with_their_time(till: Till):
+    began = instants.now()
+    assert list(till.adapter.shown_since(began)) == [[]]
+    till.do("edit", item="V1", place="L1", quantity=7)
+    [seen] = till.said("inventory.count.updated")
+
+    [[level]] = till.adapter.shown_since(began)
+
+    assert level == ("V1", "L1", 7, seen.occurred_at), "as its webhook says it"
+    assert list(till.adapter.shown_since(level.changed_at)) == [[]]

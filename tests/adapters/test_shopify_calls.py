@@ -19,7 +19,7 @@ from app.domain.errors import (
     RetryLater,
 )
 from app.domain.events import PLACED, Message, Read
-from app.domain.instants import HOUR, MINUTE, iso, now, parse
+from app.domain.instants import HOUR, MINUTE, SECOND, iso, now, parse
 from tests.contract.recorded import recent
 
 NOW = parse("2026-11-23T12:00:00Z")
@@ -215,6 +215,30 @@ def test_readings_are_asked_for_per_place_and_in_small_batches():
     asked = [sent(at)["variables"] for at in range(3)]
     assert [len(one["ids"]) for one in asked] == [50, 1, 1]
     assert asked[2]["location"] == "gid://shopify/Location/2"
+
+
+@responses.activate
+def test_changed_numbers_are_asked_for_per_place_page_by_page():
+    def level(item: int, available: int, *, tracked: bool = True) -> dict[str, Any]:
+        return {
+            "updatedAt": "2026-11-23T12:00:01Z",
+            "item": {"id": f"gid://shopify/InventoryItem/{item}", "tracked": tracked},
+            "quantities": [{"name": "available", "quantity": available}],
+        }
+
+    first = page(level(1, 4), level(2, 5, tracked=False), after="c1")
+    answer({"location": {"inventoryLevels": first}})
+    answer({"location": {"inventoryLevels": page(level(3, -1))}})
+    answer({"location": None})  # it is gone
+
+    pages = list(shopify().shown_since(NOW))
+
+    at = NOW + SECOND
+    assert pages == [[("1", "1", 4, at)], [("3", "1", -1, at)]]
+    asked = [sent(number)["variables"] for number in range(3)]
+    assert {one["query"] for one in asked} == {f"updated_at:>='{iso(NOW)}'"}
+    assert [one["after"] for one in asked] == [None, "c1", None]
+    assert [one["location"][-1] for one in asked] == ["1", "1", "2"]
 
 
 @responses.activate

@@ -368,6 +368,30 @@ def test_a_reading_tells_what_each_place_shows():
     assert asked["catalog_object_ids"] == ["V1", "V3", "V4"]
 
 
+@responses.activate
+def test_changed_numbers_are_asked_for_page_by_page_each_with_its_time():
+    def count(item: str, quantity: str, **more: str) -> dict:
+        names = {"catalog_object_id": item, "location_id": "L1", "state": "IN_STOCK"}
+        at = "2026-11-23T12:00:01.5Z"
+        return {**names, "quantity": quantity, "calculated_at": at, **more}
+
+    url = f"{HOST}/v2/inventory/counts/batch-retrieve"
+    odd = [count("V3", "0.5"), count("V4", "1", state="WASTE")]
+    odd += [count("V5", "1", calculated_at="?")]
+    responses.post(url, json={"counts": [count("V1", "4")], "cursor": "x"})
+    responses.post(url, json={"counts": [count("V2", "-1"), *odd]})
+
+    pages = list(square().shown_since(NOW))
+
+    at = NOW + 1_500_000
+    assert pages == [[("V1", "L1", 4, at)], [("V2", "L1", -1, at)]]
+    asked = [json.loads(call.request.body) for call in responses.calls]
+    assert asked[0]["updated_after"] == iso(NOW)
+    assert asked[0]["location_ids"] == ["L1", "L2"]
+    assert [one.get("cursor") for one in asked] == [None, "x"]
+    assert list(square(locations={}).shown_since(NOW)) == [], "none of them is ours"
+
+
 # -- publishing ---------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ import requests
 import responses
 
 from adapters.base import Adapter
+from adapters.levels import READ_LEVELS, Level, document as stored
 from app.domain.channels import Reading
 from app.domain.connecting import Subscribed
 from app.domain.errors import (
@@ -24,6 +25,7 @@ from app.domain.errors import (
     MalformedPayload,
     RetryLater,
 )
+from app.domain.events import OBSERVED, Message, Normalised, StockEvent
 from app.domain.instants import HOUR
 from tests.contract.recorded import (
     NOW,
@@ -157,6 +159,46 @@ def test_new_things_among_nonsense_are_an_error_or_documents(provider: Provider)
         for topic, document in found or ():
             assert isinstance(topic, str), error
             assert json.loads(json.dumps(document)) == document
+
+
+def _tells(adapter: Adapter) -> bool:
+    """Whether it can be asked which of its numbers changed."""
+    return type(adapter).shown_since is not Adapter.shown_since
+
+
+@pytest.mark.parametrize(("status", "kind"), _STATUSES)
+def test_looking_for_changed_numbers_is_refused_in_the_same_words(
+    provider: Provider, status: int, kind: type[ChannelError]
+):
+    adapter = provider.adapter()
+
+    found, error = _under(
+        lambda: list(adapter.shown_since(NOW - HOUR)), status=status, body="no"
+    )
+
+    assert (type(error) is kind) if _tells(adapter) else (found == [])
+
+
+def test_changed_numbers_among_nonsense_are_an_error_or_none(provider: Provider):
+    adapter = provider.adapter()
+    for body in _NONSENSE:
+        found, error = _under(
+            lambda: list(adapter.shown_since(NOW - HOUR)), status=200, body=body
+        )
+
+        assert error is not None or not any(found), body
+
+
+def test_changed_numbers_are_said_as_their_webhook_says_them(provider: Provider):
+    adapter = provider.adapter()
+    if not _tells(adapter):
+        return
+    read = through_json(stored([Level("9", "1", -2, NOW)]))
+
+    said = adapter.normalise(Message(READ_LEVELS, read, NOW + HOUR))
+
+    seen = StockEvent(OBSERVED, -2, NOW, NOW, external_id="9", place="1")
+    assert said == Normalised(events=(seen,))
 
 
 @pytest.mark.parametrize(("status", "kind"), _STATUSES)

@@ -172,6 +172,23 @@ CLOSE: Instant = 2 * SECOND
 """Times nearer than this cannot be ordered: providers' clocks tick whole seconds."""
 
 
+def is_news(row: sa.RowMapping, number: int, at: Instant) -> bool:
+    """Whether a number that a channel dates so tells more of a row than we know.
+
+    What we believe it shows is none: our own number, or a sale that we heard of. What
+    never took a number of ours is read before it gets one.
+    """
+    if row["accepted"] is None:
+        return False
+    is_asked_about = row["doubt_at"] is not None or row["disputed"] is not None
+    if number == row["believed"] and not is_asked_about:
+        return False
+    observed_at = row["observed_at"] or 0
+    if number == row["observed"] and at <= observed_at:
+        return False
+    return bool(at >= max(observed_at, row["believed_at"] or 0) - CLOSE)
+
+
 def _take(
     connection: Connection, row: sa.RowMapping, seen: Observation, channel: Place
 ) -> bool:

@@ -1,7 +1,8 @@
 """Polling: what changed at a channel is asked for, in case a webhook got lost.
 
-A round reads from the last one on, with an overlap, in turns (`publishing.rounds`);
-`orders_read_at` moves only after everything was stored.
+A round reads its orders from the last one on, with an overlap, in turns
+(`publishing.rounds`); `orders_read_at` moves only after everything was stored. Then
+come the numbers that changed there (`noticing`).
 """
 
 import random
@@ -23,6 +24,7 @@ from app.pipeline.publishing import circuit
 from app.pipeline.publishing.reaching import reach
 from app.pipeline.publishing.rounds import Round
 from app.pipeline.publishing.tuning import Tuning, policy_of
+from app.pipeline.watching.noticing import KIND as UNPOLLED, Noticer
 from app.store.configuration import channels as channel_store
 from app.store.engine import reading, writing
 from app.store.publishing import retries
@@ -33,8 +35,6 @@ log = structlog.get_logger()
 
 OVERLAP: Final[Instant] = 10 * MINUTE
 """Read again what changed just before: clocks differ, and lists come late."""
-UNPOLLED: Final = "unpolled"
-"""The kind of incident that says a channel's changes cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Polled:
 
     stored: int = 0
     more: bool = False
+    noticed: int = 0
+    """Pages of changed numbers stored."""
 
 
 NOTHING: Final = Polled()
@@ -82,6 +84,7 @@ class Poller:
         self._policy = policy_of(settings)
         self._lease = lease
         self._rounds: dict[str, Round] = {}
+        self._noticer = Noticer(engine, lease, OVERLAP)
         self._inbound = Inbound(engine, vault)
 
     @property
@@ -101,11 +104,11 @@ class Poller:
                 adapter = reach(connection, self._vault, row, self._settings)
             mine = Round(self._engine, adapter, row, OVERLAP)
         before = mine.stored
-        more = False
         try:
-            more = not mine.turn(partial(self._lease, key))
-            if not more:
-                self._finish(mine)
+            if not mine.turn(partial(self._lease, key)):
+                self._rounds[key] = mine
+                return Polled(mine.stored - before, more=True)
+            self._finish(mine)
         except RetryLater as error:
             self._later(mine, error)
         except sa.exc.SQLAlchemyError:
@@ -113,9 +116,23 @@ class Poller:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, a person is told
             self._give_up(mine, error)
-        if more:
-            self._rounds[key] = mine
-        return Polled(mine.stored - before, more)
+        else:
+            return self._notice(mine, row, mine.stored - before)
+        return Polled(mine.stored - before)
+
+    def _notice(self, mine: Round, row: RowMapping, stored: int) -> Polled:
+        """Also read which of its numbers changed, unless none of them is ours."""
+        if not row["publish"]:
+            return Polled(stored)
+        # What it sold is known first: then the numbers that this left are no news.
+        while stored and self._lease(row["key"]) and self._inbound.run(clock()):
+            pass
+        found = self._noticer.turn(mine.adapter, row)
+        if found.wait is not None:
+            due_at = clock() + int(found.wait * SECOND)
+            with writing(self._engine, durable=False) as connection:
+                channel_store.poll_by(connection, mine.adapter.channel.id, due_at)
+        return Polled(stored, more=found.wait == 0, noticed=found.stored)
 
     def _finish(self, mine: Round) -> None:
         adapter, asked = mine.adapter, mine.asked_from is not None

@@ -145,6 +145,15 @@ def resume(connection: Connection, key: str, now: Instant) -> None:
     retries.hasten(connection, row(connection, key)["id"])
 
 
+def poll_by(connection: Connection, channel_id: int, due_at: Instant) -> None:
+    """Poll a channel then, unless it is to be polled sooner."""
+    connection.execute(
+        channels.update()
+        .where(channels.c.id == channel_id, channels.c.poll_due_at > due_at)
+        .values(poll_due_at=due_at)
+    )
+
+
 def still_has(connection: Connection, vault: Vault, channel: Channel) -> bool:
     """Whether these are a channel's secrets still: what was said to others says nothing
     of them. Nobody else changes them before the transaction ends."""

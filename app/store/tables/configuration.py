@@ -43,6 +43,7 @@ channels = sa.Table(
     Column("compared_at", Big),  # when all its numbers were last read and compared
     count("compared_to"),  # the publication up to which they are; 0: none under way
     Column("orders_read_at", Big),  # all that changed before then was read
+    Column("numbers_read_at", Big),  # its numbers that changed before then were read
     count("poll_due_at"),  # when its changes are read next; 0: at once
     Column("poll_began_at", Big),  # since when a round of reading is under way
     Column("poll_position", Big),  # how far that round has got

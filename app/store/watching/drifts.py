@@ -191,6 +191,20 @@ def waiting(connection: Connection, channel_id: int) -> int:
     return int(connection.execute(rows).scalar_one())
 
 
+def of_items(
+    connection: Connection, channel_id: int, items: Collection[str]
+) -> dict[tuple[str, str], sa.RowMapping]:
+    """The rows of a channel's items, by the item and the place as it calls them."""
+    query = (
+        sa.select(publications, listings.c.external_id)
+        .join(listings, listings.c.id == publications.c.listing_id)
+        .where(publications.c.channel_id == channel_id)
+        .where(listings.c.external_id.in_(sorted(items)))
+    )
+    found = connection.execute(query).mappings()
+    return {(row["external_id"], row["place"]): row for row in found}
+
+
 def next_rows(
     connection: Connection, channel_id: int, after: int, limit: int
 ) -> Sequence[RowMapping]:
