@@ -146,17 +146,21 @@ class Noticer:
                 _tell(connection, mine, f"It is tried again by itself. {error}")
 
     def _give_up(self, mine: _Reading, error: Exception) -> None:
-        """Say what is wrong; what changed until now is left to the next comparison."""
-        words = str(error)
-        if not isinstance(error, HubError):
-            log.exception("numbers not read", channel=mine.adapter.channel.key)
-            words = f"our adapter failed ({type(error).__name__})"
+        """Leave what changed until now to the next comparison; a channel that cannot be
+        asked is no trouble, what a person can mend is."""
+        if isinstance(error, CredentialsRefused):
+            words = f"Put in credentials that may read its numbers. {error}"
+            with writing(self._engine) as connection:
+                _tell(connection, mine, words)
+            return
+        log.warning(
+            "numbers not read", channel=mine.adapter.channel.key, exc_info=error
+        )
         with writing(self._engine) as connection:
-            if isinstance(error, CredentialsRefused):
-                words = f"Put in credentials that may read its numbers. {words}"
-            else:
-                _move(connection, mine)
-            _tell(connection, mine, words)
+            _move(connection, mine)
+            if not isinstance(error, HubError):
+                words = f"our adapter failed ({type(error).__name__})"
+                _tell(connection, mine, words)
 
 
 def _mark(row: RowMapping) -> tuple[object, ...]:
