@@ -161,7 +161,8 @@ def order_node(
     }
     routed = [_routing_node(one, order, node, lines) for one in routings]
     node["fulfillmentOrders"] = connection(routed)
-    return node | returned(order, node, lines)
+    node.update(returned(order, node, lines))
+    return node
 
 
 def parts(order: dict[str, Any], kind: str) -> list[dict[str, Any]]:

@@ -52,6 +52,7 @@ def test_a_unit_restocked_after_its_refund_comes_back_once(trade, eventually):
 
     comes_to(trade, eventually, available=4)
     trade.settle(eventually, 4)
+    assert {state for state, _ in trade.shop.messages()} <= {"applied", "ignored"}
     assert is_right(trade)
 
 
