@@ -3,7 +3,8 @@
 https://shopify.dev/docs/api/usage/access-scopes
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from adapters.parts.shopify_client import Admin
 from adapters.parts.shopify_quantities import gid, plain
@@ -27,8 +28,7 @@ def problems(admin: Admin, channel: Channel) -> list[str]:
     data = admin.ask(ACCESS, {}, _NO_SCOPE)
     with admin.expecting("its access"):
         domain = str(data["shop"]["myshopifyDomain"])
-        scopes = data["currentAppInstallation"]["accessScopes"]
-        granted = {str(one["handle"]) for one in scopes}
+        granted = _granted(data)
     found = [
         f"The app lacks the scope {scope}: add it to the app's version, release it and "
         "approve it in the shop"
@@ -55,8 +55,12 @@ def may(admin: Admin, scope: str) -> bool:
     """Whether the app was granted a scope that it can do without."""
     data = admin.ask(ACCESS, {}, _NO_SCOPE)
     with admin.expecting("its access"):
-        scopes = data["currentAppInstallation"]["accessScopes"]
-        return _is_granted(scope, {str(one["handle"]) for one in scopes})
+        return _is_granted(scope, _granted(data))
+
+
+def _granted(access: Mapping[str, Any]) -> set[str]:
+    scopes = access["currentAppInstallation"]["accessScopes"]
+    return {str(one["handle"]) for one in scopes}
 
 
 def _is_granted(scope: str, granted: set[str]) -> bool:

@@ -23,6 +23,7 @@ from app.pipeline.publishing.asking import Seen
 from app.store.configuration import policies
 from app.store.engine import reading, writing
 from app.store.publishing import attempts, publications as store
+from app.store.watching import drifts
 
 
 class Unexplained(NamedTuple):
@@ -149,7 +150,8 @@ class Answerer:
         )
         before = was["number"] if was and was["number"] != row["accepted"] else None
         is_known = adapter.reads and adapter.polls and one.is_settled
-        unnamed = asking.may_be_sold(connection, row, one.theirs, one.expected)
+        unnamed_at = drifts.unnamed_at(connection, row["channel_id"])
+        unnamed = asking.may_be_sold(row, one.theirs, one.expected, unnamed_at)
         difference = Difference(
             theirs=one.theirs,
             desired=ours,
@@ -180,7 +182,8 @@ class Answerer:
         can_take = place is not None and not takings.differ(seen, place)
         can_take = can_take and row["disputed"] is None
         is_asked = row["disputed"] is not None
-        sold = asking.may_be_sold(connection, row, told.theirs, told.believed[1])
+        unnamed_at = drifts.unnamed_at(connection, row["channel_id"])
+        sold = asking.may_be_sold(row, told.theirs, told.believed[1], unnamed_at)
         if (is_asked or sold) and (told.theirs or 0) < told.desired:
             policy = drift.ASK  # nor is a newer edit published over by the older one
         cause = seen.cause or drift.UNKNOWN

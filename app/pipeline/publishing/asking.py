@@ -118,15 +118,16 @@ def end(
 
 
 def may_be_sold(
-    connection: Connection, row: RowMapping, theirs: int | None, believed: int | None
+    row: RowMapping, theirs: int | None, believed: int | None, unnamed_at: Instant
 ) -> bool:
     """Whether a sale whose item nobody has named may be why a channel shows fewer than
-    we thought: its order was read, and is not in our number."""
+    we thought: its order was read, and is not in our number. `unnamed_at` is the newest
+    of these (`drifts.unnamed_at`)."""
     if theirs is None or believed is None or theirs >= believed:
         return False
     # Providers' clocks tick whole seconds.
     since = max(0, (row["accepted_at"] or 0) - SECOND)
-    return drifts.unnamed_at(connection, row["channel_id"]) > since
+    return unnamed_at > since
 
 
 class Takings:

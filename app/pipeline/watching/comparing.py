@@ -209,10 +209,13 @@ def _unnamed(
     shown: Mapping[int, int | None],
 ) -> set[int]:
     """Those that a sale whose item nobody has named may have lowered there."""
+    if not rows:
+        return set()
+    at = drifts.unnamed_at(connection, rows[0]["channel_id"])
     return {
         row["id"]
         for row in rows
-        if may_be_sold(connection, row, shown[row["id"]], row["believed"])
+        if may_be_sold(row, shown[row["id"]], row["believed"], at)
     }
 
 

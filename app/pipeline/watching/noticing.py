@@ -86,7 +86,7 @@ class Noticer:
             self._later(mine, row, error)
         except sa.exc.SQLAlchemyError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, a person is told
+        except Exception as error:  # noqa: BLE001 - the next comparison makes up for it
             self._give_up(mine, error)
         return Noticed(mine.stored - before, wait)
 
