@@ -126,9 +126,9 @@ class HouseKeeper:
     def __init__(self) -> None:
         self._house: House | None = None
 
-    def house(self, connection: Connection) -> House:
-        """The configuration now."""
-        mark = store.changed_at(connection)
+    def house(self, connection: Connection, mark: store.Mark | None = None) -> House:
+        """The configuration now; its mark need not be read by who has just done so."""
+        mark = mark or store.changed_at(connection)
         if self._house is None or self._house.mark != mark:
             self._house = read_house(connection, mark)
         return self._house
@@ -286,7 +286,7 @@ def _preferred(
 _keepers: "WeakKeyDictionary[Engine, HouseKeeper]" = WeakKeyDictionary()
 
 
-def current(connection: Connection) -> House:
-    """The configuration now, kept per engine."""
+def current(connection: Connection, mark: store.Mark | None = None) -> House:
+    """The same, kept per engine."""
     keeper = _keepers.setdefault(connection.engine, HouseKeeper())
-    return keeper.house(connection)
+    return keeper.house(connection, mark)

@@ -6,7 +6,7 @@ SQLAlchemy's own VALUES lists are three to four times slower there (measured wit
 rows a statement).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -131,47 +131,18 @@ def _worded(
     kind: str,
     given: tuple[Any, ...],
 ) -> tuple[str, tuple[Any, ...]]:
+    bound: Any
     if is_sqlite(connection):
         among, bound = _AMONG_SQLITE, _json(listed).decode()
+    elif len(listed) == 1:
+        # With an array PostgreSQL would plan anew each time: it may hold any number.
+        among, bound = f"= %s::{kind}", listed[0]
     else:
         among, bound = f"= ANY(%s::{kind}[])", array(listed)
     all_bound = (*given, *[bound] * statement.count("{among}"))
     text = statement.replace("{among}", among)
     return text.replace("{given}", driver.slot(connection)), all_bound
 
-
-def next_ids(connection: Connection, table: sa.Table, count: int) -> Sequence[int]:
-    """Ids for rows about to be inserted by this transaction.
-
-    Only for what nobody but the one applier inserts: it may count up itself.
-    """
-    (ids,) = next_ids_of(connection, {table: count})
-    return ids
-
-
-def next_ids_of(
-    connection: Connection, counts: Mapping[sa.Table, int]
-) -> list[Sequence[int]]:
-    """The same for several tables at once, in their order."""
-    if not any(counts.values()):
-        return [()] * len(counts)
-    one = _NEWEST if is_sqlite(connection) else _RESERVE
-    names = [table.name for table in counts]
-    query = f"SELECT {', '.join(one.format(name=name) for name in names)}"
-    if is_sqlite(connection):
-        (newest,) = driver.fetched(connection, query)
-    else:
-        # Sequences know nothing of rows: what waits to be written may go on waiting.
-        (last,) = driver.told(connection, query, tuple(counts.values())).fetchall()
-        newest = [id_ - count for id_, count in zip(last, counts.values(), strict=True)]
-    return [
-        range(id_ + 1, id_ + 1 + count)
-        for id_, count in zip(newest, counts.values(), strict=True)
-    ]
-
-
-_NEWEST = "(SELECT coalesce(max(id), 0) FROM {name})"
-_RESERVE = "setval('{name}_id_seq', nextval('{name}_id_seq') + greatest(%s - 1, 0))"
 
 _ARRAYS_OF_THEM = ""
 

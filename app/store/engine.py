@@ -5,8 +5,6 @@ process passes one `flock` gate and begins IMMEDIATE: without the gate, busy wri
 starve each other for seconds. On PostgreSQL a write is a plain transaction.
 """
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,9 +16,14 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.store import driver
+from app.store.gate import gate, gate_path, gate_until
 
 _APPLY_LOCK = 7_204_631_905
 """The number of PostgreSQL's advisory lock for the one applier at a time."""
+_APPLYING = (
+    "BEGIN; SET LOCAL enable_seqscan = off; "
+    f"SELECT pg_advisory_xact_lock({_APPLY_LOCK})"
+)
 
 PATIENCE = 3
 """Seconds a write waits for a SQLite file that somebody else's program has locked
@@ -150,28 +153,6 @@ def is_sqlite(bound: Engine | Connection) -> bool:
     return bound.dialect.name == "sqlite"
 
 
-def gate_path(engine: Engine) -> str | None:
-    """The file whose lock is the write gate; None where there is none to take."""
-    name = engine.url.database
-    if not is_sqlite(engine) or not name or name == ":memory:":
-        return None
-    return f"{name}.gate"
-
-
-@contextmanager
-def gate(path: str | None) -> Iterator[None]:
-    """Wait for the write gate; the system opens it when a process dies."""
-    if path is None:
-        yield
-        return
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Some reads that need no transaction around them.
@@ -246,7 +227,7 @@ def applying_at_once(engine: Engine) -> Iterator[Connection | None]:
     path, ends = gate_path(engine), time.monotonic() + AT_ONCE
     with ExitStack() as held:
         if path is not None:
-            if not held.enter_context(_gate_until(path, ends)):
+            if not held.enter_context(gate_until(path, ends)):
                 yield None
                 return
             plain = held.enter_context(engine.connect())
@@ -265,35 +246,16 @@ def applying_at_once(engine: Engine) -> Iterator[Connection | None]:
 
 
 @contextmanager
-def _gate_until(path: str, ends: float) -> Iterator[bool]:
-    """Whether the write gate was passed in time."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        passed = _try(handle)
-        while not passed and time.monotonic() < ends:
-            time.sleep(0.05)
-            passed = _try(handle)
-        yield passed
-    finally:
-        os.close(handle)
-
-
-def _try(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextmanager
 def applying(engine: Engine) -> Iterator[Connection]:
     """A write transaction that changes cases and the ledger: one at a time.
 
     A second applier would gain a tenth of speed and could work from a case that is
     being changed; so the database itself lets one in (SQLite's writer lock,
     PostgreSQL's advisory lock), whoever holds which lease.
+
+    PostgreSQL keeps a statement's plan for as long as the connection: one that it made
+    while a table was nearly empty must not read all of it ever after.
+    https://www.postgresql.org/docs/current/sql-prepare.html#SQL-PREPARE-NOTES
     """
-    lock = f"BEGIN; SELECT pg_advisory_xact_lock({_APPLY_LOCK})"
-    with _write(engine, lock) as connection:
+    with _write(engine, _APPLYING) as connection:
         yield connection

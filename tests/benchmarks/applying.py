@@ -24,7 +24,8 @@ from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
 from app.pipeline.house import read_house
 from app.pipeline.inbound import Inbound
-from app.store.engine import applying, gate, prepare_sqlite
+from app.store.engine import applying, prepare_sqlite
+from app.store.gate import gate
 from app.store.receiving.inbox import body_hash
 from app.store.vault import Vault
 from tests.benchmarks import house as homes, servers

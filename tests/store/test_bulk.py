@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from app.store import bulk
+from app.store import bulk, numbering
 from app.store.engine import snapshot, writing
 from app.store.tables import inbox, publications, skus, stock_levels
 
@@ -98,7 +98,7 @@ def test_nothing_to_do_asks_the_database_nothing(engine):
         bulk.insert(connection, skus, COLUMNS, [])
         bulk.change(connection, skus, ("name",), [])
         assert bulk.select(connection, "SELECT id FROM skus WHERE id {among}", []) == []
-        assert list(bulk.next_ids(connection, skus, 0)) == []
+        assert list(numbering.next_ids(connection, skus, 0)) == []
     assert asked == []
 
 
@@ -149,7 +149,7 @@ def test_truth_nothing_and_bytes_survive_too(engine, listed):
 def test_ids_are_known_before_their_rows_are_written(engine):
     with writing(engine) as connection:
         bulk.insert_one(connection, skus, sku="before", name="", barcode=None)
-        ids = list(bulk.next_ids(connection, skus, 3))
+        ids = list(numbering.next_ids(connection, skus, 3))
         assert len(set(ids)) == 3
         told = [(id_, f"SKU-{id_}") for id_ in ids]
         bulk.insert(connection, skus, ("id", "sku"), told)

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.store.driver import give_up_after
-from app.store.engine import applying, gate_path, is_sqlite, open_engine, writing
+from app.store.engine import applying, is_sqlite, open_engine, writing
+from app.store.gate import gate_path
 from app.store.tables import skus
 from app.store.trouble import AWAY, trouble
 
@@ -93,6 +94,15 @@ def test_appliers_go_one_after_the_other(engine):
 
     with engine.connect() as connection:
         assert connection.execute(sa.select(skus.c.name)).scalar_one() == "20"
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_what_is_planned_for_a_small_table_serves_a_large_one(engine):
+    query = "EXPLAIN SELECT id FROM skus WHERE sku = 'A'"
+    with applying(engine) as connection:
+        connection.exec_driver_sql("ANALYZE skus")
+        plan = " ".join(connection.exec_driver_sql(query).scalars())
+    assert "Index Scan using uq_skus_sku" in plan
 
 
 def test_an_error_does_not_tell_what_was_in_the_row(engine):

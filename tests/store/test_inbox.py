@@ -9,7 +9,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from app.store.engine import gate, gate_path, writing
+from app.store.engine import writing
+from app.store.gate import gate, gate_path
 from app.store.receiving import inbox as store, writer as writers
 from app.store.receiving.inbox import body_hash
 from app.store.receiving.writer import Row, inbox_writer

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sqlalchemy import Table
 from sqlalchemy.engine import Connection, Engine
 
 from app.domain.building import settle
@@ -25,6 +26,7 @@ from app.pipeline.publishing import desired
 from app.store.engine import applying
 from app.store.stock import holds, levels
 from app.store.stock.aliases import sku_ids
+from app.store.stock.looking import look
 
 Lines = Sequence[Mapping[str, Any]]
 """{"sku", "quantity", "location"?} each."""
@@ -45,20 +47,31 @@ class Claims:
     """What may be claimed at one moment: read once, for one claim or for several."""
 
     def __init__(
-        self, connection: Connection, house: House, lines: Lines, now: Instant
+        self,
+        connection: Connection,
+        lines: Lines,
+        now: Instant,
+        rows: Mapping[Table, int],
     ) -> None:
-        """`lines` are those of all claims; their SKUs' expired holds end here."""
-        self._house = house
-        self._known = sku_ids(connection, [str(line["sku"]) for line in lines])
-        self._kits = desired.kits_among(house, set(self._known.values()), now)
-        ids = set(self._known.values()).union(*self._kits.values())
-        locked, are_overdue = levels.lock_to_claim(connection, ids, now)
-        if are_overdue:
+        """`lines` are those of all claims; their SKUs' expired holds end here.
+
+        `rows`: how many of some tables will be written for them.
+        """
+        words = {str(line["sku"]) for line in lines}
+        seen = look(connection, words, rows)
+        self.house: House = current(connection, seen.mark)
+        others = sku_ids(connection, words - seen.skus.keys())
+        self._known = seen.skus | others
+        self._kits = desired.kits_among(self.house, set(self._known.values()), now)
+        if others or self._kits or seen.expires_by(now):
+            ids = set(self._known.values()).union(*self._kits.values())
             over = holds.overdue(connection, now, ids)
-            give_back_expired(connection, house, over, now)
-            locked = levels.lock_skus(connection, ids)
-        self.levels: levels.Levels = locked
+            give_back_expired(connection, self.house, over, now)
+            seen.levels, seen.ids = levels.lock_skus(connection, ids), ()
+        self.levels: levels.Levels = seen.levels
         """Those of these SKUs, locked: what is claimed may be applied to them."""
+        self.ids: Sequence[Sequence[int]] = seen.ids
+        """Reserved for `rows`; none where others had to be written before."""
         self._free: dict[int, dict[int, int]] = defaultdict(dict)
         for (sku_id, spot), level in self.levels.items():
             self._free[sku_id][spot] = level.available
@@ -74,10 +87,10 @@ class Claims:
         short: dict[str, dict[str, Any]] = {}
         for line in lines:
             sku, quantity = str(line["sku"]), int(line["quantity"])
-            sku_id, places = self._known[sku], _places(self._house, line)
+            sku_id, places = self._known[sku], _places(self.house, line)
             parts = self._kits.get(sku_id, NO_PARTS)
             taken, most = _allotted(
-                self._house, self._free, sku_id, parts, places, quantity
+                self.house, self._free, sku_id, parts, places, quantity
             )
             if taken is None:
                 before = sum(one.quantity for one in claimed if one.sku_id == sku_id)
@@ -114,7 +127,7 @@ class Claims:
                 f"there is no SKU {line['sku']!r}", f"lines[{number}].sku"
             )
         place = line.get("location")
-        if place is not None and place not in self._house.codes:
+        if place is not None and place not in self.house.codes:
             raise UnknownName(
                 f"there is no location {place!r}", f"lines[{number}].location"
             )

@@ -23,7 +23,6 @@ from app.pipeline.acts.claims import Claims, Lines, Taken
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Meant, Prepared, Told
 from app.pipeline.configuring.listings import lanes
-from app.pipeline.house import House, current
 from app.store.engine import applying
 from app.store.stock import holds
 from app.store.together import Come, Together
@@ -76,9 +75,9 @@ def grant(
     """
     now = max(asked.now for asked in asks)
     known = holds.known(connection, {a.hold_id for a in asks if a.hold_id})
-    house = current(connection)
     lines = [line for asked in asks for line in asked.lines]
-    claims = Claims(connection, house, lines, now)
+    rows = holds.rows_of(len(asks), len(lines), len(lines))
+    claims = Claims(connection, lines, now, rows)
     answers: list[dict[str, Any] | HubError] = []
     granted: list[tuple[holds.New, list[Taken]]] = []
     for asked in asks:
@@ -94,22 +93,22 @@ def grant(
             new = holds.New(hold_id, asked.reference, asked.actor, asked.now, until)
             granted.append((new, taken))
         answers.append(answer_of(hold_id, *known[hold_id]))
-    told, event_ids = _written(connection, house, granted)
+    told, event_ids = _written(connection, claims, granted)
     prepared = Prepared(claims.levels, event_ids)
-    applied = apply(connection, house, told, now, prepared)
-    return answers, lanes(house, applied.wake)
+    applied = apply(connection, claims.house, told, now, prepared)
+    return answers, lanes(claims.house, applied.wake)
 
 
 def _written(
     connection: Connection,
-    house: House,
+    claims: Claims,
     granted: Sequence[tuple[holds.New, list[Taken]]],
 ) -> tuple[list[Told], Sequence[int]]:
     """Write the holds down; return what moves their units, and its events' ids."""
     all_taken = [one for _, taken in granted for one in taken]
     count = sum(1 + len(one.parts) for one in all_taken)
     made, lines, event_ids = holds.make(
-        connection, [new for new, _ in granted], count, len(all_taken)
+        connection, [new for new, _ in granted], count, len(all_taken), claims.ids
     )
     ids = iter(lines)
     rows: list[tuple[int, holds.Line]] = []
@@ -123,7 +122,7 @@ def _written(
             for part, each in one.parts.items():
                 units = each * one.quantity
                 rows.append((next(ids), holds.Line(id_, part, place, units, line)))
-            events.append(_held(new, line, one, house.names[place]))
+            events.append(_held(new, line, one, claims.house.names[place]))
             meant.append(Meant(one.sku_id, place))
         told.append(
             Told(

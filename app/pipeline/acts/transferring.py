@@ -63,10 +63,9 @@ def transfer_in(
     transfer_id: str,
 ) -> tuple[dict[str, Any], set[str]]:
     """The same inside a caller's `applying` transaction; also the lanes to wake."""
-    house = current(connection)
     asked = [{**line, "location": from_} for line in lines]
     if not Way(connection, transfer_id).is_sent:
-        Claims(connection, house, asked, now).claim(asked)
+        Claims(connection, asked, now, rows={}).claim(asked)
     events = [
         StockEvent(
             kinds.TRANSFERRED,

@@ -24,7 +24,7 @@ from app.pipeline.applying.told import (
     Told,
     event_of,
 )
-from app.store import bulk
+from app.store import bulk, numbering
 from app.store.engine import is_sqlite
 from app.store.tables import stock_events
 
@@ -68,7 +68,7 @@ class EventLog:
         that were reserved for them, if they are as many."""
         self._leave_out_what_is_over()
         if len(ids) != len(self._new):
-            ids = bulk.next_ids(self._connection, stock_events, len(self._new))
+            ids = numbering.next_ids(self._connection, stock_events, len(self._new))
         for (said, _), event_id in zip(self._new, ids, strict=True):
             said.verdict.event_id = event_id
 
@@ -93,7 +93,7 @@ class EventLog:
     def write(self) -> None:
         """Insert the new events; change the verdicts of those that were parked."""
         rows = [self._row(said, waits_for) for said, waits_for in self._new]
-        ids = bulk.next_ids(self._connection, stock_events, len(self._whole))
+        ids = numbering.next_ids(self._connection, stock_events, len(self._whole))
         if is_sqlite(self._connection):
             # There the ids of the rows above are not taken yet.
             ids = [id_ + len(self._new) for id_ in ids]

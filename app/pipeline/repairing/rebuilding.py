@@ -26,7 +26,7 @@ from app.pipeline.proving.audit import broken_sums, differences
 from app.pipeline.proving.recalling import forgotten
 from app.pipeline.proving.rehearsal import compared, levels_of
 from app.pipeline.proving.retelling import Progress, tellable, told_again
-from app.store import bulk
+from app.store import bulk, numbering
 from app.store.engine import applying_at_once
 from app.store.stock import levels
 from app.store.tables import (
@@ -169,7 +169,7 @@ def _post(
     """Every entry has a cause: here a stock event that says who asked for them."""
     if not entries:
         return
-    (event_id,) = bulk.next_ids(connection, stock_events, 1)
+    (event_id,) = numbering.next_ids(connection, stock_events, 1)
     connection.execute(
         stock_events.insert().values(
             id=event_id,

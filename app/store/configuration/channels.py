@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence, Set as AbstractSet
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -96,13 +96,16 @@ def _channel(connection: Connection, vault: Vault, one: RowMapping) -> Channel:
 
 def changed_at(connection: Connection) -> Mark:
     """A mark that differs after any change of configuration."""
-    ((changed, channels_, locations_, recipe),) = driver.fetched(
-        connection,
-        "SELECT coalesce(max(changed_at), 0), count(*), "
-        "(SELECT count(*) FROM locations), "
-        "(SELECT coalesce(max(id), 0) FROM recipes) FROM channels",
-    )
-    return changed, channels_, locations_, recipe
+    (mark,) = driver.fetched(connection, f"SELECT {CHANGED_AT}")
+    return (*mark,)
+
+
+CHANGED_AT: Final = (
+    "(SELECT coalesce(max(changed_at), 0) FROM channels), "
+    "(SELECT count(*) FROM channels), (SELECT count(*) FROM locations), "
+    "(SELECT coalesce(max(id), 0) FROM recipes)"
+)
+"""A mark's columns, for a query that asks for more."""
 
 
 def touch(connection: Connection, now: Instant) -> None:

@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from app.domain.errors import BadConfiguration
-from app.store.engine import gate, gate_path, is_sqlite
+from app.store.engine import is_sqlite
+from app.store.gate import gate, gate_path
 
 
 def alembic_config() -> Config:

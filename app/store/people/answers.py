@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import Instant
-from app.store.engine import gate_path
+from app.store.gate import gate_path
 from app.store.tables import idempotency_keys
 
 _LOCKS = 7204

@@ -20,7 +20,8 @@ from sqlalchemy.engine import Engine
 
 from app.domain.instants import Instant
 from app.store import bulk
-from app.store.engine import PATIENCE, gate, gate_path, is_sqlite, prepare_sqlite
+from app.store.engine import PATIENCE, is_sqlite, prepare_sqlite
+from app.store.gate import gate, gate_path
 from app.store.together import Come, Together
 
 AWAY_SECONDS = 2.0

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
-from app.store import bulk
+from app.store import bulk, numbering
 from app.store.tables import hold_lines, holds, locations, skus, stock_events
 
 ACTIVE: Final = "active"
@@ -148,13 +148,23 @@ class Line(NamedTuple):
     part_of: int | None = None
 
 
+def rows_of(made: int, lines: int, events: int) -> dict[sa.Table, int]:
+    """The rows that so many new holds are, with their lines and stock events."""
+    return {holds: made, hold_lines: lines, stock_events: events}
+
+
 def make(
-    connection: Connection, new: Sequence[New], lines: int, events: int
+    connection: Connection,
+    new: Sequence[New],
+    lines: int,
+    events: int,
+    reserved: Sequence[Sequence[int]] = (),
 ) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
     """Insert active holds, inside an `applying` transaction; return their ids, and ids
-    for so many lines and stock events about to be inserted."""
-    counts = {holds: len(new), hold_lines: lines, stock_events: events}
-    ids, line_ids, event_ids = bulk.next_ids_of(connection, counts)
+    for so many lines and stock events about to be inserted: those that were reserved
+    for `rows_of` as many, if they are enough."""
+    counts = rows_of(len(new), lines, events)
+    ids, line_ids, event_ids = numbering.next_ids_of(connection, counts, reserved)
     columns = ("id", "state", *New._fields)
     rows = [(id_, ACTIVE, *one) for id_, one in zip(ids, new, strict=True)]
     bulk.insert(connection, holds, columns, rows)

@@ -1,13 +1,11 @@
 """Stock levels: rows made, locked in id order, and changed by increments only."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from app.domain.instants import Instant
 from app.domain.states import STATES
 from app.store import bulk
 from app.store.engine import is_sqlite
@@ -30,14 +28,6 @@ _SELECT = (
     "SELECT sku_id, location_id, id, counted_at, available FROM stock_levels "
     "WHERE sku_id {among}"
 )
-_SELECT_AND_OVERDUE = (
-    "SELECT sku_id, location_id, id, counted_at, available, (SELECT count(*) "
-    "FROM holds h JOIN hold_lines hl ON hl.hold = h.id WHERE h.state = 'active' "
-    "AND h.expires_at <= {given} AND hl.sku_id {among}) "
-    "FROM stock_levels WHERE sku_id {among}"
-)
-"""Counted, not merely looked for: the first one found is no cheaper when there is none."""
-
 Levels = Mapping[Spot, Level]
 
 
@@ -69,23 +59,9 @@ def lock(
 
 def lock_skus(connection: Connection, sku_ids: Collection[int]) -> dict[Spot, Level]:
     """Lock every row of these SKUs in id order, and return them."""
-    rows = _locked(connection, _SELECT, sku_ids)
-    return {row[:2]: Level(*row[2:]) for row in rows}
-
-
-def lock_to_claim(
-    connection: Connection, sku_ids: Collection[int], now: Instant
-) -> tuple[dict[Spot, Level], bool]:
-    """The same, and whether holds of these SKUs are overdue, in one round trip."""
-    rows = _locked(connection, _SELECT_AND_OVERDUE, sku_ids, now)
-    return {row[:2]: Level(*row[2:-1]) for row in rows}, any(row[-1] for row in rows)
-
-
-def _locked(
-    connection: Connection, query: str, sku_ids: Collection[int], *given: Instant
-) -> Sequence[Any]:
     ending = "" if is_sqlite(connection) else " ORDER BY id FOR UPDATE"
-    return bulk.select(connection, query + ending, sorted(sku_ids), "bigint", given)
+    rows = bulk.select(connection, _SELECT + ending, sorted(sku_ids), "bigint")
+    return {row[:2]: Level(*row[2:]) for row in rows}
 
 
 def all_quantities(

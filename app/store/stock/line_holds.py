@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import Instant
-from app.store import bulk
+from app.store import bulk, numbering
 from app.store.stock.holds import ACTIVE
 from app.store.tables import hold_lines, holds
 
@@ -51,7 +51,7 @@ def keep(connection: Connection, wanted: Sequence[LineHold]) -> None:
     ids = dict(
         zip(
             (one.line_key for one in new),
-            bulk.next_ids(connection, holds, len(new)),
+            numbering.next_ids(connection, holds, len(new)),
             strict=True,
         )
     )

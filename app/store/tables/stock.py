@@ -203,9 +203,9 @@ hold_lines = sa.Table(
     "hold_lines",
     metadata,
     id_(),
-    ref("hold", "holds"),
-    ref("sku_id", "skus"),
-    ref("location_id", "locations"),
+    link("hold"),
+    link("sku_id"),
+    link("location_id"),
     Column("quantity", Big, nullable=False),
     link("part_of", nullable=True),  # a component's: the line of the kit that is held
     Index(None, "hold"),

@@ -2,15 +2,17 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event
 
 import pytest
 
 from app.domain.errors import HubError, ShortOfUnits, UnknownName
-from app.domain.instants import now
+from app.domain.instants import DAY, now
 from app.pipeline.acts import granting
 from app.pipeline.acts.granting import Ask, ask, grant
 from app.pipeline.proving.audit import differences
+from app.store import driver
 from app.store.engine import applying
 from app.store.together import Together
 from tests.builders import JACKET
@@ -48,6 +50,43 @@ def test_the_same_hold_asked_for_twice_is_one(shop):
 
     assert first == second == again
     assert shop.level(JACKET) == {"available": 6, "reserved": 4}
+
+
+def test_a_claim_may_come_from_more_places_than_it_has_lines(shop):
+    shop.locations("uptown")
+    shop.count(JACKET, "uptown", 4)
+    grant_all(shop, of(12), of(1))
+
+    assert shop.level(JACKET, "downtown")["reserved"] == 10
+    assert shop.level(JACKET, "uptown") == {"available": 1, "reserved": 3}
+    with shop.engine.connect() as connection:
+        assert differences(connection) == []
+
+
+def test_what_a_claim_found_overdue_ends_before_it_is_written(shop):
+    long_ago = now() - DAY
+    with applying(shop.engine) as connection:
+        grant(connection, [replace(of(10), now=long_ago)])
+    grant_all(shop, of(6), of(4))
+
+    assert shop.level(JACKET) == {"reserved": 10}
+    with shop.engine.connect() as connection:
+        assert differences(connection) == []
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_claim_waits_for_postgresql_no_oftener_than_it_must(shop, monkeypatch):
+    grant_all(shop, of(1))
+    said, tell = [], driver.told
+
+    def told(connection, statement, *values, **named):
+        said.append(statement.partition(" ")[0])
+        return tell(connection, statement, *values, **named)
+
+    monkeypatch.setattr(driver, "told", told)
+    grant_all(shop, of(1))
+
+    assert said == ["BEGIN;", "SELECT", "WITH"]
 
 
 @pytest.fixture
