@@ -231,8 +231,9 @@ class Standard(Adapter):
         for row in refused:
             if str(row.get("external_id")) != wish.external_id:
                 continue
+            place = row.get("location")
             # A row that names no location speaks about the item wherever it is.
-            if str(row.get("location", wish.place)) == str(wish.place):
+            if place is None or str(place) == wish.place:
                 reason = self.http.quote(str(row.get("reason") or "no reason given"))
                 return Outcome(wish.publication_id, REJECTED, reason)
         return Outcome(wish.publication_id, ACCEPTED)

@@ -114,7 +114,7 @@ def delay(attempts: int, error: RetryLater, policy: Policy, random: Random) -> D
     seconds = ceiling * random()
     reason = f"{_nth(attempts)} failure, random up to {_told(ceiling)}"
     floor = min(policy.cap, policy.floor)
-    asked = error.after
+    asked = error.after or None  # "in 0 s" asks for nothing
     if asked is not None and asked >= seconds:
         return Delay(asked + random() * 0.25, f"the provider asked for {_told(asked)}")
     if asked is not None:

@@ -106,8 +106,12 @@ def test_only_the_rows_named_are_rejected():
         **rejected(external_id=4711, location=5),
     )
     assert outcome.verdict == REJECTED
-    assert verdicts(**rejected(external_id="SCARF")) == [REJECTED, REJECTED, ACCEPTED]
-    assert verdicts(**rejected(external_id="SCARF", location=None)) == [ACCEPTED] * 3
+
+
+@pytest.mark.parametrize("named", [{}, {"location": None}])
+def test_a_row_without_a_location_rejects_the_item_wherever_it_is(named):
+    answer = rejected(external_id="SCARF", **named)
+    assert verdicts(**answer) == [REJECTED, REJECTED, ACCEPTED]
     assert verdicts(**rejected(external_id="MUG")) == [ACCEPTED] * 3
 
 

@@ -51,7 +51,12 @@ def test_a_wait_is_anywhere_below_its_longest(attempts, chance):
     assert 0 <= delay(attempts, DOWN, POLICY, lambda: chance).seconds <= 900
 
 
-@pytest.mark.parametrize("error", [BUSY, SILENT], ids=["429", "silence"])
+AT_ONCE = RetryLater("busy, Retry-After: 0", status=429, after=0.0)
+
+
+@pytest.mark.parametrize(
+    "error", [BUSY, SILENT, AT_ONCE], ids=["429", "silence", "429 and at once"]
+)
 def test_a_busy_or_silent_channel_is_not_asked_again_at_once(error):
     assert delay(1, error, POLICY, soon).seconds >= 5
     assert delay(1, error, POLICY, late).seconds == 6, "nor by all of them at the floor"
