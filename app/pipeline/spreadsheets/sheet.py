@@ -1,6 +1,6 @@
 """Spreadsheets: read, their lines by number and what is wrong with them; and written.
 
-CSV in UTF-8 or an Excel workbook, with our own columns or those of a program that
+CSV in UTF-8 (separated by commas, semicolons or tabs) or an Excel workbook, with our own columns or those of a program that
 `dialects` knows.
 """
 
@@ -113,8 +113,8 @@ def _csv(text: bytes, sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
 
 def _cells(lines: Sequence[str], sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that can be read and is not blank, with its number."""
-    start = 0
-    reader = csv.reader(lines, strict=True)
+    start, separator = 0, _separator(lines)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
         line = start + reader.line_num + 1
         try:
@@ -124,10 +124,18 @@ def _cells(lines: Sequence[str], sheet: Sheet) -> Iterator[tuple[int, list[str]]
         except csv.Error as error:
             sheet.problems.append(Problem(line, _unreadable(error)))
             # A quote that nothing closes has swallowed lines: begin again below it.
-            start, reader = line, csv.reader(lines[line:], strict=True)
+            start = line
+            reader = csv.reader(lines[line:], delimiter=separator, strict=True)
             continue
         if any(cells):
             yield line, cells
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """What stands between the names of the columns: spreadsheets write a semicolon
+    where people write a comma in numbers, and a tab when they are pasted."""
+    header = next((line for line in lines if line.strip()), "")
+    return max(",;\t", key=header.count)
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -217,8 +225,6 @@ def _header(
     cells: list[str], line: int, columns: Sequence[str], required: Sequence[str]
 ) -> list[str]:
     expected = ",".join(columns)
-    if len(cells) == 1 and (";" in cells[0] or "\t" in cells[0]):
-        raise BadConfiguration(f"line {line}: separate by commas, like {expected}")
     for name in cells:
         if name and name not in columns:
             near = difflib.get_close_matches(name.lower(), columns, n=1)
