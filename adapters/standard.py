@@ -70,6 +70,7 @@ class Standard(Adapter):
             "id": True,
             "sku": True,
             "quantity": True,
+            "location": True,
             "disposition": True,
             "reason": True,
         },

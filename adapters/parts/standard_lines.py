@@ -58,6 +58,11 @@ def event_of(line: Any, at: str, what: Type, shared: dict[str, Any]) -> StockEve
             raise MalformedPayload(f"{at}.{field}: missing; each line needs one")
     if what.kind == events.ADJUSTED and line.get("reason") is None:
         raise MalformedPayload(f"{at}.reason: missing; say why the stock is adjusted")
+    place = name(line, "location", at)
+    if place is not None:
+        shared = {**shared, "place": place}
+        if place == shared["to_place"]:
+            raise MalformedPayload(f"{at}.location: is where it would arrive")
     return StockEvent(
         kind=what.kind,
         quantity=quantity(line, at, what.lowest),

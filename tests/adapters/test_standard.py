@@ -267,6 +267,20 @@ def test_a_transfer_goes_somewhere_else(places: dict[str, str], leaves: Any, to:
     assert event({**said, "to": "downtown"}, places).to_place == "downtown"
 
 
+@pytest.mark.parametrize("topic", TYPES)
+def test_a_line_may_name_a_location_of_its_own(topic: str):
+    said = body(topic, {"location": "uptown"}, location="downtown")
+
+    assert event(said).place == "uptown"
+    assert event(body(topic, location="downtown")).place == "downtown"
+
+
+def test_a_line_is_not_transferred_to_where_it_is():
+    said = body("transfer", {"location": "airport"}, location="downtown", to="airport")
+
+    assert complaint(said) == "lines[0].location: is where it would arrive"
+
+
 def test_what_came_back_is_sellable_unless_the_line_says_otherwise():
     assert event(body("return")).disposition == "sellable"
     assert event(body("return", {"disposition": "damaged"})).disposition == "damaged"
