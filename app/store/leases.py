@@ -6,11 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import SECOND, Instant
-from app.store import driver
-from app.store.engine import is_sqlite
-
-_SQLITE_CLOCK = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
-_POSTGRES_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+from app.store import driver, timekeeper
 
 
 def acquire(connection: Connection, name: str, holder: str, seconds: float) -> bool:
@@ -19,7 +15,7 @@ def acquire(connection: Connection, name: str, holder: str, seconds: float) -> b
     A dead holder's lease ends by itself, at most `seconds` after its last renewal; or
     after somebody asked for it, when the database's clock was set back meanwhile.
     """
-    clock, slot = _clock(connection), driver.slot(connection)
+    clock, slot = timekeeper.clock(connection), driver.slot(connection)
     take, shorten = _statements(clock, slot, int(seconds * SECOND))
     if driver.executed(connection, take, (name, holder)).rowcount:
         return True
@@ -44,12 +40,10 @@ def _statements(clock: str, slot: str, length: int) -> tuple[str, str]:
 
 def ended(connection: Connection, name: str) -> Instant | None:
     """How long ago a lease ended; below 0 while it lives, None if nobody ever took it."""
-    query = f"SELECT {_clock(connection)} - until FROM leases WHERE name = :name"
+    query = (
+        f"SELECT {timekeeper.clock(connection)} - until FROM leases WHERE name = :name"
+    )
     return connection.execute(sa.text(query), {"name": name}).scalar()
-
-
-def _clock(connection: Connection) -> str:
-    return _SQLITE_CLOCK if is_sqlite(connection) else _POSTGRES_CLOCK
 
 
 def release(connection: Connection, name: str, holder: str) -> None:
