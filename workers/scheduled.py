@@ -17,6 +17,7 @@ from app.pipeline.repairing import running
 from app.pipeline.spreadsheets import letting
 from app.pipeline.watching import histories, polling, subscribing
 from app.pipeline.watching.comparing import is_due
+from app.store import timekeeper
 from app.store.configuration import channels as channel_store, conditions, connectings
 from app.store.engine import writing
 from app.store.people import sheets
@@ -51,7 +52,7 @@ def sweep(mine: Hands) -> None:
     for lane, slow in due_lanes(mine, moment):
         mine.wakes.wake(lane, slow=slow, force=True)
     parked.drop_outdated(mine.engine, moment)
-    for lane in claims.expire_holds(mine.engine, moment):
+    for lane in claims.expire_holds(mine.engine, timekeeper.now(mine.engine)):
         mine.wakes.wake(lane)
     oversells.review(mine.engine, moment)
     histories.keep(mine.engine, moment)

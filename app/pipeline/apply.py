@@ -41,6 +41,7 @@ from app.pipeline.applying.told import (
 )
 from app.pipeline.house import House
 from app.pipeline.watching import observing
+from app.store import timekeeper
 from app.store.stock import cases, history, holds
 
 
@@ -115,11 +116,12 @@ def _consume_holds(
         and kinds.is_taken(said.event)
         for name in kinds.order_names(said.event)
     }
-    for hold, held in holds.referring(connection, orders, now).items():
-        holds.end(connection, hold, holds.COMMITTED, now)
+    moment = timekeeper.theirs(connection, now)
+    for hold, held in holds.referring(connection, orders, moment).items():
+        holds.end(connection, hold, holds.COMMITTED, moment)
         # Promised from then on, so not reserved any more.
         placed_at = orders[held[0].reference]
-        told = Told(None, released(held, now, placed_at), now, actor="order")
+        told = Told(None, released(held, moment, placed_at), moment, actor="order")
         let_go = hear(house, told)
         decider.book.open(let_go)
         decider.names.skus |= {row.sku: row.sku_id for row in held}

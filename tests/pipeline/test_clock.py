@@ -12,8 +12,10 @@ from adapters.sandbox.standard import StandardSandbox
 from adapters.signatures import StandardWebhooks
 from app.domain.errors import StaleWebhook
 from app.domain.instants import DAY, HOUR, MINUTE, SECOND, now, to_datetime
+from app.pipeline.acts import holding
 from app.pipeline.publish import Publisher
 from app.pipeline.watching.alerting import SETTLED, Outages, watch
+from app.store import timekeeper
 from app.store.configuration import channels as channel_store
 from app.store.engine import writing
 from app.store.publishing.waits import behind
@@ -143,6 +145,23 @@ def test_what_was_sold_before_is_applied_after(shop, mine, time_machine):
 
     assert shop.level(JACKET) == {"available": 7}
     assert shop.messages() == [("applied", None)] * 2
+
+
+# -- machines that share a database, each with a clock of its own ---------------
+
+
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+@pytest.mark.parametrize("ahead", [-HOUR, HOUR])
+def test_holds_are_swept_up_by_the_database_s_clock(shop, mine, time_machine, ahead):
+    lines = [{"sku": JACKET, "quantity": 4}]
+    for seconds in (-1, 900):  # from now
+        begun = timekeeper.now(shop.engine) - MINUTE
+        holding.hold(shop.engine, lines, seconds + 60, actor="a", now=begun)
+
+    time_machine.move_to(to_datetime(now() + ahead), tick=True)
+    scheduled.sweep(mine)
+
+    assert shop.level(JACKET) == {"available": 6, "reserved": 4}
 
 
 # -- channels that tell another time -------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import sqlalchemy as sa
 import time_machine
@@ -17,6 +18,7 @@ from werkzeug.test import TestResponse
 from adapters.signatures import StandardWebhooks
 from app.domain.instants import SECOND, iso, now
 from app.pipeline.acts import claims
+from app.store import timekeeper
 from app.store.engine import is_sqlite, writing
 from app.store.people import people
 from app.store.tables import inbox, metadata
@@ -217,8 +219,11 @@ class Trade:
 
 @contextmanager
 def standing_clock() -> Iterator[time_machine.Traveller]:
-    """Time passes only when it is told to."""
-    with time_machine.travel(1_790_000_000, tick=False) as clock:
+    """Time passes only when it is told to, for the database as well."""
+    with (
+        time_machine.travel(1_790_000_000, tick=False) as clock,
+        mock.patch.object(timekeeper, "theirs", lambda _, at: at),
+    ):
         yield clock
 
 

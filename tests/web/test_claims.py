@@ -1,9 +1,17 @@
 """Holds: claims get all of what they ask for, or nothing and a reason."""
 
-import pytest
+from datetime import timedelta
 
-from app.domain.instants import SECOND, now
+import pytest
+import time_machine
+
+from app.domain.instants import MINUTE, SECOND, now, parse
+from app.store import timekeeper
 from tests.builders import JACKET, order
+
+HALF_AN_HOUR = 30 * MINUTE
+two_machines = pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+"""Which share a database, and whose clocks differ by half an hour or by an hour."""
 
 
 def held(quantity=4, **more):
@@ -108,6 +116,74 @@ def test_a_hold_stays_while_nobody_knows_what_its_order_takes(api, shop):
 
     stock = api.stock(JACKET)
     assert (stock["reserved"], stock["committed"], stock["available"]) == (0, 4, 6)
+
+
+def on_a_machine(ahead):
+    """Do the rest where the clock goes by that much before the database's."""
+    return time_machine.travel(timedelta(microseconds=ahead))
+
+
+def end_all(engine):
+    """Let the time of all holds be over by the database's clock."""
+    with engine.begin() as connection:
+        clock = timekeeper.clock(connection)
+        connection.exec_driver_sql(f"UPDATE holds SET expires_at = {clock} - 1000000")
+
+
+def explained(api):
+    """The holds that are told as a reason for what the store shows."""
+    return api.get(f"/stock/{JACKET}/explain?channel=web")["holds"]
+
+
+@two_machines
+def test_a_hold_ends_at_one_time_on_all_machines(api, shop):
+    ends = []
+    for ahead in (-HALF_AN_HOUR, 0, HALF_AN_HOUR):
+        with on_a_machine(ahead):
+            hold = api.post("/holds", held(1, expires_in=900))
+        ends.append(parse(hold["expires_at"]) - now() - 900 * SECOND)
+
+    assert max(map(abs, ends)) < 20 * SECOND
+
+
+@two_machines
+def test_a_hold_does_not_end_early_where_the_clock_is_ahead(api, shop):
+    made = [api.post("/holds", held(3, reference=n)) for n in ("1", "2", "3")]
+    move = {"from": "downtown", "to": "harbour"} | held(2)
+
+    with on_a_machine(HALF_AN_HOUR):
+        stock, [shown] = api.stock(JACKET), api.get("/publications?limit=1")["items"]
+        assert (stock["available"], stock["reserved"], shown["desired"]) == (1, 9, 1)
+        assert [one["is_counted"] for one in explained(api)] == [True] * 3
+        assert api.call("POST", "/holds", held(2)).status_code == 409
+        assert api.call("POST", "/transfers", move).status_code == 409
+        api.post(f"/holds/{made[0]['id']}/commit", {}, status=200)
+        let_go = api.call("DELETE", f"/holds/{made[1]['id']}").json
+        shop.tell("web", order("3", "jacket-on-the-web", 3, at=now()))
+
+    assert let_go["state"] == "released"
+    assert shop.level(JACKET) == {"available": 4, "committed": 6}
+
+
+@two_machines
+def test_a_hold_does_not_end_late_where_the_clock_is_behind(api, shop, engine):
+    made = [api.post("/holds", held(3, reference=n)) for n in ("1", "2", "3")]
+    move = {"from": "downtown", "to": "harbour"} | held(9)
+    end_all(engine)
+
+    with on_a_machine(-HALF_AN_HOUR):
+        stock, [shown] = api.stock(JACKET), api.get("/publications?limit=1")["items"]
+        assert (stock["available"], stock["reserved"], shown["desired"]) == (10, 0, 10)
+        assert [one["is_counted"] for one in explained(api)] == [False] * 3
+        commit = f"/holds/{made[0]['id']}/commit"
+        assert api.call("POST", commit, {}).status_code == 409
+        let_go = api.call("DELETE", f"/holds/{made[1]['id']}").json
+        api.post("/holds", held(8))
+        end_all(engine)
+        api.post("/transfers", move)
+
+    assert let_go["state"] == "expired"
+    assert shop.level(JACKET) == {"available": 1, "incoming": 9}
 
 
 def test_committing_other_units_than_are_held_names_the_line(api, shop):

@@ -32,11 +32,12 @@ def transfer(
     now: Instant,
     wakes: Waker | None = None,
     transfer_id: str | None = None,
+    over_by: Instant | None = None,
 ) -> dict[str, Any]:
     """Send units to another location. Raises ShortOfUnits, UnknownName.
 
     A `transfer_id` of the caller's own, with the same `now`, makes a repeat the same
-    transfer.
+    transfer. Holds that expire until `over_by` (`now`) stand in nobody's way.
     """
     with applying(engine) as connection:
         sent, woken = transfer_in(
@@ -47,6 +48,7 @@ def transfer(
             actor=actor,
             now=now,
             transfer_id=transfer_id or str(uuid4()),
+            over_by=over_by,
         )
     wake_all(wakes, woken)
     return sent
@@ -61,11 +63,12 @@ def transfer_in(
     actor: str,
     now: Instant,
     transfer_id: str,
+    over_by: Instant | None = None,
 ) -> tuple[dict[str, Any], set[str]]:
     """The same inside a caller's `applying` transaction; also the lanes to wake."""
     asked = [{**line, "location": from_} for line in lines]
     if not Way(connection, transfer_id).is_sent:
-        Claims(connection, asked, now, rows={}).claim(asked)
+        Claims(connection, asked, over_by or now, rows={}).claim(asked)
     events = [
         StockEvent(
             kinds.TRANSFERRED,

@@ -18,6 +18,7 @@ from app.domain.states import AVAILABLE
 from app.pipeline.proving.scene import Scene, seen
 from app.pipeline.publishing import desired, disputes
 from app.pipeline.publishing.ruling import At, Ruling, ruling
+from app.store import timekeeper
 from app.store.configuration import policies
 from app.store.configuration.policies import Version
 from app.store.publishing import attempts
@@ -211,10 +212,11 @@ def _promises(scene: Scene) -> Iterator[dict[str, Any]]:
 
 
 def _holds(scene: Scene) -> list[dict[str, Any]]:
+    moment = timekeeper.theirs(scene.connection, scene.moment)
     rows = [
         row
         for sku_id in scene.names
-        for row in holds.standing(scene.connection, sku_id, scene.moment, MOST_HOLDS)
+        for row in holds.standing(scene.connection, sku_id, moment, MOST_HOLDS)
     ]
     return [
         {
@@ -224,7 +226,7 @@ def _holds(scene: Scene) -> list[dict[str, Any]]:
             "location": row["location"],
             "quantity": row["quantity"],
             "expires_at": row["expires_at"],
-            "is_counted": row["expires_at"] > scene.moment,
+            "is_counted": row["expires_at"] > moment,
         }
         for row in rows
     ]

@@ -16,7 +16,7 @@ from app.domain.kits import Parts
 from app.domain.shown import Policy, Promise, Reckoning, reckon
 from app.pipeline.house import House, Place, read_house
 from app.pipeline.publishing.ruling import At, Ruling, ruling
-from app.store import bulk
+from app.store import bulk, timekeeper
 from app.store.configuration import policies
 
 Levels = Mapping[int, Mapping[int, int]]
@@ -42,7 +42,7 @@ def numbers(
     moment = clock() if now is None else now
     kits = kits_among(house, {row["sku_id"] for row in wanted}, moment)
     ids = {row["sku_id"] for row in wanted}.union(*kits.values())
-    levels = available(connection, ids, moment)
+    levels = available(connection, ids, timekeeper.theirs(connection, moment))
     own = policies.of_listings(connection, {row["listing_id"] for row in wanted})
     plain = {
         id_: ruling(house, house.channels[id_])
@@ -162,8 +162,8 @@ def available(
 ) -> dict[int, dict[int, int]]:
     """What is available per SKU and location.
 
-    What holds that were over by `now` still keep is given back; without it they must
-    have been ended.
+    What holds that were over by `now` (by the database's clock) still keep is given
+    back; without it they must have been ended.
     """
     ids = sorted(set(sku_ids))
     levels: dict[int, dict[int, int]] = defaultdict(dict)

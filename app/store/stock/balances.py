@@ -22,7 +22,7 @@ from app.domain.states import (
     ON_HAND,
     RESERVED,
 )
-from app.store import keyset
+from app.store import keyset, timekeeper
 from app.store.keyset import Page, Position
 from app.store.stock import aliases
 from app.store.tables import (
@@ -267,7 +267,7 @@ def _end_holds(
         .where(
             hold_lines.c.sku_id.in_(ids),
             _had_not_ended(when.known_at),
-            holds.c.expires_at <= when.moment,
+            holds.c.expires_at <= timekeeper.theirs(connection, when.moment),
         )
         .group_by(hold_lines.c.sku_id, hold_lines.c.location_id)
     )

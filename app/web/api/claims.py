@@ -7,8 +7,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from app.domain import instants
 from app.pipeline.acts import holding
+from app.store import timekeeper
 from app.store.stock import holds
 from app.store.stock.aliases import sku_ids
 from app.web.api.facts import MOST_LINES
@@ -126,7 +126,7 @@ def hold(told: dict[str, Any]) -> dict[str, Any]:
         told["expires_in"],
         told.get("reference"),
         actor=actor(),
-        now=instants.now(),
+        now=timekeeper.now(hub().engine),
         wakes=hub().bell,
         hold_id=this.id if this.may_repeat else None,
     )
@@ -149,7 +149,7 @@ def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
         told.get("order"),
         lines,
         actor=actor(),
-        now=instants.now(),
+        now=timekeeper.now(hub().engine),
         wakes=hub().bell,
     )
 
@@ -162,7 +162,11 @@ def commit(told: dict[str, Any], hold_id: str) -> dict[str, Any]:
 def release(hold_id: str) -> dict[str, Any]:
     """End a hold: its units may be sold again."""
     return holding.release(
-        hub().engine, hold_id, actor=actor(), now=instants.now(), wakes=hub().bell
+        hub().engine,
+        hold_id,
+        actor=actor(),
+        now=timekeeper.now(hub().engine),
+        wakes=hub().bell,
     )
 
 

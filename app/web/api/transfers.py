@@ -12,6 +12,7 @@ from app.domain import events
 from app.domain.way import STATES, UNDER_WAY
 from app.pipeline.acts import transferring
 from app.pipeline.applying.travelling import Arrival
+from app.store import timekeeper
 from app.store.stock import history
 from app.web.api import names
 from app.web.api.claims import Line, Refused, some_lines
@@ -160,6 +161,7 @@ def send(told: dict[str, Any]) -> dict[str, Any]:
         now=this_try().now,
         wakes=hub().bell,
         transfer_id=this_try().id,
+        over_by=timekeeper.now(hub().engine),
     )
     return _with_entries(sent)
 

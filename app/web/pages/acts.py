@@ -24,6 +24,7 @@ from app.pipeline.acts.granting import Ask
 from app.pipeline.acts.holding import hold_in
 from app.pipeline.acts.inspecting import inspect_in
 from app.pipeline.acts.transferring import close_in, transfer_in
+from app.store import timekeeper
 from app.web.api import claims, counts, facts as bodies, inspections, transfers
 from app.web.api.fields import Word
 from app.web.pages.complaints import sentences
@@ -179,10 +180,16 @@ def _tells(
 def _transfers(
     connection: Connection, told: dict[str, Any], one: Once, actor: str
 ) -> Lanes:
-    ends = told["from_"], told["to"], told["lines"]
-    return transfer_in(connection, *ends, actor=actor, now=one.now, transfer_id=one.id)[
-        1
-    ]
+    return transfer_in(
+        connection,
+        told["from_"],
+        told["to"],
+        told["lines"],
+        actor=actor,
+        now=one.now,
+        transfer_id=one.id,
+        over_by=timekeeper.now(connection),
+    )[1]
 
 
 def _receives(
@@ -220,7 +227,9 @@ def _holds(
     connection: Connection, told: dict[str, Any], one: Once, actor: str
 ) -> Lanes:
     lines, span, order = told["lines"], told["expires_in"], told.get("reference")
-    return hold_in(connection, Ask(lines, span, order, actor, one.now, one.id))[1]
+    # It lasts from now, however long the form was looked at.
+    now = timekeeper.now(connection)
+    return hold_in(connection, Ask(lines, span, order, actor, now, one.id))[1]
 
 
 DISPOSITIONS: Final[Mapping[str, str]] = {

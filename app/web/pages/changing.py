@@ -17,6 +17,7 @@ from app.domain.instants import DAY
 from app.pipeline.acts import holding, reversing, transferring
 from app.pipeline.acts.facts import wake_all
 from app.pipeline.acts.foreseeing import foresee
+from app.store import timekeeper
 from app.store.engine import applying
 from app.store.people.people import OPERATOR
 from app.store.stock import balances, catalogue
@@ -116,7 +117,11 @@ def let_go(hold_id: str) -> ResponseReturnValue:
     here, who = url_for("pages.search"), current_user.email
     try:
         holding.release(
-            *(hub().engine, hold_id), actor=who, now=instants.now(), wakes=hub().bell
+            hub().engine,
+            hold_id,
+            actor=who,
+            now=timekeeper.now(hub().engine),
+            wakes=hub().bell,
         )
     except UnknownName:
         abort(404)

@@ -15,6 +15,7 @@ from app.pipeline.acts.reversing import REVERSIBLE
 from app.pipeline.proving import assembling
 from app.pipeline.proving.course import course
 from app.pipeline.proving.explaining import explain
+from app.store import timekeeper
 from app.store.configuration import listed
 from app.store.stock import aliases, balances, history, holds
 from app.store.stock.balances import When
@@ -92,6 +93,7 @@ def _standing(
     """What is held now, and what is on the way by what; a kit has no units of its own.
     And which channels would show it."""
     units = 0 if "components" in balance else balance["incoming"]
+    now = timekeeper.theirs(connection, now)
     held = holds.standing(connection, sku_id, now, HOLDS)
     return {
         "holds": [one for one in held if one["expires_at"] > now],

@@ -2,12 +2,14 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from app.domain.channels import Wish
-from app.domain.instants import DAY, MINUTE, iso, now
+from app.domain.instants import DAY, HOUR, MINUTE, iso, now
 from app.store.engine import writing
 from app.store.publishing import attempts
 from app.store.tables import holds, ledger, stock_events
@@ -217,6 +219,19 @@ def test_a_hold_is_shown_and_let_go_of(anna, shop):
     )
 
 
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_a_hold_stands_by_the_database_s_clock(anna, shop):
+    anna.press("/change/hold", {"sku": JACKET, "quantity": 2, "minutes": "15"})
+
+    with time_machine.travel(timedelta(minutes=30)):
+        page = anna.read(f"/stock/{JACKET}")
+        (way,) = re.findall(r'action="(/holds/[^"]+/release)"', page)
+        anna.press(way)
+
+    with shop.engine.connect() as connection:
+        assert connection.execute(sa.select(holds.c.state)).scalar_one() == "released"
+
+
 def test_what_is_no_hold_cannot_be_let_go_of(anna, shop, person):
     assert anna.press("/holds/nothing/release").status_code == 404
     assert person("viewer").press("/holds/nothing/release").status_code == 403
@@ -308,6 +323,19 @@ def test_a_hold_lasts_as_many_minutes_as_are_said(anna, shop):
     with shop.engine.connect() as connection:
         ends = connection.execute(sa.select(holds.c.expires_at)).scalar_one()
     assert 0 <= ends - before - 90 * DAY < MINUTE
+
+
+def test_a_hold_lasts_from_when_it_is_made(anna, shop):
+    form = {"sku": JACKET, "quantity": 1, "minutes": "15"}
+    page = anna.press("/change/hold/preview", form).text
+    hour_ago = {"at": str(int(hidden(page)["at"]) - HOUR)}
+
+    for _ in range(2):
+        anna.press("/change/hold", {**form, **hidden(page), **hour_ago})
+
+    with shop.engine.connect() as connection:
+        [ends] = connection.execute(sa.select(holds.c.expires_at)).scalars()
+    assert 14 * MINUTE < ends - now() <= 15 * MINUTE
 
 
 def test_a_barcode_is_as_good_as_a_sku(anna, shop, engine):
