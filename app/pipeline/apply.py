@@ -26,23 +26,21 @@ from app.pipeline.applying import (
     waiting,
 )
 from app.pipeline.applying.casebook import Casebook
+from app.pipeline.applying.consuming import consume
 from app.pipeline.applying.deciding import Decider
 from app.pipeline.applying.hearing import Said, hear
 from app.pipeline.applying.names import look_up
 from app.pipeline.applying.posting import Entry, OfKit, of_kit, post
 from app.pipeline.applying.told import (
     NOTHING_YET,
-    PARKED,
     Applied,
     Prepared,
     Told,
     event_of,
-    released,
 )
 from app.pipeline.house import House
 from app.pipeline.watching import observing
-from app.store import timekeeper
-from app.store.stock import cases, history, holds
+from app.store.stock import cases, history
 
 
 def apply(
@@ -63,7 +61,7 @@ def apply(
         decider.decide(told, spoken)
         _take_out(connection, house, decider, told, spoken)
     applied = Applied([[said.verdict for said in spoken] for spoken in heard])
-    _consume_holds(connection, house, decider, everything, now)
+    consume(connection, house, decider, everything, now)
     changes, folded = _changes(house, decider)
     if _tell_waiting(connection, house, decider, now):
         # By their own cause, lest a channel be thought to have done it.
@@ -97,35 +95,6 @@ def _take_out(
     """What a parcel does not name any more has not left in it."""
     for gone in parcels.taken_out(connection, house, decider.book, told, heard):
         decider.decide(gone, hear(house, gone))
-
-
-def _consume_holds(
-    connection: Connection,
-    house: House,
-    decider: Decider,
-    heard: Sequence[Said],
-    now: Instant,
-) -> None:
-    """An order, or a till's sale, that is a hold's reference ends that hold, once it takes
-    anything."""
-    orders = {
-        name: said.event.occurred_at
-        for said in heard
-        if said.told.inbox_id
-        and said.verdict.verdict != PARKED
-        and kinds.is_taken(said.event)
-        for name in kinds.order_names(said.event)
-    }
-    moment = timekeeper.theirs(connection, now)
-    for hold, held in holds.referring(connection, orders, moment).items():
-        holds.end(connection, hold, holds.COMMITTED, moment)
-        # Promised from then on, so not reserved any more.
-        placed_at = orders[held[0].reference]
-        told = Told(None, released(held, moment, placed_at), moment, actor="order")
-        let_go = hear(house, told)
-        decider.book.open(let_go)
-        decider.names.skus |= {row.sku: row.sku_id for row in held}
-        decider.decide(told, let_go)
 
 
 def _tell_waiting(

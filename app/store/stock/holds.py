@@ -177,6 +177,24 @@ def add_lines(connection: Connection, new: Sequence[tuple[int, Line]]) -> None:
     bulk.insert(connection, hold_lines, columns, [(id_, *line) for id_, line in new])
 
 
+def part(connection: Connection, hold: int, lines: Collection[int]) -> int:
+    """Let these lines of an active hold be one of their own; return its id.
+
+    They can be ended then, and the others live on under the name that people know.
+    """
+    query = sa.select(holds).where(holds.c.id == hold)
+    values = dict(connection.execute(query).mappings().one())
+    del values["id"]
+    values["hold_id"] += f"/{min(lines)}"
+    new = bulk.insert_one(connection, holds, **values)
+    connection.execute(
+        hold_lines.update()
+        .where(sa.or_(hold_lines.c.id.in_(lines), hold_lines.c.part_of.in_(lines)))
+        .values(hold=new)
+    )
+    return new
+
+
 def end(
     connection: Connection,
     hold: int,

@@ -7,11 +7,13 @@ import sqlalchemy as sa
 
 from app.domain.errors import HoldEnded, ShortOfUnits, UnknownName
 from app.domain.events import WholeOrder
-from app.domain.instants import SECOND, iso, now
+from app.domain.instants import HOUR, SECOND, iso, now
 from app.pipeline.acts import claims, holding, transferring
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
 from app.pipeline.applying.travelling import Arrival
+from app.pipeline.configuring.parked import unpark
+from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
 from app.pipeline.proving.audit import differences
 from app.pipeline.proving.rehearsal import rehearse
@@ -202,6 +204,96 @@ def test_a_tills_sale_consumes_the_hold_that_refers_to_it(shop):
 
     assert shop.level(JACKET) == {"available": 8}
     assert is_right(shop)
+
+
+def order_of_two(version=1, **second):
+    """A jacket, and two of what the store calls by a name that nobody knows yet."""
+    body = order("1001", JACKET, 1, at=now() - SECOND, version=version)
+    line = {"id": "2", "sku": "scarf-on-the-web", "quantity": 2, **second}
+    return body | {"lines": [*body["lines"], line]}
+
+
+@pytest.fixture
+def half_known(shop):
+    """A basket of three jackets, four scarves and a set of both that order 1001 names;
+    a scarf is not listed yet."""
+    shop.sku("SCARF", "SET")
+    shop.count("SCARF", "downtown", 10)
+    parts = {JACKET: 1, "SCARF": 1}
+    set_recipe(shop.engine, "SET", parts, now=now(), actor="test")
+    lines = [
+        {"sku": sku, "quantity": units}
+        for sku, units in ((JACKET, 3), ("SCARF", 4), ("SET", 1))
+    ]
+    made = holding.hold(shop.engine, lines, 900, "1001", actor="test", now=now())
+    shop.tell("web", order_of_two())
+    return shop, made["id"]
+
+
+def unpark_all(shop: Shop) -> None:
+    with applying(shop.engine) as connection:
+        unpark(connection, read_house(connection), now())
+
+
+def reserved(shop: Shop) -> tuple[int, int]:
+    return shop.level(JACKET).get("reserved", 0), shop.level("SCARF").get("reserved", 0)
+
+
+def test_what_an_order_may_still_take_stays_held(half_known):
+    shop, _ = half_known
+    assert reserved(shop) == (1, 5), "of the set as well"
+    assert shop.level(JACKET)["committed"] == 1
+    assert is_right(shop)
+
+    shop.tell("web", order_of_two(), order_of_two(version=2))
+    assert reserved(shop) == (1, 5), "it was told before"
+
+    shop.listing("web", "SCARF", "scarf-on-the-web")
+    unpark_all(shop)
+    assert reserved(shop) == (0, 0)
+    assert shop.level("SCARF") == {"available": 8, "committed": 2}
+    assert is_right(shop)
+
+
+def test_of_a_kit_that_is_taken_no_part_stays_held(half_known):
+    shop, _ = half_known
+    shop.listing("web", "SET", "set-on-the-web")
+    body = order_of_two(version=2)
+    line = {"id": "3", "sku": "set-on-the-web", "quantity": 1}
+
+    shop.tell("web", body | {"lines": [*body["lines"], line]})
+
+    assert reserved(shop) == (0, 4)
+    assert is_right(shop)
+
+
+def test_what_stays_held_of_a_hold_ends_once(half_known):
+    shop, hold_id = half_known
+    told = {"actor": "test", "now": now()}
+
+    again = holding.hold(
+        shop.engine, [{"sku": JACKET, "quantity": 3}], 900, hold_id=hold_id, **told
+    )
+    assert (again["id"], again["state"], reserved(shop)) == (hold_id, "active", (1, 5))
+    holding.release(shop.engine, hold_id, **told)
+    holding.release(shop.engine, hold_id, **told)
+    claims.expire_holds(shop.engine, now() + HOUR)
+
+    assert reserved(shop) == (0, 0)
+    assert shop.level("SCARF") == {"available": 10}
+    assert is_right(shop)
+
+
+def test_what_stays_held_of_a_hold_expires(half_known):
+    shop, hold_id = half_known
+
+    claims.expire_holds(shop.engine, now() + HOUR)
+
+    assert reserved(shop) == (0, 0)
+    assert shop.level(JACKET) == {"available": 9, "committed": 1}
+    assert is_right(shop)
+    with pytest.raises(HoldEnded):
+        holding.commit(shop.engine, hold_id, actor="test", now=now() + HOUR)
 
 
 @pytest.mark.parametrize("reference", ["820982911946154508", "1234", "#1234"])
