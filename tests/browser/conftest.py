@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy.engine import Engine
@@ -76,13 +78,36 @@ def browser(chromium: str) -> Iterator[Browser]:
 # -- the hub ---------------------------------------------------------------------
 
 
-@pytest.fixture
-def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
-    port = free_port()
-    return Settings(
-        database_url=database_url,
-        redis_url=redis_url,
-        data_dir=tmp_path,
+@dataclass(frozen=True)
+class Web:
+    """gunicorn with one worker. The next test gets another worker, which knows nothing
+    of the last one's: it is forked at once, where a process would take seconds."""
+
+    settings: Settings
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def database(self) -> Path:
+        return self.settings.data_dir / "onecount.db"
+
+    def begin_anew(self, template: Path) -> None:
+        """Let nothing remain of the last test, and serve a copy of this database."""
+        for worker in psutil.Process(self.process.pid).children():
+            worker.kill()
+            worker.wait(timeout=10)
+        for part in self.database.parent.glob(f"{self.database.name}*"):
+            part.unlink()  # what belongs to it, too: nothing of it may be replayed
+        shutil.copy(template, self.database)
+
+
+@pytest.fixture(scope="session")
+def web(valkey_server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    port, folder = free_port(), tmp_path_factory.mktemp("browser")
+    settings = Settings(
+        database_url=f"sqlite:///{folder / 'onecount.db'}",
+        redis_url=f"redis://{valkey_server.host}:{valkey_server.port}/0",
+        data_dir=folder,
         secret_key="a secret key for tests only",
         port=port,
         public_url=f"http://127.0.0.1:{port}",
@@ -91,48 +116,67 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
         outbound_workers=1,
         private_addresses=True,
     )
+    log = folder / "web.log"
+    command = ("gunicorn", "-c", "config/gunicorn.conf.py", "app.factory:create_app()")
+    with log.open("wb") as output:
+        process = started(settings, command, output)
+        yield Web(settings, process, log)
+        stop(process)
+
+
+@pytest.fixture
+def database_url(web: Web, _sqlite_template: Path) -> str:
+    web.begin_anew(_sqlite_template)
+    return web.settings.database_url
+
+
+@pytest.fixture
+def settings(web: Web, database_url: str, redis_url: str) -> Settings:
+    return web.settings
 
 
 @pytest.fixture
 def run(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Start a process of the hub; all are stopped afterwards."""
-    started: list[subprocess.Popen[bytes]] = []
-    log = (tmp_path / "processes.log").open("wb")
+    processes: list[subprocess.Popen[bytes]] = []
+    with (tmp_path / "processes.log").open("wb") as output:
+        yield lambda *command: processes.append(started(settings, command, output))
+        stop(*processes)
 
-    def start(*command: str) -> None:
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=ROOT,
-                env={**os.environ, **settings.to_env()},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        )
 
-    yield start
-    for process in started:
+def started(
+    settings: Settings, command: Sequence[str], output: BinaryIO
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env={**os.environ, **settings.to_env()},
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def stop(*processes: subprocess.Popen[bytes]) -> None:
+    for process in processes:
         process.send_signal(signal.SIGTERM)
-    for process in started:
+    for process in processes:
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    log.close()
 
 
 @pytest.fixture
-def hub(run, settings: Settings, tmp_path: Path) -> str:
+def hub(web: Web, settings: Settings) -> str:
     """The address of a running hub with one login."""
-    run("gunicorn", "-c", "config/gunicorn.conf.py", "app.factory:create_app()")
     deadline = time.monotonic() + 90
     while True:
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"{settings.public_url}/healthz", timeout=5).close()
             return settings.public_url
         if time.monotonic() > deadline:
-            pytest.fail((tmp_path / "processes.log").read_text(), pytrace=False)
+            pytest.fail(web.log.read_text(), pytrace=False)
         time.sleep(0.05)
 
 
