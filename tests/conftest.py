@@ -18,6 +18,7 @@ import warnings
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -269,7 +270,7 @@ def _postgres_server() -> Iterator[sa.URL]:
     """The server that is named, else one from a wheel."""
     named = os.environ.get("ONECOUNT_TEST_POSTGRES_URL")
     if named:
-        yield sa.make_url(named).set(drivername="postgresql+psycopg")
+        yield from _administered(sa.make_url(named))
         return
     with warnings.catch_warnings():
         # It looks for a runtime folder while it is imported, and says if there is none.
@@ -279,7 +280,7 @@ def _postgres_server() -> Iterator[sa.URL]:
     folder = Path(tempfile.mkdtemp(prefix="onecount-pg-"))
     with get_server(folder, cleanup_mode="delete") as server:
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
-        yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        yield from _administered(sa.make_url(server.get_uri()))
 
 
 @pytest.fixture(scope="session")
@@ -307,8 +308,19 @@ def _copied(server: sa.URL, template: sa.URL) -> Iterator[str]:
     _administer(server, f'DROP DATABASE "{copy.database}" WITH (FORCE)')
 
 
+def _administered(url: sa.URL) -> Iterator[sa.URL]:
+    server = url.set(drivername="postgresql+psycopg")
+    yield server
+    _administrator(server).close()
+
+
 def _administer(server: sa.URL, statement: str) -> None:
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(statement))
-    engine.dispose()
+    _administrator(server).execute(statement.encode())
+
+
+@cache
+def _administrator(server: sa.URL) -> psycopg.Connection:
+    """One connection for all tests: to open another for each copy takes as long as the
+    copy. It is no test's, so it is not noted as one."""
+    url = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.Connection.connect(url, autocommit=True)
