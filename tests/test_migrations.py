@@ -231,3 +231,36 @@ def test_what_waited_leaves_the_room_of_what_can_be_posted(empty: sa.Engine) -> 
     upgrade(empty)
     say("posted", key="k (sku:web:scarf)")
     assert [verdict for _, verdict in told()] == ["posted", "parked", "posted"]
+
+
+def test_an_order_is_found_whose_number_was_told_with_its_sign(
+    empty: sa.Engine,
+) -> None:
+    upgrade(empty, "0031")
+    known = ["web/order/#1", "web/order/1", "web/order/#2", "web/x/#3"]
+    with empty.execution_options(writes=True).begin() as connection:
+        for key in known:
+            row = {"key": key}
+            for statement in (
+                (
+                    "INSERT INTO lines (case_key, line, order_number) "
+                    "VALUES (:key, '1', substr(:key, 11))"
+                ),
+                (
+                    "INSERT INTO incidents (kind, subject, message, opened_at, seen_at) "
+                    "VALUES ('surplus_return', :key || '/1', '', 0, 0)"
+                ),
+            ):
+                connection.execute(sa.text(statement), row)
+
+    upgrade(empty)
+
+    now = ["web/order/#1", "web/order/1", "web/order/2", "web/x/#3"]
+    with empty.connect() as connection:
+        query = sa.text("SELECT case_key, order_number FROM lines ORDER BY id")
+        lines = connection.execute(query).all()
+        query = sa.text("SELECT subject FROM incidents ORDER BY id")
+        told = connection.execute(query).scalars().all()
+    assert [line.case_key for line in lines] == now
+    assert [line.order_number for line in lines[:3]] == ["1", "1", "2"]
+    assert told == [f"{key}/1" for key in now]

@@ -157,6 +157,11 @@ def number_in(order: str | None) -> str | None:
     return number if number and number != order else None
 
 
+def plain(order: str) -> str:
+    """An order's name without the sign, if it is one with it: both mean one order."""
+    return number_in(order) or order
+
+
 def is_taken(event: StockEvent) -> bool:
     """Whether it says that an order was taken: placed, or sold at a till at once."""
     return event.kind == PLACED or event.scope == AT_ONCE

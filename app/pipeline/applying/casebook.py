@@ -143,7 +143,7 @@ class Casebook:
 
     def _told_by_channel(self, said: Said) -> list[Case]:
         owner, event = said.owner, said.event
-        rows = self.rows(said.case_key, event.order_number or event.order)
+        rows = self.rows(said.case_key, number_named(event) or event.order)
         told = [case for case in rows if is_told(case)]
         if owner is not None and owner is not said.channel:
             return [case for case in told if case.channel_id == owner.id]
@@ -154,11 +154,7 @@ class Casebook:
     def make(self, said: Said, sku_id: int) -> tuple[Case, list[Case]]:
         """A new case, and the provisional ones whose reports it took over."""
         owner, event = said.owner, said.event
-        number = None
-        if event.kind in ORDER_KINDS:
-            number = event.order_number
-            if number is None and owner is not said.channel:
-                number = event.order
+        number = number_named(event) if event.kind in ORDER_KINDS else None
         case = Case(
             None,
             said.case_key,
@@ -205,7 +201,7 @@ class Casebook:
                         yield case, other
 
     def number(self, case: Case, number: str | None) -> bool:
-        """The order's own number is told; return whether that is news."""
+        """Its channel tells the order's own number; return whether that is news."""
         if number is None or case.order_number is not None:
             return False
         case.order_number = number
@@ -214,7 +210,7 @@ class Casebook:
 
     def named(self, case: Case, said: Said) -> list[Case]:
         """Take over what others reported under an order's number before it was told."""
-        is_new = self.number(case, said.event.order_number) and not said.is_foreign
+        is_new = not said.is_foreign and self.number(case, said.event.order_number)
         return self.adopt(case, said.owner) if is_new and said.owner else []
 
     def sharing(self, case: Case) -> list[Case]:

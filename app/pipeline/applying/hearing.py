@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.domain import events as kinds, way
-from app.domain.events import StockEvent, key_of
+from app.domain.events import StockEvent, key_of, plain
 from app.domain.targets import WITNESS
 from app.pipeline.applying.told import (
     DUPLICATE,
@@ -136,12 +136,12 @@ def number_named(event: StockEvent) -> str | None:
         return of
     if event.order_number is not None or event.order_channel is None:
         return event.order_number
-    return event.order
+    return None if event.order is None else plain(event.order)
 
 
 def order_key(owner: str, order: str) -> str:
-    """How an order's case is called."""
-    return f"{owner}/order/{order}"
+    """How an order's case is called: `#1001` and `1001` are one order of a channel's."""
+    return f"{owner}/order/{plain(order)}"
 
 
 def line_name(said: Said, sku_id: int | None) -> str:

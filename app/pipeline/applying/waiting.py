@@ -16,7 +16,7 @@ from app.pipeline.applying.hearing import BY_SKU, order_key
 from app.pipeline.applying.told import POSTED, SUPERSEDED
 from app.pipeline.house import API
 from app.store.stock import aliases
-from app.store.stock.cases import Case
+from app.store.stock.cases import Case, spellings
 from app.store.tables import stock_events
 
 OF_RETURNS: Final = (kinds.ADVISED, kinds.RETURNED)
@@ -36,11 +36,8 @@ def tells_of_return(case: Case) -> bool:
 
 
 def waits_under(order: str | None, number: str | None) -> list[str]:
-    """The keys of the cases in which returns for an order may wait: also under its
-    number as it is printed."""
-    printed = None if number is None else f"#{number}"
-    names = (order, number, printed)
-    return [order_key(API, name) for name in names if name is not None]
+    """The keys of the cases in which returns for an order may wait."""
+    return [order_key(API, name) for name in (order, number) if name is not None]
 
 
 def only_waits(case: Case) -> bool:
@@ -61,7 +58,9 @@ def told(connection: Connection, case: Case) -> tuple[list[str], Sequence[sa.Row
         kind, _, rest = name.split(":", 2)
         fact = rest.partition(BY_SKU)[0]
         events += [
-            StockEvent(kind, 0, 0, 0, sku=sku, order=order, fact=fact) for sku in words
+            StockEvent(kind, 0, 0, 0, sku=sku, order=spelled, fact=fact)
+            for sku in words
+            for spelled in spellings(order)
         ]
     keys = [f"{API}:{key_of(event)}" for event in events]
     rows = connection.execute(

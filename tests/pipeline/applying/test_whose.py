@@ -354,6 +354,93 @@ def test_an_order_is_named_as_it_is_printed(shop, is_late):
     assert shop.level(JACKET) == {"available": 9}
 
 
+@pytest.mark.parametrize("own", ["1001", "#1001"])
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))))
+def test_an_order_is_one_with_the_sign_of_its_number_or_without(shop, own, arrival):
+    shop.channel("wms")
+    acts = (
+        lambda: shop.tell("web", order(own, JACKET, 3, at=AT)),
+        lambda: shop.tell("wms", parcel("1001", 2, AT + MINUTE)),
+        # The same parcel, corrected.
+        lambda: shop.tell("wms", parcel("#1001", 1, AT + MINUTE, version=AT + DAY)),
+    )
+
+    def parcel(named, units, at, version=AT):
+        told = shipment(named, JACKET, units, at=at, location="downtown")
+        return told | {"channel": "web", "id": "A", "version": version}
+
+    for number_ in arrival:
+        acts[number_]()
+
+    assert shop.level(JACKET) == {"available": 7, "committed": 2}
+    with shop.engine.connect() as connection:
+        told = [rehearse(connection, now() + SECOND, seed) for seed in range(3)]
+        assert [list(said) for said in told] == [[], [], []]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["known", "not yet known"])
+def test_a_return_waits_for_an_order_with_the_sign_or_without(shop, is_late):
+    told = order("1001", JACKET, 1, at=AT), shipment("1001", JACKET, 1, at=AT)
+    if not is_late:
+        shop.tell("web", *told)
+    say(shop, back("#1001"))
+    if is_late:
+        shop.tell("web", *told)
+
+    assert shop.level(JACKET) == {"available": 10}
+    assert flagged(shop) == []
+
+
+@pytest.mark.parametrize("named", ["1001", "#1001"])
+@pytest.mark.parametrize("is_late", [False, True], ids=["known", "not yet known"])
+def test_a_hold_is_committed_to_an_order_with_the_sign_or_without(shop, is_late, named):
+    lines = [{"sku": JACKET, "quantity": 2}]
+    held = holding.hold(shop.engine, lines, 900, actor="test", now=now())
+    shop.channel("wms")
+    parcel = shipment("#1001", JACKET, 1, at=AT + MINUTE, location="downtown")
+
+    if not is_late:
+        number(shop, "500", "1001", quantity=2)
+    holding.commit(shop.engine, held["id"], "web", named, actor="test", now=now())
+    shop.tell("wms", parcel | {"channel": "web"})
+    if is_late:
+        number(shop, "500", "1001", quantity=2)
+
+    assert shop.level(JACKET) == {"available": 8, "committed": 1}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_another_calls_an_order_finds_no_third_one_s_words(shop, is_first):
+    """A parcel whose channel nobody names is of that order or not, whatever others say."""
+    shop.channel("wms")
+    shop.channel("carrier")
+    parcel = shipment("#1001", JACKET, 1, at=AT, location="downtown")
+    parcel |= {"channel": "web"}
+    shop.tell("web", order("1001", JACKET, 3, at=AT))
+    if is_first:
+        shop.tell("wms", parcel)
+    event = StockEvent(
+        kinds.SHIPPED,
+        1,
+        AT,
+        AT,
+        sku=JACKET,
+        place="downtown",
+        order="1001",
+        order_number="1001",
+        fact="B",
+    )
+    with applying(shop.engine) as connection:
+        house = read_house(connection)
+        apply(connection, house, [Told(house.by_key["carrier"], [event], now())], now())
+    if not is_first:
+        shop.tell("wms", parcel)
+
+    with shop.engine.connect() as connection:
+        told = [rehearse(connection, now() + SECOND, seed) for seed in range(4)]
+        assert [list(said) for said in told] == [[], [], [], []]
+
+
 # -- a channel is named ----------------------------------------------------------
 
 OF_THE_TILL = {
