@@ -19,7 +19,7 @@ from app.pipeline.applying.casebook import Casebook
 from app.pipeline.applying.eventlog import EventLog
 from app.pipeline.applying.hearing import ORDER_KINDS, Said, fact_name, hear
 from app.pipeline.applying.names import Names, missing_sku
-from app.pipeline.applying.newer import is_past, judge
+from app.pipeline.applying.newer import is_past, judge, units
 from app.pipeline.applying.placing import detail, shown_at, unseen, where
 from app.pipeline.applying.sharing import share, shared, together
 from app.pipeline.applying.told import (
@@ -146,9 +146,8 @@ class Decider:
         extra, waits = self._detail(said)
         if waits is not None:
             return said.park(waits)
-        target = Target(
-            event.quantity, event.version, location, event.occurred_at, extra
-        )
+        told = units(self.book, said)
+        target = Target(told, event.version, location, event.occurred_at, extra)
         others = correcting.others(self.book, said, found, name, sku_id)
         skus = tuple(case.sku_id or 0 for case in others[:1])
         if not self._is_news(said, together(others, name), target, (*skus, sku_id)):

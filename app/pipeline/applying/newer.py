@@ -16,16 +16,27 @@ from app.store.stock.cases import Case
 def is_past(book: Casebook, said: Said, found: Sequence[Case], name: str) -> bool:
     """Whether its source, or the order's channel, has since said more than this event
     knows."""
-    event, channel = said.event, said.channel
+    event = said.event
     if event.scope == kinds.PARCEL:
         return is_taken_out(book, said, name)
     if event.kind in FROM_HOLDS and kinds.is_by_hold(event.version):
         placed = [case.targets.get(kinds.PLACED) for case in found]
         is_told = any(p and not kinds.is_by_hold(p.version) for p in placed)
         return is_told or (said.owner is not None and book.lacks(said.owner, event))
-    if channel is None or event.kind != kinds.PLACED:
-        return False
-    return book.lacks(channel, event)
+    return False
+
+
+def units(book: Casebook, said: Said) -> int:
+    """How many an event tells of: of a line that its order lost since, none.
+
+    Such a line is known all the same, as it is when it was told before it was lost: what
+    others report of its SKU is dealt out among the same lines.
+    """
+    event, channel = said.event, said.channel
+    if channel is None or event.kind != kinds.PLACED or not book.lacks(channel, event):
+        return event.quantity
+    said.verdict.verdict = SUPERSEDED
+    return 0
 
 
 def judge(said: Said, known: Target, target: Target, *, is_another: bool) -> None:

@@ -22,7 +22,8 @@ def share(lines: Sequence[Line]) -> list[int]:
     """Deal the reports out again; return which lines changed, by their position.
 
     Lines are in the order of their ids. A shipment goes to what is to be handed over on
-    each, a return first to what was; what is left over goes to the last.
+    each, a return, or a notice of one, first to what was; what is left over goes to the
+    last.
     """
     reports: dict[str, Target] = {}
     for line in lines:
@@ -40,7 +41,8 @@ def share(lines: Sequence[Line]) -> list[int]:
         _shipped(_without(one) | part) for one, part in zip(lines, dealt, strict=True)
     ]
     rest = [max(0, n - gone) for n, gone in zip(ordered, shipped, strict=True)]
-    _deal_out(told, kinds.RETURNED, dealt, [shipped, rest])
+    for kind in (kinds.RETURNED, kinds.ADVISED):
+        _deal_out(told, kind, dealt, [shipped, rest])
     return [n for n, line in enumerate(lines) if _replace(line, dealt[n])]
 
 

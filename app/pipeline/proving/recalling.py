@@ -2,7 +2,7 @@
 
 What a case says decides what its next event posts. What depends on the order of arrival
 is left out: rows that others took everything over from, under which number a case is
-found, and facts of no units: whether those are kept of a line that its order lost since
+found, and facts of no units: by which version a line has none that its order lost since
 depends on which came first.
 """
 
