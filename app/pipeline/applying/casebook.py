@@ -265,8 +265,7 @@ class Casebook:
     def around(self, case: Case) -> list[Case]:
         """Every loaded row of what may be the same order, by its key or its number, or
         by those of its lines."""
-        number = case.order_number or case.case_key.split("/", 2)[2]
-        rows = self.rows(case.case_key, number)
+        rows = self.rows(case.case_key, case.order_number)
         for line in [row for row in rows if is_told(row)]:
             rows += self.rows(line.case_key, line.order_number)
         return list({id(row): row for row in rows}.values())

@@ -111,7 +111,7 @@ def _order_of(rows: Sequence[Case], case: Case) -> tuple[list[Case], list[Case]]
             return [], []  # Nobody says which of these orders it is.
         own = orders.pop()
     lines = sorted((row for row in told if row.case_key == own), key=lambda r: r.line)
-    owner = lines[0].channel_id or 0
+    owner, numbers = lines[0].channel_id or 0, {row.order_number for row in lines}
     reports = [
         row
         for row in rows
@@ -119,6 +119,8 @@ def _order_of(rows: Sequence[Case], case: Case) -> tuple[list[Case], list[Case]]
         and reports_only(row)
         and may_be_of(row, owner)
         and (row.channel_id == owner or is_only)
+        # Not by what others call it.
+        and (row.case_key == own or row.order_number in numbers - {None})
     ]
     return lines, reports
 

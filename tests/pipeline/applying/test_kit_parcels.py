@@ -150,6 +150,50 @@ def test_a_warehouse_that_knows_only_the_orders_number(gifts):
     assert is_right(gifts)
 
 
+@pytest.mark.parametrize("is_together", [False, True])
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))))
+def test_who_names_no_channel_finds_an_order_by_its_number_alone(
+    gifts, arrival, is_together
+):
+    """Like an order without kits: its id is no number, whatever else is told of it."""
+    carried = StockEvent(
+        kinds.SHIPPED,
+        2,
+        AT,
+        AT,
+        sku=SCARF,
+        place="downtown",
+        order="1001",
+        order_number="1001",
+        fact="A",
+    )
+    notice = StockEvent(
+        kinds.ADVISED,
+        1,
+        AT,
+        AT,
+        sku=JACKET,
+        order="1001",
+        order_channel="web",
+        fact="R",
+    )
+    placed = StockEvent(kinds.PLACED, 2, AT, AT, sku="gift-1", order="1001", line="1")
+    with gifts.engine.connect() as connection:
+        rows = {key: channels.row(connection, key)["id"] for key in ("web", "parcels")}
+    told = [
+        Told(rows["parcels"], [carried], now()),
+        Told(rows["parcels"], [notice], now()),
+        Told(rows["web"], [placed], now()),
+    ]
+    told = [told[number] for number in arrival]
+    for some in [told] if is_together else [[one] for one in told]:
+        with applying(gifts.engine) as connection:
+            apply(connection, read_house(connection), some, now())
+
+    assert gifts.level(SCARF) == {"available": 3, "committed": 4}
+    assert is_right(gifts)
+
+
 def test_components_that_come_back_come_back_once(gifts):
     for channel, body in told_of("1")[::3]:
         gifts.tell(channel, body)
