@@ -58,6 +58,10 @@ END;
 """
 
 
+_receipts = count(1)
+"""Numbers of receipts: told again with another SKU, a sale would be a correction."""
+
+
 class Applier:
     """Our side: batches of sales into a furnished house, spread over all SKUs or of
     the `choice` given."""
@@ -72,7 +76,6 @@ class Applier:
         self._engine = engine
         self._vault = vault
         self._batches = batches
-        self._numbers = count(1)
         self._random = random.Random(7)
         self._choice = choice or self._any_sku
         self._inbound = Inbound(engine, vault, BATCH)
@@ -102,7 +105,7 @@ class Applier:
         return self._batches * BATCH / seconds()
 
     def _sale(self, at: int) -> StockEvent:
-        receipt = f"receipt-{next(self._numbers)}"
+        receipt = f"receipt-{next(_receipts)}"
         return StockEvent(
             kinds.SHIPPED,
             1,
@@ -122,7 +125,7 @@ class Applier:
         at = now()
         rows = []
         for _ in range(messages):
-            number = next(self._numbers)
+            number = next(_receipts)
             sku = self._random.randrange(homes.SKUS)
             body = homes.sale_body(f"receipt-{number}", [sku], iso(at))
             raw = homes.as_bytes(body)

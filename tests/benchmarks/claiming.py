@@ -140,7 +140,8 @@ def run(kind: str, rounds: int) -> list[Target]:
     with ExitStack() as stack:
         folder = stack.enter_context(servers.folder())
         engine = stack.enter_context(servers.database(kind))
-        _stock(engine)
+        homes.Build(engine, Vault([homes.SECRET_KEY])).furnish()
+        homes.stock_up(engine, HOT)
         holds, hello = stack.enter_context(_served(engine, folder))
         function = Ours(engine, lambda: by_function(engine))
         http = Ours(engine, holds)
@@ -153,20 +154,6 @@ def run(kind: str, rounds: int) -> list[Target]:
             for clients in CLIENTS
             for target in _compared(kind, clients, rounds, function, http, hello, peer)
         ]
-
-
-def _stock(engine: sa.Engine) -> None:
-    """A million units of the hot SKU; a thousand of all others."""
-    homes.Build(engine, Vault([homes.SECRET_KEY])).furnish()
-    with writing(engine) as connection:
-        connection.execute(
-            sa.text(
-                "UPDATE stock_levels SET available = 1000000, supplier = -1000000 "
-                "WHERE sku_id = (SELECT id FROM skus WHERE sku = :hot) "
-                "AND available > 0"
-            ),
-            {"hot": HOT},
-        )
 
 
 @contextmanager

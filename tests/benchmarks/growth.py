@@ -19,6 +19,7 @@ from workers.hands import keep_out_of_collections
 
 BATCHES = 10
 LARGE = 1_000_000
+HOT = homes.sku_name(1)
 
 _NUMBERS = f"""
 WITH RECURSIVE numbers(n) AS (
@@ -50,9 +51,10 @@ def run(kind: str, rounds: int) -> list[Target]:
         small = stack.enter_context(_furnished(kind, vault))
         large = stack.enter_context(_furnished(kind, vault))
         enlarge(large)
+        homes.stock_up(small, HOT)
         dice = random.Random(7)
         spread = Applier(small, vault, BATCHES)
-        hot = Applier(small, vault, BATCHES, lambda: homes.sku_name(1))
+        hot = Applier(small, vault, BATCHES, lambda: HOT)
         among = Applier(
             large, vault, BATCHES, lambda: f"SKU-{dice.randrange(homes.SKUS, LARGE)}"
         )

@@ -118,6 +118,19 @@ class Build:
                 apply(connection, house, [Told(None, batch, at)], now())
 
 
+def stock_up(engine: sa.Engine, sku: str) -> None:
+    """A million units of what everybody buys."""
+    with writing(engine) as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE stock_levels SET available = 1000000, supplier = -1000000 "
+                "WHERE sku_id = (SELECT id FROM skus WHERE sku = :sku) "
+                "AND available > 0"
+            ),
+            {"sku": sku},
+        )
+
+
 def analyze(engine: sa.Engine) -> None:
     """Do what autovacuum does within a minute of such an import."""
     if engine.dialect.name == "postgresql":
