@@ -22,7 +22,7 @@ def gate_path(engine: Engine) -> str | None:
 
 @contextmanager
 def gate(path: str | None) -> Iterator[None]:
-    """Wait for the write gate; the system opens it when a process dies."""
+    """Wait for the gate that this file is; the system opens it when a process dies."""
     if path is None:
         yield
         return

@@ -5,9 +5,7 @@ crash in between finds the reservation, and with it the time of the first try, s
 it can say exactly the same facts again.
 """
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -16,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from app.domain.instants import Instant
-from app.store.gate import gate_path
+from app.store.gate import gate, gate_path
 from app.store.tables import idempotency_keys
 
 _LOCKS = 7204
@@ -51,9 +49,10 @@ def alone(engine: Engine, use: Use) -> Iterator[None]:
 
     The database or the system lets go of the lock when its holder dies.
     """
-    gate = gate_path(engine)
-    if gate is not None:
-        with _flock(f"{gate}.keys"):
+    path = gate_path(engine)
+    if path is not None:
+        # One lock for all keys: SQLite writes one after the other anyway.
+        with gate(f"{path}.keys"):
             yield
         return
     with engine.connect() as connection, connection.begin():
@@ -64,17 +63,6 @@ def alone(engine: Engine, use: Use) -> Iterator[None]:
                 {"ours": _LOCKS, "number": number},
             )
         yield
-
-
-@contextmanager
-def _flock(path: str) -> Iterator[None]:
-    # One lock for all keys: SQLite writes one after the other anyway.
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def reserve(connection: Connection, use: Use, body_hash: str, now: Instant) -> Kept:

@@ -40,6 +40,24 @@ def back(order, quantity=1, *, sku=JACKET, fact="r", to=kinds.SELLABLE):
     )
 
 
+def send(shop, teller, **named):
+    """A parcel with one jacket of order 1001, told of by who names no channel."""
+    parcel = StockEvent(
+        kinds.SHIPPED,
+        1,
+        AT,
+        AT,
+        sku=JACKET,
+        place="downtown",
+        order="1001",
+        fact="parcel",
+        **named,
+    )
+    with applying(shop.engine) as connection:
+        house = read_house(connection)
+        apply(connection, house, [Told(house.by_key[teller], [parcel], now())], now())
+
+
 def say(shop, *events):
     """Through the API, as a person does."""
     return facts.record(shop.engine, events, actor="test", now=now())
@@ -166,20 +184,7 @@ def test_one_channel_s_id_and_another_s_number_are_two_orders(shop):
 def test_whoever_only_sent_the_parcel_did_not_take_the_order(shop):
     """A warehouse that names no channel speaks of a store's order by its number."""
     shop.tell("web", order("1001", JACKET, 1, at=AT))
-    parcel = StockEvent(
-        kinds.SHIPPED,
-        1,
-        AT,
-        AT,
-        sku=JACKET,
-        place="downtown",
-        order="1001",
-        fact="parcel",
-    )
-    with applying(shop.engine) as connection:
-        house = read_house(connection)
-        told = Told(house.by_key["wms"], [parcel], now())
-        apply(connection, house, [told], now())
+    send(shop, "wms")
 
     say(shop, back("1001"))
 
@@ -419,20 +424,7 @@ def test_what_another_calls_an_order_finds_no_third_one_s_words(shop, is_first):
     shop.tell("web", order("1001", JACKET, 3, at=AT))
     if is_first:
         shop.tell("wms", parcel)
-    event = StockEvent(
-        kinds.SHIPPED,
-        1,
-        AT,
-        AT,
-        sku=JACKET,
-        place="downtown",
-        order="1001",
-        order_number="1001",
-        fact="B",
-    )
-    with applying(shop.engine) as connection:
-        house = read_house(connection)
-        apply(connection, house, [Told(house.by_key["carrier"], [event], now())], now())
+    send(shop, "carrier", order_number="1001")
     if not is_first:
         shop.tell("wms", parcel)
 
