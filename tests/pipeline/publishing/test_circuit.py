@@ -70,9 +70,15 @@ def open_incidents(shop: Shop) -> list[str]:
 
 
 def let_time_pass(shop: Shop) -> None:
-    """The hold is over; what waits to be tried again may be."""
+    """The hold is over, and what waits to be tried again is due, in the same order."""
     with writing(shop.engine) as connection:
         connection.execute(channels.update().values(held_until=now() - 1))
+        earlier = publications.c.next_attempt_at - SECOND
+        connection.execute(
+            publications.update()
+            .where(publications.c.next_attempt_at > SECOND)
+            .values(next_attempt_at=earlier)
+        )
 
 
 def fail_until_held(shop: Shop, publisher: Publisher) -> None:
