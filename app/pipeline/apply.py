@@ -16,6 +16,7 @@ from app.domain.events import StockEvent, of_channel
 from app.domain.instants import Instant
 from app.domain.states import Movement
 from app.pipeline.applying import (
+    adopted,
     checkpoints,
     flagging,
     folding,
@@ -30,7 +31,7 @@ from app.pipeline.applying.consuming import consume
 from app.pipeline.applying.deciding import Decider
 from app.pipeline.applying.hearing import Said, hear
 from app.pipeline.applying.names import look_up
-from app.pipeline.applying.posting import Entry, OfKit, of_kit, post
+from app.pipeline.applying.posting import Aftermath, Entry, OfKit, of_kit, post
 from app.pipeline.applying.told import (
     NOTHING_YET,
     Applied,
@@ -68,21 +69,29 @@ def apply(
         more, folded = _changes(house, decider)
         changes += more
     decider.log.number(prepared.event_ids)
-    entries, suspects = _entries(connection, changes), set[int]()
-    applied.wake = post(connection, house, entries, now, suspects, prepared.levels)
+    entries, after = _entries(connection, changes), Aftermath()
+    applied.wake = post(connection, house, entries, now, after, prepared.levels)
     cases.save(connection, list(book.changed.values()))
     paying.follow(connection, book.changed.values(), now)
     flagging.flag_cases(connection, house, book, folded, now)
     flagging.settle(connection, decider.settled, now)
     returning.keep(connection, house, book.returned(), now)
-    applied.wake |= checkpoints.count_all(
-        connection, house, decider.counts, now, suspects
-    )
+    counts = decider.counts
+    applied.wake |= checkpoints.count_all(connection, house, counts, now, after)
     applied.wake |= observing.observe(connection, house, decider.seen, now)
     decider.log.write()
-    if suspects:
-        oversells.judge(connection, house, suspects, now)
+    applied.wake |= _see_to(connection, house, after, now)
     return applied
+
+
+def _see_to(
+    connection: Connection, house: House, after: Aftermath, now: Instant
+) -> set[int]:
+    """See to what follows from what was posted; return the channels to wake."""
+    if after.suspects:
+        oversells.judge(connection, house, after.suspects, now)
+    anew = adopted.told_anew(connection, after.late, now) if after.late else []
+    return apply(connection, house, anew, now).wake if anew else set()
 
 
 def _take_out(
@@ -119,7 +128,7 @@ def _tell_waiting(
     return has_told
 
 
-Change: TypeAlias = tuple[Movement, int, Said, OfKit | None]
+Change: TypeAlias = tuple[Movement, int, Said, OfKit | None, Instant]
 
 
 def _changes(
@@ -140,10 +149,19 @@ def _changes(
         else:
             wanted = movements(case.sku_id, case.targets, rules, parts)
         change = difference(wanted, case.posted)
+        cause = said, of_kit(case.sku_id, parts) if parts else None
+        changed_at = _changed_at(said) if case.posted else 0
         case.posted = wanted
-        kit = of_kit(case.sku_id, parts) if parts else None
-        changes += [(movement, units, said, kit) for movement, units in change.items()]
+        changes += [(move, units, *cause, changed_at) for move, units in change.items()]
     return changes, folded
+
+
+def _changed_at(said: Said) -> Instant:
+    """When its source came to say something else: its version, where that is a time."""
+    event = said.event
+    if event.version >= event.occurred_at:
+        return event.version
+    return said.told.received_at
 
 
 def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
@@ -159,8 +177,9 @@ def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
             _undone(connection, said.event).get(movement),
             kit=kit,
             item=said.event.item,
+            changed_at=changed_at,
         )
-        for movement, quantity, said, kit in changes
+        for movement, quantity, said, kit, changed_at in changes
     ]
 
 

@@ -16,7 +16,7 @@ from app.domain.events import StockEvent
 from app.domain.instants import Instant
 from app.domain.states import Movement
 from app.pipeline.applying import flagging
-from app.pipeline.applying.posting import Entry, post, scope_states, variance
+from app.pipeline.applying.posting import Aftermath, Entry, post, scope_states, variance
 from app.pipeline.applying.told import (
     DUPLICATE,
     POSTED,
@@ -77,10 +77,10 @@ def count_all(
     house: House,
     counts: Sequence[Count],
     now: Instant,
-    suspects: set[int],
+    aftermath: Aftermath,
 ) -> set[int]:
     """Post the variances of counts as they were told; return channels to wake
-    (`suspects`: see `post`)."""
+    (`aftermath`: see `post`)."""
     woken: set[int] = set()
     settled: list[str] = []
     for first, some in _rounds(counts):
@@ -92,7 +92,7 @@ def count_all(
                 settled.append(counted.verdict.key)
         posted = [one for one in some if one.verdict.verdict == POSTED]
         _store(connection, posted, found, known)
-        woken |= _post(connection, house, posted, found, now, suspects)
+        woken |= _post(connection, house, posted, found, now, aftermath)
     flagging.settle(connection, settled, now)
     return woken
 
@@ -195,7 +195,7 @@ def _post(
     counts: Sequence[Count],
     found: Mapping[levels.Spot, levels.Level],
     now: Instant,
-    suspects: set[int],
+    aftermath: Aftermath,
 ) -> set[int]:
     here = levels.all_quantities(connection, [found[one.spot].id for one in counts])
     entries = []
@@ -220,7 +220,7 @@ def _post(
                 )
                 entry = variance(counted.spot, change, at, cause, event.reason)
                 entries.append(entry)
-    return post(connection, house, entries, now, suspects)
+    return post(connection, house, entries, now, aftermath)
 
 
 def _store(

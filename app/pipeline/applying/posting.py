@@ -5,6 +5,7 @@ counted: it is posted together with the opposite variance at that count, net zer
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -73,6 +74,18 @@ class Entry(NamedTuple):
     kit: OfKit | None = None
     item: str | None = None
     """What the source calls the item: a SKU may have several listings there."""
+    changed_at: Instant = 0
+    """When its source came to say so, where it said something else before."""
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """What the movements of a batch leave to be seen to."""
+
+    suspects: set[int] = field(default_factory=set)
+    """SKUs that are or were short of units."""
+    late: list[observing.Late] = field(default_factory=list)
+    """What was in numbers that were taken into the stock."""
 
 
 def post(
@@ -80,13 +93,13 @@ def post(
     house: House,
     entries: Sequence[Entry],
     now: Instant,
-    suspects: set[int],
+    aftermath: Aftermath,
     locked: Levels | None = None,
 ) -> set[int]:
     """Write entries, change levels; return the channels to wake (see `marking`).
 
-    SKUs that are or were short of units go into `suspects`. What the caller has
-    `locked` need not be read again.
+    What follows goes into `aftermath`. What the caller has `locked` need not be read
+    again.
     """
     if not entries:
         return set()
@@ -107,9 +120,9 @@ def post(
         here[state] = here.get(state, 0) - entry.quantity
         there[to_state] = there.get(to_state, 0) + entry.quantity
     levels.add(connection, changes)
-    suspects |= oversells.suspects(house, locked, changes)
+    aftermath.suspects |= oversells.suspects(house, locked, changes)
     # What a count absorbs changes our number, not the channel's.
-    _follow(connection, house, entries)
+    aftermath.late += _follow(connection, house, entries)
     is_shown = any(AVAILABLE in states for states in changes.values())
     return set(house.publishing) if is_shown else set()
 
@@ -201,7 +214,7 @@ def write(connection: Connection, entries: Sequence[Entry], now: Instant) -> Non
         _COLUMNS,
         [
             # All of an entry but its last fields, which only posting needs.
-            (*entry.movement, *entry[1:-3], now)
+            (*entry.movement, *entry[1:-4], now)
             for entry in entries
         ],
     )
@@ -216,7 +229,9 @@ def _shown(entry: Entry, change: int) -> tuple[int, int]:
     return kit.sku_id, int(change / kit.units) if sku == kit.by else 0
 
 
-def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> None:
+def _follow(
+    connection: Connection, house: House, entries: Sequence[Entry]
+) -> list[observing.Late]:
     """Tell the channels that we publish to what they did themselves."""
     effects: list[observing.Effect] = []
     for entry in entries:
@@ -230,6 +245,5 @@ def _follow(connection: Connection, house: House, entries: Sequence[Entry]) -> N
             if change:
                 at = movement.occurred_at
                 told = (channel.id, sku, spot[1], at, change, entry.item)
-                effects.append(observing.Effect(*told))
-    if effects:
-        observing.follow(connection, house, effects)
+                effects.append(observing.Effect(*told, entry.changed_at))
+    return observing.follow(connection, house, effects) if effects else []

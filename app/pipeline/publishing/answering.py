@@ -16,9 +16,9 @@ from app.domain import drift
 from app.domain.drift import Difference
 from app.domain.instants import Instant, now as clock
 from app.domain.misses import next_look
-from app.pipeline.acts.facts import record
 from app.pipeline.house import House, HouseKeeper
 from app.pipeline.publishing import asking, desired
+from app.pipeline.publishing.adopting import Takings, adopt, place_of
 from app.pipeline.publishing.asking import Seen
 from app.store.configuration import policies
 from app.store.engine import reading, writing
@@ -36,6 +36,8 @@ class Unexplained(NamedTuple):
     """When the channel was read, or told it."""
     is_settled: bool
     """Its orders had the time to explain the number."""
+    known_to: int = 0
+    """The newest ledger entry that is in what was expected."""
     is_restless: bool = False
     """It was another one at every look: whatever the policy, a person is asked."""
 
@@ -87,12 +89,12 @@ class Answerer:
             with writing(self._engine) as connection:
                 note = "what was told since explains the number"
                 asking.end(connection, over, clock(), note)
-        kept, takings = set(), asking.Takings()
+        kept, takings = set(), Takings()
         # One by one: of two listings of a stock, the second is judged by what was done
         # about the first.
         for one in self._judged(adapter, channel, told, takings):
             if one.done == drift.TAKE:
-                self._take(channel, one, takings)
+                adopt(self._engine, channel, one.seen, one.place, takings)
             with writing(self._engine) as connection:
                 self._write(connection, adapter, channel, one)
             if one.is_held or one.done == drift.LOOK:
@@ -107,7 +109,7 @@ class Answerer:
         adapter: Adapter,
         channel: RowMapping,
         told: Sequence[Unexplained],
-        takings: asking.Takings,
+        takings: Takings,
     ) -> Iterator[_Asked]:
         by_id = {one.publication_id: one for one in told}
         for _, one in sorted(by_id.items()):
@@ -165,7 +167,7 @@ class Answerer:
         cause = drift.EDITED if difference.orders_read else drift.UNKNOWN
         if one.theirs == before:
             cause = drift.FALSE_SUCCESS
-        return Seen(row, names, difference, one.at, cause)
+        return Seen(row, names, difference, one.at, cause, one.known_to)
 
     def _judge(
         self,
@@ -173,12 +175,12 @@ class Answerer:
         house: House,
         policy: str,
         seen: Seen,
-        takings: asking.Takings,
+        takings: Takings,
         *,
         is_settled: bool,
     ) -> _Asked:
         row, told = seen.row, seen.difference
-        place = asking.place_of(connection, house, row)
+        place = place_of(connection, house, row)
         can_take = place is not None and not takings.differ(seen, place)
         can_take = can_take and row["disputed"] is None
         is_asked = row["disputed"] is not None
@@ -202,17 +204,6 @@ class Answerer:
         return _Asked(seen, place, done, is_held)
 
     # -- doing -----------------------------------------------------------------
-
-    def _take(self, channel: RowMapping, one: _Asked, takings: asking.Takings) -> None:
-        """Post the difference, with the channel as the one who says so."""
-        told = one.seen.difference
-        theirs, expected = told.theirs, told.believed[1]
-        if one.place is None or theirs is None or expected is None:
-            return
-        if units := takings.take(one.seen, one.place):
-            shows = f"shows {theirs}"
-            event = asking.taken(channel["key"], one.seen, units, one.place, shows)
-            record(self._engine, [event], actor=str(channel["key"]), now=clock())
 
     def _write(
         self, connection: Connection, adapter: Adapter, channel: RowMapping, one: _Asked

@@ -11,14 +11,9 @@ from typing import Final
 
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.domain import drift, events as kinds
+from app.domain import drift
 from app.domain.drift import Difference
-from app.domain.events import StockEvent
 from app.domain.instants import DAY, SECOND, Instant, now as clock
-from app.domain.shown import Policy
-from app.pipeline.house import House
-from app.pipeline.publishing.ruling import ruling
-from app.store.configuration import policies
 from app.store.publishing import publications as store, tallies
 from app.store.watching import drifts, incidents
 
@@ -34,6 +29,8 @@ class Seen:
     difference: Difference
     read_at: Instant
     cause: str | None
+    known_to: int
+    """The newest ledger entry that we knew of when what we believed was looked up."""
 
 
 def write_down(
@@ -128,55 +125,3 @@ def may_be_sold(
     # Providers' clocks tick whole seconds.
     since = max(0, (row["accepted_at"] or 0) - SECOND)
     return unnamed_at > since
-
-
-class Takings:
-    """What was just taken over of each stock: several listings may show the same one."""
-
-    def __init__(self) -> None:
-        self._units: dict[tuple[int, str], int] = {}
-
-    def differ(self, one: Seen, place: str) -> bool:
-        """Whether another listing of that stock said something else."""
-        return self._units.get((one.row["sku_id"], place), _units(one)) != _units(one)
-
-    def take(self, one: Seen, place: str) -> int:
-        """The units to be posted: 0 where another listing said the same already."""
-        stock, units = (one.row["sku_id"], place), _units(one)
-        is_known = stock in self._units
-        self._units[stock] = units
-        return 0 if is_known else units
-
-
-def _units(one: Seen) -> int:
-    """By how many units what it shows differs from what we believed."""
-    return (one.difference.theirs or 0) - (one.difference.believed[1] or 0)
-
-
-def taken(key: str, one: Seen, units: int, place: str, reason: str) -> StockEvent:
-    """The adjustment that makes ours what the channel shows."""
-    return StockEvent(
-        kinds.ADJUSTED,
-        units,
-        one.read_at,
-        one.read_at,
-        sku=one.names.sku,
-        place=place,
-        fact=f"drift-{one.row['id']}-{one.read_at}",
-        line="1",
-        reason=f"taken over from {key}, which {reason}",
-    )
-
-
-def place_of(connection: Connection, house: House, row: RowMapping) -> str | None:
-    """The one location whose stock a row shows as it is; None where it is not so simple.
-
-    A kit has no stock of its own that could be adjusted.
-    """
-    own = policies.of_listings(connection, {row["listing_id"]})
-    channel = house.channels[row["channel_id"]]
-    at = ruling(house, channel, own.get(row["listing_id"])).at(row["place"])
-    is_plain = at is not None and len(at.draws_from) == 1 and at.policy == Policy()
-    if at is None or not is_plain or row["sku_id"] in house.recipes:
-        return None
-    return house.names[at.draws_from[0]]

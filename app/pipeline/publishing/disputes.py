@@ -13,9 +13,10 @@ from app.domain import drift, events as kinds
 from app.domain.errors import NotOpen, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
-from app.pipeline.acts.facts import Waker, record_in, wake_all
+from app.pipeline.acts.facts import Waker, wake_all
 from app.pipeline.house import House, current
 from app.pipeline.publishing import asking, desired
+from app.pipeline.publishing.adopting import place_of, post
 from app.store.engine import applying
 from app.store.people import deeds
 from app.store.publishing import publications as store
@@ -57,7 +58,7 @@ def _told(
         return found
     ours = numbers[row["publication_id"]]
     theirs = max(0, ours + row["disputed"])
-    can_take = asking.place_of(connection, house, row) is not None
+    can_take = place_of(connection, house, row) is not None
     choice = f"take ours: {ours} is published"
     if can_take:
         choice += f"; or take theirs: {row['disputed']:+d} units in the stock"
@@ -127,7 +128,7 @@ def decide(
 def _take(
     connection: Connection, row: RowMapping, actor: str, now: Instant
 ) -> set[str]:
-    place = asking.place_of(connection, current(connection), row)
+    place = place_of(connection, current(connection), row)
     if place is None:
         raise NotOpen(
             "what it shows is not the stock of one location as it is: count it there "
@@ -144,8 +145,7 @@ def _take(
         line="1",
         reason=f"taken over from {row['channel']}, which showed {row['theirs']}",
     )
-    _, lanes = record_in(connection, [event], actor=actor, now=now)
-    return lanes
+    return post(connection, row["publication_id"], event, row["found_at"], actor, now)
 
 
 def decide_all(
@@ -160,7 +160,7 @@ def decide_all(
         ids = [
             row["id"]
             for row in rows
-            if take == OURS or asking.place_of(connection, house, row) is not None
+            if take == OURS or place_of(connection, house, row) is not None
         ]
     for id_ in ids:
         # Another listing that showed the same stock may have decided of it.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.base import Adapter
@@ -24,7 +23,6 @@ from app.pipeline.publishing.rounds import TURN_SECONDS, Round
 from app.store.configuration import policies
 from app.store.engine import writing
 from app.store.publishing import attempts, publications as store
-from app.store.tables import publications
 from app.store.vault import Vault
 
 OVERLAP: Instant = 2 * MINUTE
@@ -104,7 +102,10 @@ class Readings:
         store.read(connection, before["id"], number, at)
         if verdict != EXPLAINED:
             is_restless = verdict == OPEN
-            yield Unexplained(before["id"], number, known, at, True, is_restless)
+            known_to = seen.after["known_to"]
+            yield Unexplained(
+                before["id"], number, known, at, True, known_to, is_restless
+            )
         elif number != before["believed"]:
             store.change(connection, before["id"], misses=0)
 
@@ -122,12 +123,9 @@ class Readings:
         return {id_: one["number"] for id_, one in found if one is not None}
 
     def _again(self, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
-        query = sa.select(publications).where(
-            publications.c.id.in_([row["id"] for row in rows]),
-            publications.c.failed_at.is_(None),
-        )
         with self._engine.connect() as connection:
-            return connection.execute(query).mappings().all()
+            found = store.rows(connection, [row["id"] for row in rows])
+        return [row for row in found if row["failed_at"] is None]
 
     def catch_up(self, adapter: Adapter, channel: RowMapping) -> bool:
         """Take in what changed up to now, and apply it; whether that is all.
@@ -203,7 +201,7 @@ def _overridden(
         return
     if reading.available is not None and reading.available != row["believed"]:
         shown, known = reading.available, row["believed"]
-        yield Unexplained(row["id"], shown, known, at, is_settled=True)
+        yield Unexplained(row["id"], shown, known, at, True, row["known_to"])
 
 
 def _careful(

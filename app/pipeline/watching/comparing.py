@@ -29,7 +29,6 @@ from app.pipeline.watching.healing import Found, Healer
 from app.store.configuration import channels as channel_store, policies
 from app.store.engine import reading, writing
 from app.store.publishing import publications as store
-from app.store.tables import publications
 from app.store.watching import drifts
 
 
@@ -145,20 +144,17 @@ class Comparer:
             now_rows = self._again(suspects)
             numbers = self._numbers(connection, now_rows)
             unnamed = _unnamed(connection, now_rows, shown)
-        seen, began = [], {row["id"]: row for row in suspects}
+        began = {row["id"]: row for row in suspects}
+        seen = []
         for row in now_rows:
             id_ = row["id"]
-            one = Difference(
-                theirs=shown[id_],
-                desired=numbers[id_],
-                accepted=row["accepted"],
-                believed=(first[id_]["believed"], row["believed"]),
-                first=began[id_]["believed"],
-                before=_before(began[id_]),
-                is_wanted=_is_wanted(row),
-                orders_read=adapter.polls and id_ not in unnamed,
+            told, is_read = (
+                (began[id_], first[id_]),
+                adapter.polls and id_ not in unnamed,
             )
-            seen.append(Seen(row, names[id_], one, read_at, drift.cause_of(one)))
+            one = _difference(row, *told, shown[id_], numbers[id_], is_read)
+            cause = drift.cause_of(one)
+            seen.append(Seen(row, names[id_], one, read_at, cause, row["known_to"]))
         return seen, right
 
     def _numbers(
@@ -187,13 +183,29 @@ class Comparer:
         return self._publisher.readings.catch_up(adapter, known)
 
     def _again(self, rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
-        query = (
-            sa.select(publications)
-            .where(publications.c.id.in_([row["id"] for row in rows]))
-            .order_by(publications.c.id)
-        )
         with reading(self._engine) as connection:
-            return connection.execute(query).mappings().all()
+            return store.rows(connection, [row["id"] for row in rows])
+
+
+def _difference(
+    row: RowMapping,
+    began: RowMapping,
+    first: RowMapping,
+    theirs: int | None,
+    ours: int,
+    orders_read: bool,
+) -> Difference:
+    """What is known of a number: when it `began`, at `first`, and in its row now."""
+    return Difference(
+        theirs=theirs,
+        desired=ours,
+        accepted=row["accepted"],
+        believed=(first["believed"], row["believed"]),
+        first=began["believed"],
+        before=_before(began),
+        is_wanted=_is_wanted(row),
+        orders_read=orders_read,
+    )
 
 
 def _is_right(

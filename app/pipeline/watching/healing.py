@@ -13,9 +13,9 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from adapters.base import Adapter
 from app.domain import drift
 from app.domain.instants import now as clock
-from app.pipeline.acts.facts import record
 from app.pipeline.house import HouseKeeper
 from app.pipeline.publishing import asking, desired
+from app.pipeline.publishing.adopting import Takings, adopt, place_of
 from app.pipeline.publishing.asking import KIND, Seen
 from app.store.configuration import policies
 from app.store.engine import reading, writing
@@ -59,7 +59,7 @@ class Healer:
         is_too_many = len(edited) >= max(MANY, len(seen) // 2 + 1)
         with reading(self._engine) as connection:
             words = policies.drifting(connection, channel, [o.row for o in told])
-        found, takings = [], asking.Takings()
+        found, takings = [], Takings()
         for one in told:
             done = self._deed(one, policy, words[one.row["id"]], takings)
             if is_too_many and one in edited and policy is None:
@@ -79,9 +79,7 @@ class Healer:
             )
         return found
 
-    def _deed(
-        self, one: Seen, policy: str | None, usual: str, takings: asking.Takings
-    ) -> str:
+    def _deed(self, one: Seen, policy: str | None, usual: str, takings: Takings) -> str:
         place = self._place_of(one.row)
         done = drift.deed(
             one.cause or "",
@@ -102,13 +100,13 @@ class Healer:
         channel: RowMapping,
         one: Seen,
         done: str,
-        takings: asking.Takings,
+        takings: Takings,
     ) -> None:
         if done == drift.TAKE:
-            self._take(channel, one, takings)
+            adopt(self._engine, channel, one, self._place_of(one.row), takings)
         now, row = clock(), one.row
         with writing(self._engine) as connection:
-            self._note(connection, one)
+            self._note(connection, one, done)
             if done in (drift.PUBLISH, drift.WAIT) and one.difference.orders_read:
                 # Ordered by time stamps, ours must come after the edit to win; the
                 # sales until then are known.
@@ -139,25 +137,17 @@ class Healer:
         ours = seen.desired - min(0, row["disputed"])
         return bool(seen.theirs - ours == row["disputed"])
 
-    def _note(self, connection: Connection, one: Seen) -> None:
-        """Keep what was read."""
+    def _note(self, connection: Connection, one: Seen, done: str) -> None:
+        """Keep what was read, unless that was done when it was taken."""
         seen, id_ = one.difference, one.row["id"]
-        if seen.theirs is not None and seen.believed[0] == seen.believed[1]:
-            store.read(connection, id_, seen.theirs, one.read_at)
-
-    def _take(self, channel: RowMapping, one: Seen, takings: asking.Takings) -> None:
-        """Post the difference, with the channel as the one who says so."""
-        place, seen = self._place_of(one.row), one.difference
-        if place is None or seen.theirs is None or seen.believed[1] is None:
+        if seen.theirs is None or done == drift.TAKE:
             return
-        if units := takings.take(one, place):
-            shows = f"shows {seen.theirs}"
-            event = asking.taken(channel["key"], one, units, place, shows)
-            record(self._engine, [event], actor=str(channel["key"]), now=clock())
+        if seen.believed[0] == seen.believed[1]:
+            store.read(connection, id_, seen.theirs, one.read_at)
 
     def _place_of(self, row: RowMapping) -> str | None:
         with reading(self._engine) as connection:
-            return asking.place_of(connection, self._keeper.house(connection), row)
+            return place_of(connection, self._keeper.house(connection), row)
 
     def close(
         self,

@@ -5,7 +5,7 @@ channel's own effects since; its use is as the expected value of a compare-and-s
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,13 +43,27 @@ class Effect(NamedTuple):
     """Of what is available."""
     item: str | None
     """What the channel called the item: a SKU may have several listings there."""
+    changed_at: Instant
+    """When it came to that, where something else was told before."""
 
 
-def follow(connection: Connection, house: House, effects: Iterable[Effect]) -> None:
+class Late(NamedTuple):
+    """An effect that was in a number which was taken into the stock before it was told."""
+
+    publication_id: int
+    sku_id: int
+    at: Instant
+    change: int
+
+
+def follow(
+    connection: Connection, house: House, effects: Iterable[Effect]
+) -> list[Late]:
     """Carry a channel's own effects over to the number we believe it shows.
 
     One dated before the last reading, or accepted write, is inside that number; one of
-    another listing of the SKU did not change it.
+    another listing of the SKU did not change it. Return those that are in what was
+    taken into the stock already.
     """
     by_row: dict[tuple[int, int], list[Effect]] = defaultdict(list)
     for effect in effects:
@@ -63,24 +77,41 @@ def follow(connection: Connection, house: House, effects: Iterable[Effect]) -> N
         .order_by(publications.c.id)
     ).all()
     others = _names_of_others(connection, rows)
-    changed = []
+    changed, late = [], list[Late]()
     for row in rows:
-        place = house.channels[row.channel_id]
-        here, known_at = place.shown_at(row.place), _known_at(row, place)
-        believed, newest, disputed = row.believed, row.effect_at, row.disputed
-        theirs = others.get(row.listing_id, ())
-        for one in by_row[row.channel_id, row.sku_id]:
-            if one.location_id not in here or one.item in theirs:
-                continue
-            newest = max(newest, one.occurred_at)
-            if believed is not None and one.occurred_at > known_at:
-                believed += one.change
-            if disputed is not None and one.occurred_at <= row.disputed_at:
-                # Told late, it explains some of what a person is asked about.
-                disputed -= one.change
-        changed.append((believed, newest, disputed, row.id))
+        place, theirs = house.channels[row.channel_id], others.get(row.listing_id, ())
+        here = place.shown_at(row.place)
+        mine = [
+            one
+            for one in by_row[row.channel_id, row.sku_id]
+            if one.location_id in here and one.item not in theirs
+        ]
+        changed.append((*_carried_over(row, _known_at(row, place), mine), row.id))
+        late += _adopted(row, mine)
     columns = ("believed", "effect_at", "disputed")
     bulk.change(connection, publications, columns, changed)
+    return late
+
+
+def _carried_over(
+    row: sa.Row[Any], known_at: Instant, effects: Sequence[Effect]
+) -> tuple[int | None, Instant, int | None]:
+    believed, newest, disputed = row.believed, row.effect_at, row.disputed
+    for one in effects:
+        newest = max(newest, one.occurred_at)
+        if believed is not None and one.occurred_at > known_at:
+            believed += one.change
+        if disputed is not None and one.occurred_at <= row.disputed_at:
+            # Told late, it explains some of what a person is asked about.
+            disputed -= one.change
+    return believed, newest, disputed
+
+
+def _adopted(row: sa.Row[Any], effects: Sequence[Effect]) -> Iterator[Late]:
+    for one in effects:
+        at = max(one.occurred_at, one.changed_at)
+        if at <= row.adopted_until:
+            yield Late(row.id, row.sku_id, at, one.change)
 
 
 def _names_of_others(

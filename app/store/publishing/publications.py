@@ -17,7 +17,7 @@ from app.domain.instants import Instant
 from app.domain.retry import class_of
 from app.store import bulk
 from app.store.engine import is_sqlite
-from app.store.tables import publications
+from app.store.tables import ledger, publications
 
 FIRST_LANE: Final = 0
 """`next_attempt_at` of what was never tried."""
@@ -115,9 +115,11 @@ def names(connection: Connection, ids: Collection[int]) -> dict[int, Names]:
 
 
 def rows(connection: Connection, ids: Collection[int]) -> Sequence[sa.RowMapping]:
-    """These rows, in the order of their ids."""
+    """These rows, in the order of their ids; each with `known_to`, the newest entry of
+    the ledger that is in its numbers."""
+    newest = sa.select(sa.func.coalesce(sa.func.max(ledger.c.id), 0)).scalar_subquery()
     query = (
-        sa.select(publications)
+        sa.select(publications, newest.label("known_to"))
         .where(publications.c.id.in_(sorted(ids)))
         .order_by(publications.c.id)
     )

@@ -31,6 +31,7 @@ from app.store.tables.people import (
 from app.store.tables.publishing import (
     IS_DUE,
     IS_STOPPED,
+    adoptions,
     drifts,
     incidents,
     leases,
@@ -60,6 +61,7 @@ from app.store.tables.watching import alerts, conditions, secret_facts
 __all__ = [
     "IS_DUE",
     "IS_STOPPED",
+    "adoptions",
     "alerts",
     "api_tokens",
     "audit_log",

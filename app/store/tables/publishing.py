@@ -28,6 +28,7 @@ publications = sa.Table(
     # and when that was read.
     Column("disputed", Big),
     Column("disputed_at", Big),
+    count("adopted_until"),  # the newest of `adoptions`; 0: none
     count("misses"),  # compare-and-set misses in a row
     count("stamp"),  # the time our newest write was stamped with
     count("effect_at"),  # the newest event of this channel applied here
@@ -99,6 +100,16 @@ drifts = sa.Table(  # differences found between a channel's numbers and ours
     Column("found_at", Big, nullable=False),
     Index(None, "channel_id", "id"),
     Index(None, "publication_id"),
+)
+
+adoptions = sa.Table(  # numbers of a channel that were taken into the stock
+    "adoptions",
+    metadata,
+    id_(),
+    link("publication_id"),
+    Column("until", Big, nullable=False),  # what it did up to then is in the number
+    Column("key", Text, nullable=False),  # the adjustment's stock event
+    Index(None, "publication_id", "until"),
 )
 
 HAS_NOT_ENDED_WELL = "result IN ('sending', 'retry', 'unknown')"
