@@ -40,6 +40,24 @@ def test_what_is_exported_can_be_imported(onecount, write, shop, ask, tmp_path) 
     assert shop.level(JACKET) == {"available": 10}
 
 
+def test_what_is_oversold_can_be_imported_and_is_no_count(
+    onecount, write, shop, ask, tmp_path
+) -> None:
+    shop.tell("web", sale("2", "jacket-ext", 12, at=now(), location="1"))
+    path = tmp_path / "counts.csv"
+    assert onecount("export", "counts", str(path)).exit_code == 0
+    assert f"{JACKET},downtown,-2," in path.read_text()
+
+    again = onecount("import", "counts", str(path))
+
+    assert again.exit_code == 0, again.output
+    assert shop.level(JACKET) == {"available": -2}
+    assert len(ask("SELECT id FROM checkpoints")) == 1, "the one of before"
+    counted = path.read_text().replace(",-2,", ",-1,", 1)
+    refused = onecount("import", "counts", write("changed.csv", counted))
+    assert "line 2: quantity '-1' is not a whole number" in refused.output
+
+
 def test_stock_is_told_by_location_and_promises_without_one(onecount, shop) -> None:
     shop.tell("web", order("1", "jacket-ext", 2, at=now()))
     shop.tell("web", sale("2", "jacket-ext", 1, at=now(), location="1"))

@@ -63,6 +63,8 @@ def read_counts(sheet: Sheet, now: Instant) -> list[Count]:
     counts: list[Count] = []
     first: dict[tuple[str, str, Instant], int] = {}
     for row in sheet.rows:
+        if _is_left_oversold(row):
+            continue
         try:
             count = _count(row, now)
             spot = (count.sku, count.location, count.counted_at)
@@ -74,6 +76,13 @@ def read_counts(sheet: Sheet, now: Instant) -> list[Count]:
             continue
         counts.append(count)
     return counts
+
+
+def _is_left_oversold(row: Row) -> bool:
+    """Whether a line came back as it went out, with fewer units than none: nobody has
+    counted there."""
+    given = row.values["quantity"]
+    return given.startswith("-") and given == row.values.get("was")
 
 
 def _count(row: Row, now: Instant) -> Count:
