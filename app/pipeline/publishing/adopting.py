@@ -75,7 +75,9 @@ def adopt(
             post(
                 connection, row["id"], event, one.read_at, str(channel["key"]), clock()
             )
-        store.read(connection, row["id"], theirs + since, one.read_at)
+        if (row["believed_at"] or 0) < one.read_at:
+            store.read(connection, row["id"], theirs, one.read_at)
+            store.change(connection, row["id"], believed=theirs + since)
 
 
 def post(
