@@ -106,7 +106,7 @@ def troubled(shop, endpoint):
         connection.execute(table.update().values(accepted=9, accepted_at=at))
         [row_id] = connection.execute(sa.select(table.c.id)).scalars()
         publications.fail(connection, row_id, GiveUp("no such item", status=422), at)
-        tallies.add(connection, 2, {tallies.TAKEN: 5, "attempt:RetryLater": 1}, at)
+        tallies.add(connection, 2, {tallies.TAKEN: 5, "attempt:unavailable": 1}, at)
         views.keep(connection, 1, "refused", {"state": "failed", "error": "GiveUp"})
     chosen = deliveries.matching(deliveries.Filter(), at)
     running.begin(shop.engine, runs.RETRY, "anna", {"sku": JACKET}, chosen, at)

@@ -18,7 +18,7 @@ from app.pipeline.repairing.recovering import recover
 from app.pipeline.repairing.redelivery import discard, retry
 from app.store.configuration import channels
 from app.store.engine import writing
-from app.store.publishing import deliveries
+from app.store.publishing import deliveries, tallies
 from app.store.publishing.deliveries import Filter
 from app.store.tables import incidents, publications, push_attempts
 from tests.builders import JACKET, SECRET, Shop, sale
@@ -138,6 +138,33 @@ def test_a_channel_that_is_down_becomes_a_dead_letter_and_rises_again(
     push_all(publisher)
     assert row(web)["accepted"] == 4
     assert row(web)["attempts"] == 0
+
+
+REFUSED = {"external_id": "jacket-1", "location": None, "status": "rejected"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, {"results": [REFUSED]}), (401, None), (422, None), (429, None), (503, None)],
+)
+def test_whatever_does_not_work_is_a_failure_of_its_hour(
+    web, publisher, channel, status, body
+):
+    channel.status, channel.body = status, body
+    publisher.push_due("web")
+    assert hour(web) == (0, 1)
+
+
+def test_an_hour_in_which_all_was_taken_has_no_failure(web, publisher, channel):
+    push_all(publisher)
+    assert hour(web) == (1, 0)
+
+
+def hour(web: Shop) -> tuple[int, int]:
+    """What the only channel took in this hour, and what failed there."""
+    with web.engine.connect() as connection:
+        (found,) = tallies.hours(connection, now()).values()
+    return found[-1]
 
 
 def test_the_channel_says_when_to_come_back(web, publisher, channel):

@@ -147,7 +147,7 @@ class Recorder:
         key, kind = call.adapter.channel.key, class_of(error)
         log.warning("push failed", channel=key, error=str(error), kind=kind)
         sent = [wish.publication_id for wish in call.wishes] or list(call.rows)
-        result, reason = attempts.REFUSED, None
+        result, reason, rejected = attempts.REFUSED, None, 0
         with writing(self._engine) as connection:
             store.lock(connection, sent)
             if isinstance(error, RetryLater):
@@ -160,6 +160,7 @@ class Recorder:
                 refusal = self._vault, call.adapter, error, now
                 circuit.credentials_refused(connection, *refusal)
             else:
+                rejected = len(sent)
                 for publication_id in sorted(sent):
                     store.fail(connection, publication_id, error, now)
                 circuit.refused(connection, call.adapter, error, now)
@@ -173,7 +174,7 @@ class Recorder:
                     error_class=kind,
                     delay_reason=reason,
                 )
-            self._count(connection, call, kind, now)
+            self._count(connection, call, kind, now, {tallies.REJECTED: rejected})
 
     def _later(
         self,

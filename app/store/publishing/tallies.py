@@ -6,6 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from app.domain import retry
 from app.domain.instants import HOUR, Instant
 from app.store import bulk
 from app.store.tables import channels, push_hours, push_tallies
@@ -17,9 +18,10 @@ WISH: Final = "wish:"
 SUPERSEDED: Final = "wish:superseded"
 CORRECT: Final = "wish:already_correct"
 TAKEN: Final = "wish:accepted"
+REJECTED: Final = "wish:rejected"
 _FAILED: Final = (
-    *("attempt:RetryLater", "attempt:GiveUp", "attempt:CredentialsRefused"),
-    "wish:rejected",
+    REJECTED,  # of a call that was refused, each of its numbers
+    *(ATTEMPT + one for one in retry.CLASSES if one != retry.REFUSED),
 )
 DRIFT: Final = "drift:"
 """Before the cause of a number that a channel showed and should not have."""

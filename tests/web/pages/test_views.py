@@ -70,7 +70,7 @@ def test_a_tile_tells_of_the_budget_and_the_last_day(anna, shop, engine, deliver
     with writing(engine) as connection:
         connection.execute(channels.update().values(budget=budget.written()))
         for ago in (0, 30 * HOUR):
-            counts = {tallies.TAKEN: 5, "attempt:RetryLater": 1}
+            counts = {tallies.TAKEN: 5, "attempt:unavailable": 1}
             tallies.add(connection, 1, counts, now() - ago)
     deliveries.fail(deliveries.id(JACKET, place="d"))
     deliveries.want(deliveries.id(JACKET, place="h"))
