@@ -180,11 +180,13 @@ class Inbound:
         if one.said is None:
             return False
         channel = house.channels[one.row.channel_id]
+        is_old = one.row.settled_at is not None
         named = [
-            listings.keep_up(connection, channel.id, seen, now)
+            listings.keep_up(connection, channel.id, seen, now, is_old=is_old)
             for seen in one.said.listings
         ]
-        if one.said.disconnected is not None:
+        # Who said good-bye long ago may have come back since.
+        if one.said.disconnected is not None and not is_old:
             connection.execute(
                 channels.update()
                 .where(channels.c.id == channel.id)

@@ -14,8 +14,9 @@ from app.pipeline.fetching import Fetcher
 from app.pipeline.house import read_house
 from app.pipeline.proving.audit import differences
 from app.pipeline.repairing.replaying import replay
+from app.store.configuration import channels
 from app.store.engine import applying, writing
-from app.store.tables import inbox
+from app.store.tables import inbox, listings
 from tests.builders import Shop
 from tests.contract.recorded import NOW, Provider, played, whole_message
 
@@ -213,12 +214,26 @@ def test_any_order_of_all_recorded_webhooks_leaves_the_same_levels(
     assert pictures[0][0]
 
 
-def test_replaying_what_was_recorded_adds_no_entry(known, provider, settings):
+def connections(shop):
+    """Which channels have said good-bye, and what each says of its items."""
+    with shop.engine.connect() as connection:
+        channels = connection.execute(
+            sa.text("SELECT key, disconnected_at FROM channels ORDER BY id")
+        )
+        listings = connection.execute(sa.text("SELECT * FROM listings ORDER BY id"))
+        return channels.all(), listings.all()
+
+
+def test_replaying_what_was_recorded_changes_nothing(known, provider, settings):
     put(known, provider, provider.cases())
     work(known, provider, settings)
-    before = (picture(known), entries(known))
+    with writing(known.engine) as connection:
+        # It came back since, and somebody named its items otherwise.
+        channels.resume(connection, provider.channel().key, instants.now())
+        connection.execute(listings.update().values(name="Renamed", gone_at=None))
+    before = (picture(known), entries(known), connections(known))
 
     replay(known.engine, filter={})
     work(known, provider, settings)
 
-    assert (picture(known), entries(known)) == before
+    assert (picture(known), entries(known), connections(known)) == before

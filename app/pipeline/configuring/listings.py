@@ -185,11 +185,19 @@ def _places(house: House, channel_id: int, own: str | None) -> Iterable[str]:
 
 
 def keep_up(
-    connection: Connection, channel_id: int, seen: ListingSeen, now: Instant
+    connection: Connection,
+    channel_id: int,
+    seen: ListingSeen,
+    now: Instant,
+    *,
+    is_old: bool = False,
 ) -> bool:
     """Follow what a channel says of an item that we know; return whether its orders may
-    have named it by an id that was unknown until now."""
-    values: dict[str, Any] = {"gone_at": now if seen.gone else None}
+    have named it by an id that was unknown until now. What `is_old` only tells what
+    nobody has told since."""
+    values: dict[str, Any] = {}
+    if not is_old:
+        values["gone_at"] = now if seen.gone else None
     if seen.external_parent_id is not None:
         values["external_parent_id"] = seen.external_parent_id
     if seen.name is not None:
@@ -202,7 +210,11 @@ def keep_up(
     ).one_or_none()
     if known is None:
         return False
-    news = {name: v for name, v in values.items() if getattr(known, name) != v}
+    news = {
+        name: value
+        for name, value in values.items()
+        if getattr(known, name) != value and not (is_old and getattr(known, name))
+    }
     if news:
         same = listings.c.id == known.id
         connection.execute(listings.update().where(same).values(**news))

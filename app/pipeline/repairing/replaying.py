@@ -21,7 +21,8 @@ _AGAIN: dict[str, Any] = {
     "state": "waiting",
     "lane": "apply",
     "error": None,
-    "settled_at": None,
+    # Kept: what was read before says nothing new of its channel. Unless it could not be.
+    "settled_at": sa.case((inbox.c.state == "buried", None), else_=inbox.c.settled_at),
     "attempts": 0,
     "next_attempt_at": 0,
     "dismissed_by": None,

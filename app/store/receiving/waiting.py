@@ -23,6 +23,8 @@ class Stored(NamedTuple):
     fetched: str | None
     fetched_at: Instant | None
     received_at: Instant
+    settled_at: Instant | None
+    """When it was read before, if it is read again."""
 
 
 # Written out, for the index of what waits: PostgreSQL finds it by the words alone.
