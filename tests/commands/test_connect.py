@@ -116,6 +116,28 @@ def test_a_shop_is_taken_over_and_published_to_when_a_person_says_so(
     assert onecount(*shopify(url, "--yes"), **SECRETS).exit_code == 1, "it would stop"
 
 
+def test_what_a_person_said_of_an_item_goes_before_its_sku_and_its_twins(
+    onecount, hub, web, write, ask
+) -> None:
+    url, sandbox = web
+    sandbox.stock["4"] = {"71": 2}
+    assert "left out" in onecount(*shopify(url, "--yes"), **SECRETS).output
+    hub.sku("RED-SCARF", "SOCKS")
+    said = "channel,sku,external_id,external_parent_id\nweb,RED-SCARF,6,96\nweb,SOCKS,4,94\n"
+    assert onecount("import", "listings", write("said.csv", said)).exit_code == 0
+
+    done = onecount(*shopify(url, "--opening", "--yes"), **SECRETS)
+
+    assert done.exit_code == 0, done.output
+    assert "1 matched by SKU, 0 by barcode, 1 listed already." in done.output
+    assert "claim to be it" not in done.output
+    mapped = "SELECT sku FROM listings JOIN skus ON skus.id = sku_id WHERE external_id"
+    assert ask(f"{mapped} = '6'") == [("RED-SCARF",)]
+    assert ask(f"{mapped} IN ('3', '4')") == [("SOCKS",)]
+    assert hub.level("RED-SCARF", "downtown")["available"] == 5
+    assert hub.level("SOCKS", "downtown")["available"] == 2
+
+
 def test_a_till_tells_the_key_it_signs_with(
     onecount, hub, environ, public, receiver
 ) -> None:

@@ -256,6 +256,7 @@ def _items(matching: Matching) -> dict[str, Any]:
     return {
         "by_sku": len(matching.by_sku),
         "by_barcode": len(matching.by_barcode),
+        "listed": len(matching.listed),
         **{name: (len(all_), all_[:NAMED]) for name, all_ in lists.items()},
     }
 

@@ -1,4 +1,5 @@
-"""Matching: how the items of a channel fit our SKUs: by SKU, then by barcode."""
+"""Matching: how the items of a channel fit our SKUs: as somebody said, by SKU, then by
+barcode."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from app.domain.connecting import TheirItem
 from app.pipeline.spreadsheets.importing import LISTINGS
 from app.pipeline.spreadsheets.sheet import SKUS, Row, Sheet
 from app.store.stock import aliases
-from app.store.tables import skus
+from app.store.tables import channels, listings, skus
 
 NAMED: Final = 10
 """How many items of a list are named."""
@@ -24,6 +25,8 @@ class Matching:
 
     by_sku: list[tuple[str, TheirItem]] = field(default_factory=list)
     by_barcode: list[tuple[str, TheirItem]] = field(default_factory=list)
+    listed: list[tuple[str, TheirItem]] = field(default_factory=list)
+    """Items that are listed as another SKU than these would make of them."""
     new: list[TheirItem] = field(default_factory=list)
     """Items whose SKU nobody knows here."""
     twins: dict[str, list[TheirItem]] = field(default_factory=dict)
@@ -36,7 +39,7 @@ class Matching:
     def pairs(self, *, with_new: bool) -> list[tuple[str, TheirItem]]:
         """Our SKU and the item, of all that are mapped."""
         new = [(one.sku or "", one) for one in self.new] if with_new else []
-        return [*self.by_sku, *self.by_barcode, *new]
+        return [*self.by_sku, *self.by_barcode, *self.listed, *new]
 
     def new_skus(self) -> Sheet:
         """The unknown SKUs, as a file of SKUs would have them."""
@@ -53,9 +56,10 @@ class Matching:
 
     def sentences(self, *, with_new: bool) -> Iterator[str]:
         """What a person should know before anything is mapped."""
+        listed = f", {len(self.listed)} listed already" if self.listed else ""
         yield (
             f"Items: {len(self.by_sku)} matched by SKU, {len(self.by_barcode)} by "
-            "barcode."
+            f"barcode{listed}."
         )
         if self.new:
             what = "will be added" if with_new else "are left out (--opening adds them)"
@@ -92,34 +96,53 @@ def _sheet(columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Sheet:
     )
 
 
-def match(connection: Connection, items: Iterable[TheirItem]) -> Matching:
-    """Fit a channel's items to our SKUs: by SKU (or alias), then by barcode.
+def match(connection: Connection, items: Iterable[TheirItem], channel: str) -> Matching:
+    """Fit a channel's items to our SKUs: as they are listed, else by SKU (or alias), then
+    by barcode.
 
     What is not clear is not mapped: an item that several claim to be is named.
     """
-    listed = list(items)
-    known = aliases.sku_ids(connection, [one.sku for one in listed if one.sku])
+    every = list(items)
+    known = aliases.sku_ids(connection, [one.sku for one in every if one.sku])
     codes, barcodes = _ours(connection)
-    claims: dict[str, list[tuple[TheirItem, bool]]] = defaultdict(list)
+    told = _told(connection, channel)
+    claims: dict[str, list[TheirItem]] = defaultdict(list)
     found = Matching()
-    for one in listed:
+    lists: dict[str, list[tuple[str, TheirItem]]] = {}
+    for one in every:
         by_sku = codes.get(known.get(one.sku or "", 0))
-        sku = by_sku or barcodes.get(one.barcode or "") or one.sku
+        by_itself = by_sku or barcodes.get(one.barcode or "") or one.sku
+        sku = told.get(one.external_id) or by_itself
         if sku is None:
             found.nameless.append(one)
-        else:
-            claims[sku].append((one, by_sku is not None))
+            continue
+        claims[sku].append(one)
+        by_its_code = found.by_sku if by_sku else found.by_barcode
+        lists[one.external_id] = by_its_code if sku == by_itself else found.listed
     ours = set(codes.values())
     for sku, claimed in claims.items():
-        if len(claimed) > 1:
-            found.twins[sku] = [one for one, _ in claimed]
+        # Of several, the one that somebody said it is.
+        said = [one for one in claimed if told.get(one.external_id) == sku]
+        [one, *twins] = said if len(said) == 1 else claimed
+        if twins:
+            found.twins[sku] = claimed
         elif sku not in ours:
-            found.new.append(claimed[0][0])
+            found.new.append(one)
         else:
-            one, by_its_sku = claimed[0]
-            (found.by_sku if by_its_sku else found.by_barcode).append((sku, one))
+            lists[one.external_id].append((sku, one))
     found.absent = sorted(ours - claims.keys())
     return found
+
+
+def _told(connection: Connection, channel: str) -> dict[str, str]:
+    """The channel's items that are listed, each with its SKU."""
+    query = (
+        sa.select(listings.c.external_id, skus.c.sku)
+        .join(channels, channels.c.id == listings.c.channel_id)
+        .join(skus, skus.c.id == listings.c.sku_id)
+        .where(channels.c.key == channel, listings.c.gone_at.is_(None))
+    )
+    return {row.external_id: row.sku for row in connection.execute(query)}
 
 
 def _ours(connection: Connection) -> tuple[dict[int, str], dict[str, str]]:

@@ -107,7 +107,7 @@ class Takeover:
         places = adapter.places()
         with reading(self._engine) as connection:
             proposed = connecting.propose(connection, places, given)
-            return proposed, match(connection, items)
+            return proposed, match(connection, items, self.asked.key)
 
     def check(self, proposed: Sequence[Proposal]) -> None:
         """Raise BadConfiguration if it could not be loaded like that."""

@@ -223,6 +223,18 @@ def test_several_of_our_locations_are_one_of_its(ada, shop, engine, guide, web):
     )
 
 
+def test_items_that_are_listed_stay_what_somebody_said(ada, shop, guide, web):
+    given = {"settings": {"shop": SHOP}, "base_url": web[0]}
+    shop.channel("store", provider="shopify", **given)
+    shop.listing("store", JACKET, "6")
+    shop.sku("SCARF")
+
+    here = ada.press(FORM, asked(web[0]), on=FORM).request.path
+    guide.advance()
+
+    assert "Listed already 1" in text_of(ada.read(here))
+
+
 def test_no_address_inside_our_network_is_called_for_a_page(
     ada, shop, engine, settings, web
 ):
