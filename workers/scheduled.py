@@ -89,7 +89,7 @@ def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
             sa.select(inbox.c.id)
             .where(
                 inbox.c.state == "waiting",
-                inbox.c.lane == "apply",
+                inbox.c.lane < "fetch",
                 ~inbox.c.received_at.between(late, moment),
             )
             .limit(1)

@@ -180,7 +180,7 @@ class Inbound:
         if one.said is None:
             return False
         channel = house.channels[one.row.channel_id]
-        is_old = one.row.settled_at is not None
+        is_old = one.row.is_read_again
         named = [
             listings.keep_up(connection, channel.id, seen, now, is_old=is_old)
             for seen in one.said.listings

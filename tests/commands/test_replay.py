@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.instants import HOUR, MINUTE, iso, now
+from app.pipeline.inbound import Inbound
 from tests.builders import JACKET, cancellation, order, returned, sale, shipment
 
 SCARF = "RED-SCARF"
@@ -80,6 +81,22 @@ def test_what_was_buried_is_applied_once_it_can_be(onecount, busy, ask) -> None:
 
     assert ask("SELECT state FROM inbox WHERE id = 6") == [("applied",)]
     assert ask("SELECT action FROM audit_log") == [("replay",)]
+
+
+def test_what_comes_meanwhile_does_not_wait_for_all_that_is_read_again(
+    onecount, busy, ask
+) -> None:
+    onecount("replay")
+    busy.receive("till", sale("T-9", JACKET, 1, at=now()))
+    inbound = Inbound(busy.engine, busy.vault, batch=2)
+    inbound.run(now())
+
+    # What was buried is read for the first time, too.
+    done = "SELECT id FROM inbox WHERE state != 'waiting' ORDER BY id"
+    assert ask(done) == [(7,), (8,)]
+    while inbound.run(now()):
+        pass
+    assert waiting(ask) == []
 
 
 def test_a_body_that_is_gone_is_not_read_again(onecount, busy, ask) -> None:

@@ -1,9 +1,11 @@
 """What waits in the inbox to be applied: found, claimed, written back."""
 
+import re
+
 import sqlalchemy as sa
 
 from app.store.engine import is_sqlite, reading, writing
-from app.store.receiving import waiting as store
+from app.store.receiving import messages, waiting as store
 from app.store.tables import inbox
 
 
@@ -28,6 +30,17 @@ def test_those_that_have_waited_for_longest_come_first(engine):
         assert store.longest(connection, 9) == ids
 
 
+def test_what_is_read_again_lets_everything_else_go_first(engine):
+    again = stored(engine, 2, lane=store.AGAIN, received_at=3)
+    new = stored(engine, 2, channel_id=2)
+    with writing(engine) as connection:
+        assert store.longest(connection, 3) == [*new, again[0]]
+        assert messages.oldest_waiting(connection) == 5, "it waited long ago"
+        claimed = store.claim(connection, [*again, *new])
+    assert [one.id for one in claimed] == [*again, *new]
+    assert [one.is_read_again for one in claimed] == [True, True, False, False]
+
+
 def test_what_was_applied_meanwhile_is_not_claimed(engine):
     first, second = stored(engine, 2)
     settled = ("applied", "apply", "order", "{}", None, None, 7, None, first)
@@ -47,4 +60,5 @@ def test_what_waits_is_found_by_an_index_of_its_own(engine):
         if not is_sqlite(engine):
             connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
         plan = connection.exec_driver_sql(f"{words} {query}").all()
-    assert "ix_inbox_waiting" in str(plan)
+    assert str(plan).count("ix_inbox_waiting") == 2
+    assert not re.search(r"\bSort\b|TEMP B-TREE", str(plan)), plan

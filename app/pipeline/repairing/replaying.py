@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.pipeline.applying.told import PARKED, SUPERSEDED
 from app.store.engine import applying, reading
+from app.store.receiving.waiting import AGAIN
 from app.store.stock import aliases, cases
 from app.store.tables import channels, inbox, skus, stock_events
 
@@ -19,10 +20,10 @@ _EVER = 2**63 - 1
 
 _AGAIN: dict[str, Any] = {
     "state": "waiting",
-    "lane": "apply",
+    # What could not be read yet is no repetition.
+    "lane": sa.case((inbox.c.state == "buried", "apply"), else_=AGAIN),
     "error": None,
-    # Kept: what was read before says nothing new of its channel. Unless it could not be.
-    "settled_at": sa.case((inbox.c.state == "buried", None), else_=inbox.c.settled_at),
+    "settled_at": None,
     "attempts": 0,
     "next_attempt_at": 0,
     "dismissed_by": None,

@@ -10,6 +10,7 @@ from app.domain.events import WHOLE
 from app.domain.instants import Instant
 from app.store import keyset
 from app.store.keyset import Page, Position
+from app.store.receiving.waiting import AGAIN
 from app.store.tables import channels, inbox, stock_events
 
 STATES: Final = ("waiting", "applied", "ignored", "parked", "buried")
@@ -59,7 +60,8 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def oldest_waiting(connection: Connection) -> Instant | None:
-    """When the message came in that has waited longest, or None."""
-    return connection.execute(
-        sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.state == "waiting")
-    ).scalar()
+    """When the message came in that has waited longest, or None. One that is read again
+    has waited before."""
+    waits = inbox.c.state == "waiting", inbox.c.lane != AGAIN
+    query = sa.select(sa.func.min(inbox.c.received_at)).where(*waits)
+    return connection.execute(query).scalar()

@@ -1,7 +1,7 @@
 """Waiting: the messages of the inbox that are to be applied: found, claimed, settled."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -9,6 +9,9 @@ from app.domain.instants import Instant
 from app.store import bulk, driver
 from app.store.engine import is_sqlite
 from app.store.tables import inbox
+
+AGAIN: Final = "apply again"
+"""The lane of what was read before: its turn is when nothing else waits."""
 
 
 class Stored(NamedTuple):
@@ -23,13 +26,24 @@ class Stored(NamedTuple):
     fetched: str | None
     fetched_at: Instant | None
     received_at: Instant
-    settled_at: Instant | None
-    """When it was read before, if it is read again."""
+    lane: str
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether it was read before: it says nothing that is new."""
+        return self.lane == AGAIN
 
 
 # Written out, for the index of what waits: PostgreSQL finds it by the words alone.
-_IS_OURS = "state = 'waiting' AND lane = 'apply'"
-_LONGEST = f"SELECT id FROM inbox WHERE {_IS_OURS} ORDER BY id LIMIT {{given}}"
+_IS_OURS = f"state = 'waiting' AND lane IN ('apply', '{AGAIN}')"
+_OF_LANE = (
+    "SELECT id FROM (SELECT id FROM inbox WHERE state = 'waiting' AND lane = '{lane}' "
+    "ORDER BY id LIMIT {{given}}) AS {name}"
+)
+_LONGEST = " UNION ALL ".join(
+    _OF_LANE.format(lane=lane, name=name)
+    for lane, name in (("apply", "new"), (AGAIN, "old"))
+)
 _THESE = f"SELECT {', '.join(Stored._fields)} FROM inbox WHERE id {{among}}"
 _SETTLED = (
     "state",
@@ -44,9 +58,9 @@ _SETTLED = (
 
 
 def longest(connection: Connection, most: int) -> list[int]:
-    """The ids of those that have waited for longest."""
-    query = _LONGEST.replace("{given}", driver.slot(connection))
-    return [id_ for (id_,) in driver.fetched(connection, query, (most,))]
+    """The ids of those that have waited for longest; then of those to be read again."""
+    query = f"{_LONGEST} LIMIT {{given}}".replace("{given}", driver.slot(connection))
+    return [id_ for (id_,) in driver.fetched(connection, query, (most,) * 3)]
 
 
 def claim(connection: Connection, ids: Sequence[int]) -> list[Stored]:

@@ -13,7 +13,8 @@ inbox = sa.Table(
     Column("delivery_id", Text, nullable=False),
     Column("body_hash", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="waiting"),
-    # `apply`: the applier's turn; `fetch`: the channel must be asked first.
+    # `apply`: the applier's turn; `apply again`: the same, once nothing else waits;
+    # `fetch`: the channel must be asked first.
     Column("lane", Text, nullable=False, server_default="apply"),
     text("topic"),
     text("headers", "{}"),
