@@ -117,8 +117,9 @@ class Square(Adapter):
             raise BadConfiguration(words, "secrets.access_token")
 
     def check_access(self) -> list[str]:
+        if lacking := setup.lacking(self._read):
+            return lacking
         found = counts.rows(self._read("GET", "/v2/locations"), "locations")
-        # A token may be allowed to see locations and no orders.
         next(self.changes(now()), None)
         active = {str(one.get("id")) for one in found if one.get("status") == "ACTIVE"}
         return [

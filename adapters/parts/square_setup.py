@@ -1,4 +1,4 @@
-"""Connecting a Square account: its webhook subscription, its locations, its catalogue.
+"""Connecting a Square account: its scopes, webhook subscription, locations, catalogue.
 
 Subscriptions belong to the application, so only its own access token may look after
 them; one that a seller granted by OAuth is refused (2026-11).
@@ -12,13 +12,37 @@ from typing import Any
 
 from adapters.parts.square_counts import rows
 from app.domain.connecting import Subscribed, TheirItem, TheirPlace
-from app.domain.errors import CredentialsRefused
+from app.domain.errors import CredentialsRefused, GiveUp
 
 Read = Callable[..., dict[str, Any]]
 """(method, path, …) → the answer's body, or one of the errors."""
 
+_NEEDED = (
+    *("MERCHANT_PROFILE_READ", "ITEMS_READ", "INVENTORY_READ", "INVENTORY_WRITE"),
+    *("ORDERS_READ", "PAYMENTS_READ"),
+)
 _PATH = "/v2/webhooks/subscriptions"
 _MOST_PAGES = 1000
+
+
+def lacking(read: Read) -> list[str]:
+    """The scopes that a token lacks, each in one sentence with what to do.
+
+    https://developer.squareup.com/docs/oauth-api/token-introspection
+    """
+    try:
+        granted = read("POST", "/oauth2/token/status", json={}).get("scopes")
+    except GiveUp:
+        # The calls themselves say whether it is good for anything.
+        granted = None
+    if not isinstance(granted, list):
+        return []
+    return [
+        f"The access token lacks the scope {scope}: have the seller authorise the "
+        "application again, with it"
+        for scope in _NEEDED
+        if scope not in granted
+    ]
 
 
 def subscribe(

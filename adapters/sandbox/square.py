@@ -217,11 +217,12 @@ class SquareSandbox(Sandbox):
         self.setup.routes(app)
 
     def _recognise(self) -> None:
-        if not request.path.startswith("/v2/"):
+        if not request.path.startswith(("/v2/", "/oauth2/")):
             return
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             words = "This request could not be authorized."
             raise Wrong("UNAUTHORIZED", words, 401, "AUTHENTICATION_ERROR")
+        self.setup.permit(request.path)
 
     def get_order(self, order_id: str) -> Any:
         with self.lock:

@@ -1,7 +1,8 @@
 """The Square sandbox's side of being connected: its catalogue and its subscriptions.
 
 `oauth_token` in the configuration: a token of a seller's, which may do everything but
-look after the application's webhooks.
+look after the application's webhooks; `scopes`: what the token may do, everything unless
+given.
 """
 
 import secrets
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from adapters.sandbox.square import SquareSandbox
 
 
+_SCOPES = {
+    "/v2/locations": "MERCHANT_PROFILE_READ",
+    "/v2/catalog/list": "ITEMS_READ",
+    "/v2/inventory/counts/batch-retrieve": "INVENTORY_READ",
+    "/v2/inventory/changes/batch-create": "INVENTORY_WRITE",
+    "/v2/orders/search": "ORDERS_READ",
+    "/v2/orders/batch-retrieve": "ORDERS_READ",
+}
+"""What a call needs; beside these, webhooks about payments need PAYMENTS_READ."""
+
+
 class Setup:
     """What an application asks for first."""
 
@@ -26,6 +38,8 @@ class Setup:
 
     def routes(self, app: Flask) -> None:
         """Add its addresses."""
+        status = "/oauth2/token/status"
+        app.add_url_rule(status, view_func=self.token_status, methods=["POST"])
         app.add_url_rule("/v2/catalog/list", view_func=self.catalogue)
         path = "/v2/webhooks/subscriptions"
         for rule, view, method in (
@@ -41,6 +55,20 @@ class Setup:
         with self._lock:
             found = [one for one in self.subscriptions.values() if one["enabled"]]
         return [one for one in found if topic in one["event_types"]]
+
+    def permit(self, path: str) -> None:
+        """Refuse a call that the token has not the scope for."""
+        scope = _SCOPES.get(path)
+        if scope is not None and scope not in self._scopes():
+            words = f"The merchant has not granted {scope}."
+            raise Wrong("INSUFFICIENT_SCOPES", words, 403, "AUTHENTICATION_ERROR")
+
+    def token_status(self) -> Any:
+        return jsonify(scopes=self._scopes(), merchant_id="MLSANDBOX")
+
+    def _scopes(self) -> list[str]:
+        every = sorted({*_SCOPES.values(), "PAYMENTS_READ"})
+        return list(self.account.config.get("scopes", every))
 
     def catalogue(self) -> Any:
         found = [

@@ -166,6 +166,30 @@ def test_a_till_tells_the_key_it_signs_with(
     assert json.loads(heard[0].body)["type"] == "inventory.count.updated"
 
 
+SCOPES = (
+    *("MERCHANT_PROFILE_READ", "ITEMS_READ", "INVENTORY_READ", "INVENTORY_WRITE"),
+    *("ORDERS_READ", "PAYMENTS_READ"),
+)
+
+
+@pytest.mark.parametrize("lacking", [SCOPES[:1], SCOPES[3:4], SCOPES[4:], SCOPES])
+def test_each_scope_that_a_till_s_token_lacks_is_named(onecount, ask, lacking) -> None:
+    granted = [one for one in SCOPES if one not in lacking]
+    places = [{"id": "L1", "name": "Main Street"}]
+    given = {"token": "EAAA-secret", "locations": places, "scopes": granted}
+    with serving(SquareSandbox(given)) as url:
+        done = onecount(
+            *("connect", "square", "--key", "till", "--base-url", url, "--yes"),
+            *("--secret", "access_token=env:SQUARE_TOKEN"),
+            SQUARE_TOKEN="EAAA-secret",
+        )
+
+    assert done.exit_code == 1
+    for one in SCOPES:
+        assert (f"lacks the scope {one}:" in done.output) == (one in lacking), one
+    assert ask("SELECT count(*) FROM channels") == [(0,)]
+
+
 def test_nothing_is_changed_for_somebody_who_may_not_or_says_no(
     onecount, web, ask
 ) -> None:
