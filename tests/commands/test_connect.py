@@ -1,6 +1,7 @@
 """`onecount connect`, from nothing to publishing, with a shop and a till that answer."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import adapters
 from adapters.http import Http
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.square import SquareSandbox
+from app.pipeline.configuring.opening import Opening
 from app.pipeline.receive import with_address
 from app.store.configuration import channels
 from app.store.engine import reading
@@ -164,6 +166,36 @@ def test_a_till_tells_the_key_it_signs_with(
         channel = with_address(channels.find(connection, hub.vault, "till"), public)
     adapters.get("square")(channel, Http("Square", "till")).verify(heard[0])
     assert json.loads(heard[0].body)["type"] == "inventory.count.updated"
+
+
+@pytest.mark.parametrize("reading_", [1, 2])
+@pytest.mark.parametrize("ahead", [0, 60, -60, 3600])
+def test_what_is_sold_while_items_are_read_is_promised_in_their_first_counts(
+    onecount, hub, web, monkeypatch, ahead, reading_
+) -> None:
+    """Reading ten thousand items takes minutes, and clocks differ."""
+    url, _ = web
+    control(url, "weather", ahead=ahead)
+    read, times = Opening._numbers, []
+
+    def slowly(self, wishes):
+        times.append(len(wishes))
+        if len(times) == reading_:
+            time.sleep(1.1)
+            line = {"item": "1", "quantity": 2}
+            control(url, "sell", lines=[line], place="71")
+        return read(self, wishes)
+
+    monkeypatch.setattr(Opening, "_numbers", slowly)
+
+    done = onecount(*shopify(url, "--opening", "--yes"), **SECRETS)
+    control(url, "weather")
+
+    assert "publishing would change 0." in done.output
+    jacket = hub.level("JACKET", "downtown")
+    assert (jacket["available"], jacket["committed"]) == (6, 2)
+    again = [1, 1] if reading_ == 2 else []
+    assert times[2:] == again, "only what changed meanwhile is read again"
 
 
 SCOPES = (

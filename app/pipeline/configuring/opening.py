@@ -3,8 +3,9 @@
 What a channel shows is what may be sold, so units of open orders are not in it (but for
 those that its adapter says it still counts). They are promises here as well: first the
 open orders are applied, then on_hand is counted as the channel's number plus what left
-it for promises, at that very time. A number that changes meanwhile is read again; one
-that never stands still is left out and named.
+it for promises. Numbers are read before and after that: one that is the same was so all
+the while, and every promise known in between had left it, whatever the clocks say. A
+number that changes is read again; one that never stands still is left out and named.
 """
 
 from collections import Counter
@@ -84,14 +85,17 @@ class Opening:
             for number, (sku, _, item, place) in enumerate(spots)
         ]
         for turn in range(ROUNDS):
-            at = clock()
             before = self._numbers(wishes)
+            at = self._adapter.http.theirs(clock())
             orders, counted = self._take_orders()
             opened.orders = orders if turn == 0 else opened.orders
+            promised = self._promised(
+                [spots[one.publication_id][:2] for one in wishes], at, counted
+            )
             after = self._numbers(wishes)
             still = {id_: n for id_, n in before.items() if after.get(id_) == n}
             numbers = {spots[id_][:2]: n for id_, n in still.items()}
-            self._count(numbers, counted, at)
+            self._count(numbers, promised, at)
             opened.counted += len(still)
             wishes = [one for one in wishes if _moves(one, before, after)]
             if not wishes:
@@ -123,14 +127,18 @@ class Opening:
             self._wakes.wake(self._inbound.woken.pop())
         return len(found), {one for one in ids if one is not None}
 
+    def _promised(
+        self, spots: Iterable[Spot], at: Instant, counted: Collection[str]
+    ) -> Mapping[Spot, int]:
+        with reading(self._engine) as connection:
+            return promised(connection, self._adapter.channel.id, spots, at, counted)
+
     def _count(
-        self, numbers: Mapping[Spot, int], counted: Collection[str], at: Instant
+        self, numbers: Mapping[Spot, int], promised: Mapping[Spot, int], at: Instant
     ) -> None:
         if not numbers:
             return
         with reading(self._engine) as connection:
-            channel_id = self._adapter.channel.id
-            promised = promised_at(connection, channel_id, numbers, at, counted)
             recipes = read_house(connection).recipes
             ids = sku_ids(connection, {sku for sku, _ in numbers})
         events = [
@@ -162,15 +170,15 @@ def _counted(spot: Spot, quantity: int, at: Instant) -> StockEvent:
     )
 
 
-def promised_at(
+def promised(
     connection: Connection,
     channel_id: int,
     spots: Iterable[Spot],
     at: Instant,
     counted: Collection[str],
 ) -> Mapping[Spot, int]:
-    """Units that a channel's own orders were promised at a time and had not got yet;
-    but for the orders, by id, whose units its numbers still count."""
+    """Units that a channel's own orders are promised, or got after a time; but for the
+    orders, by id, whose units its numbers still count."""
     asked = list(spots)
     names = {
         id_: sku for sku, id_ in sku_ids(connection, {s for s, _ in asked}).items()
@@ -187,8 +195,8 @@ def promised_at(
                 sku = names.get(movement.sku_id)
                 if movement.from_state != AVAILABLE or sku is None:
                     continue
-                is_open = movement.to_state == COMMITTED and movement.occurred_at <= at
-                # It was shipped after that moment, and a promise at it.
+                is_open = movement.to_state == COMMITTED
+                # A count at that time has it: it is taken off as what came later.
                 is_later = movement.to_state == CUSTOMER and movement.occurred_at > at
                 if is_open or is_later:
                     found[sku, codes[movement.from_location]] += quantity
