@@ -42,7 +42,7 @@ _OF_LANE = (
 )
 _LONGEST = " UNION ALL ".join(
     _OF_LANE.format(lane=lane, name=name)
-    for lane, name in (("apply", "new"), (AGAIN, "old"))
+    for lane, name in (("apply", "first"), (AGAIN, "again"))
 )
 _THESE = f"SELECT {', '.join(Stored._fields)} FROM inbox WHERE id {{among}}"
 _SETTLED = (
