@@ -46,6 +46,11 @@ class Effect(NamedTuple):
     changed_at: Instant
     """When it came to that, where something else was told before."""
 
+    @property
+    def at(self) -> Instant:
+        """When it changed the number: an order that is cancelled does so by then."""
+        return max(self.occurred_at, self.changed_at)
+
 
 class Late(NamedTuple):
     """An effect that was in a number which was taken into the stock before it was told."""
@@ -98,10 +103,10 @@ def _carried_over(
 ) -> tuple[int | None, Instant, int | None]:
     believed, newest, disputed = row.believed, row.effect_at, row.disputed
     for one in effects:
-        newest = max(newest, one.occurred_at)
-        if believed is not None and one.occurred_at > known_at:
+        newest = max(newest, one.at)
+        if believed is not None and one.at > known_at:
             believed += one.change
-        if disputed is not None and one.occurred_at <= row.disputed_at:
+        if disputed is not None and one.at <= row.disputed_at:
             # Told late, it explains some of what a person is asked about.
             disputed -= one.change
     return believed, newest, disputed
@@ -109,9 +114,8 @@ def _carried_over(
 
 def _adopted(row: sa.Row[Any], effects: Sequence[Effect]) -> Iterator[Late]:
     for one in effects:
-        at = max(one.occurred_at, one.changed_at)
-        if at <= row.adopted_until:
-            yield Late(row.id, row.sku_id, at, one.change)
+        if one.at <= row.adopted_until:
+            yield Late(row.id, row.sku_id, one.at, one.change)
 
 
 def _names_of_others(
