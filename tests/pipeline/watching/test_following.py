@@ -3,10 +3,17 @@
 import time
 
 import pytest
+import sqlalchemy as sa
 
-from app.domain import drift
-from app.domain.instants import MINUTE, now
+from app.domain import drift, events as kinds
+from app.domain.events import StockEvent
+from app.domain.instants import MINUTE, Instant, now
+from app.pipeline.apply import apply
+from app.pipeline.applying.told import Told
+from app.pipeline.house import read_house
 from app.store.configuration import channels as channel_store
+from app.store.engine import applying, writing
+from app.store.tables import publications
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET, sale
 from tests.pipeline.test_channels_that_sell import is_right, sell, trade
@@ -99,3 +106,42 @@ def test_what_a_person_is_asked_about_is_not_explained_by_what_is_done_later(
     sold(trade, at, 0, order, version=now())
 
     assert trade.row()["disputed"] == 4
+
+
+def told(shop, kind: str, at: Instant, version: Instant, **values) -> None:
+    event = StockEvent(
+        kind, 1, at, version, sku=JACKET, order="1001", line="1", **values
+    )
+    with applying(shop.engine) as connection:
+        house = read_house(connection)
+        one = Told(house.by_key["web"], [event], now())
+        apply(connection, house, [one], now())
+
+
+def test_where_an_order_leaves_from_is_no_news_of_what_it_took_there(empty_shop):
+    """The channel had lowered its number when it took the order, before it was read."""
+    shop, at = empty_shop, now()
+    shop.locations("downtown", "uptown")
+    shop.channel(
+        "web",
+        provider="shopify",
+        settings={"shop": "blue-jacket.myshopify.com"},
+        secrets={"webhook": ["s"], "access_token": ["t"]},
+        mapped={"downtown": "1", "uptown": "2"},
+        publish={},
+    )
+    shop.sku(JACKET)
+    shop.listing("web", JACKET, "item-1")
+    shop.count(JACKET, "downtown", 5)
+    with writing(shop.engine) as connection:
+        read = {"accepted": 5, "believed": 4, "believed_at": at - 30 * MINUTE}
+        connection.execute(publications.update().values(**read))
+    ordered_at, held_at = at - 40 * MINUTE, at - 20 * MINUTE
+    told(shop, kinds.PLACED, ordered_at, ordered_at, place=None)
+
+    told(shop, kinds.ROUTED, ordered_at, held_at, place="1", fact="fo-1")
+
+    assert shop.level(JACKET, "downtown") == {"available": 4, "committed": 1}
+    here = sa.select(publications.c.believed).where(publications.c.place == "1")
+    with shop.engine.connect() as connection:
+        assert connection.scalar(here) == 4
