@@ -97,6 +97,7 @@ class Http:
         """What the provider last said it still allows us."""
         self.ahead: Instant = 0
         """How far its clock is ahead of ours; 0 when they are alike, or it told none."""
+        self.lag: Instant = 0  # how far it may be behind; 0 where both may be alike
         self.told_time_at: Instant | None = None
         """When it last told its time, by our clock."""
 
@@ -143,14 +144,13 @@ class Http:
         Raises RetryLater, GiveUp or CredentialsRefused; the message names the
         provider, the channel and the status.
         """
-        problem = address_problem(url)
-        if problem:
+        if problem := address_problem(url):
             raise GiveUp(f"{self._name()}: the address {problem}")
         if not self.private:
             refuse_private(url)
         if _LOOPBACK.match(url):
             arguments.setdefault("proxies", _NO_PROXY)
-        call = _Call(self.session, method, url, arguments, self.deadline)
+        call, began = _Call(self.session, method, url, arguments, self.deadline), now()
         try:
             with self.session.cut_after(self.deadline):
                 status, headers, body = call.made(tries=3 if repeatable else 1)
@@ -160,18 +160,19 @@ class Http:
             # Not chained: the header it quotes may be a secret.
             words = f"{self._name()}: a secret holds letters that no header can"
             raise GiveUp(words) from None
-        self._heed(headers, now())
+        self._heed(headers, began, now())
         answer = Answer(status, headers, body, self._hidden)
         if 200 <= status < 300 or status in passes:
             return answer
         raise self._refusal(answer, retried)
 
-    def _heed(self, headers: Mapping[str, str], at: Instant) -> None:
+    def _heed(self, headers: Mapping[str, str], began: Instant, at: Instant) -> None:
         """Keep what an answer tells beside its body."""
         self.budget = allowance(headers, at) or self.budget
         if (time_there := date(headers.get("date"))) is not None:
             ahead = time_there + SECOND - at  # a date has no fractions
             self.ahead = ahead if abs(ahead) > NEAR else 0
+            self.lag = at - time_there if time_there + SECOND < began else 0
             self.told_time_at = at
 
     def _failure(

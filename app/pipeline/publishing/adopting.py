@@ -12,9 +12,12 @@ from app.domain.events import StockEvent
 from app.domain.instants import SECOND, Instant, now as clock
 from app.domain.shown import Policy
 from app.pipeline.acts.facts import record_in
+from app.pipeline.apply import apply
+from app.pipeline.applying.adopted import told_anew
 from app.pipeline.house import House, current
 from app.pipeline.publishing.asking import Seen
 from app.pipeline.publishing.ruling import ruling
+from app.pipeline.watching import observing
 from app.store.configuration import policies
 from app.store.engine import applying
 from app.store.publishing import publications as store
@@ -26,17 +29,21 @@ class Takings:
 
     def __init__(self) -> None:
         self._units: dict[tuple[int, str], int] = {}
+        self._keys: dict[tuple[int, str], str] = {}
 
     def differ(self, one: Seen, place: str) -> bool:
         """Whether another listing of that stock said something else."""
         return self._units.get((one.row["sku_id"], place), _units(one)) != _units(one)
 
-    def take(self, one: Seen, place: str) -> int:
-        """The units to be posted: 0 where another listing said the same already."""
-        stock, units = (one.row["sku_id"], place), _units(one)
-        is_known = stock in self._units
-        self._units[stock] = units
-        return 0 if is_known else units
+    def key(self, one: Seen, place: str) -> str | None:
+        """The adjustment by which another listing's number was taken, which said the
+        same."""
+        return self._keys.get((one.row["sku_id"], place))
+
+    def take(self, one: Seen, place: str, key: str) -> None:
+        """It was taken by this adjustment."""
+        stock = one.row["sku_id"], place
+        self._units[stock], self._keys[stock] = _units(one), key
 
 
 def _units(one: Seen) -> int:
@@ -52,18 +59,13 @@ def adopt(
     row, theirs = one.row, one.difference.theirs
     if place is None or theirs is None or one.difference.believed[1] is None:
         return
-    units = takings.take(one, place)
     with applying(engine) as connection:
-        until = _inside(one.read_at)
-        location_id = current(connection).codes[place]
-        # What was told since we looked, of before the reading and of after it.
-        done = adoptions.done_since(connection, row, location_id, one.known_to)
-        late = sum(change for at, change in done if at <= until)
-        since = sum(change for at, change in done if at > until)
-        if units:
+        until, now, house = inside(one.until), clock(), current(connection)
+        key = takings.key(one, place)
+        if key is None:
             event = StockEvent(
                 kinds.ADJUSTED,
-                units - late,
+                _units(one),
                 one.read_at,
                 one.read_at,
                 sku=one.names.sku,
@@ -72,34 +74,26 @@ def adopt(
                 line="1",
                 reason=f"taken over from {channel['key']}, which shows {theirs}",
             )
-            post(
-                connection, row["id"], event, one.read_at, str(channel["key"]), clock()
+            recorded, _ = record_in(
+                connection, [event], actor=str(channel["key"]), now=now
             )
+            key = recorded.events[0].key
+        takings.take(one, place, key)
+        adoptions.add(connection, row["id"], until, key)
+        # What was told since we looked, of before the reading and of after it.
+        done = observing.done_since(connection, house, row, one.known_to)
+        since = sum(effect.change for effect in done if effect.at > until)
+        if late := [effect for effect in done if effect.at <= until]:
+            apply(connection, house, told_anew(connection, late, now), now)
         if (row["believed_at"] or 0) < one.read_at:
             store.read(connection, row["id"], theirs, one.read_at)
             store.change(connection, row["id"], believed=theirs + since)
 
 
-def post(
-    connection: Connection,
-    publication_id: int,
-    event: StockEvent,
-    read_at: Instant,
-    actor: str,
-    now: Instant,
-) -> set[str]:
-    """Record the adjustment by which ours becomes a number that was read then; return
-    the lanes to wake."""
-    recorded, lanes = record_in(connection, [event], actor=actor, now=now)
-    key = recorded.events[0].key
-    adoptions.add(connection, publication_id, _inside(read_at), key)
-    return lanes
-
-
-def _inside(read_at: Instant) -> Instant:
+def inside(until: Instant) -> Instant:
     """Up to when all that the channel did is in what was read: in the second of the
     reading it may have come after, for providers' clocks tick whole seconds."""
-    return read_at - read_at % SECOND - 1
+    return until - until % SECOND - 1
 
 
 def place_of(connection: Connection, house: House, row: RowMapping) -> str | None:

@@ -167,7 +167,9 @@ class Answerer:
         cause = drift.EDITED if difference.orders_read else drift.UNKNOWN
         if one.theirs == before:
             cause = drift.FALSE_SUCCESS
-        return Seen(row, names, difference, one.at, cause, one.known_to)
+        # What was told without being asked for is dated as all that it tells.
+        until = asking.dated(adapter, one.at) if adapter.reads else one.at
+        return Seen(row, names, difference, one.at, until, cause, one.known_to)
 
     def _judge(
         self,

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.base import Adapter
 from app.domain import drift
 from app.domain.drift import Difference
 from app.domain.instants import DAY, SECOND, Instant, now as clock
@@ -28,9 +29,18 @@ class Seen:
     names: store.Names
     difference: Difference
     read_at: Instant
+    """By the channel's clock."""
+    until: Instant
+    """What it did up to then, as we date it, is in its number (`dated`)."""
     cause: str | None
     known_to: int
     """The newest ledger entry that we knew of when what we believed was looked up."""
+
+
+def dated(adapter: Adapter, read_at: Instant) -> Instant:
+    """When a channel was read, as we date what it does: never later than it came here,
+    and by its own clock where that is behind, be it by less than is told to anybody."""
+    return read_at - adapter.http.ahead - adapter.http.lag
 
 
 def write_down(
@@ -41,7 +51,7 @@ def write_down(
     numbers = (seen.theirs, seen.desired, seen.believed[1])
     cause = one.cause or drift.UNKNOWN
     told = (channel["id"], one.row["id"], *numbers, cause)
-    drifts.add(connection, [(*told, done, one.read_at)])
+    drifts.add(connection, [(*told, done, one.until)])
     tallies.add(connection, channel["id"], {tallies.DRIFT + cause: 1}, one.read_at)
 
 
@@ -66,7 +76,7 @@ def ask(
     seen, key = one.difference, channel["key"]
     if seen.theirs is not None:
         units = seen.theirs - seen.desired
-        drifts.dispute(connection, one.row["id"], units, one.read_at)
+        drifts.dispute(connection, one.row["id"], units, one.until)
     incidents.open_incident(
         connection,
         KIND,

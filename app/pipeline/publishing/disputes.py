@@ -13,14 +13,14 @@ from app.domain import drift, events as kinds
 from app.domain.errors import NotOpen, UnknownName
 from app.domain.events import StockEvent
 from app.domain.instants import Instant
-from app.pipeline.acts.facts import Waker, wake_all
+from app.pipeline.acts.facts import Waker, record_in, wake_all
 from app.pipeline.house import House, current
 from app.pipeline.publishing import asking, desired
-from app.pipeline.publishing.adopting import place_of, post
+from app.pipeline.publishing.adopting import inside, place_of
 from app.store.engine import applying
 from app.store.people import deeds
 from app.store.publishing import publications as store
-from app.store.watching import drifts
+from app.store.watching import adoptions, drifts
 
 OURS: Final = "ours"
 THEIRS: Final = "theirs"
@@ -145,7 +145,10 @@ def _take(
         line="1",
         reason=f"taken over from {row['channel']}, which showed {row['theirs']}",
     )
-    return post(connection, row["publication_id"], event, row["found_at"], actor, now)
+    recorded, lanes = record_in(connection, [event], actor=actor, now=now)
+    until, key = inside(row["found_at"]), recorded.events[0].key
+    adoptions.add(connection, row["publication_id"], until, key)
+    return lanes
 
 
 def decide_all(

@@ -20,7 +20,7 @@ from app.domain.errors import CredentialsRefused, GiveUp, RetryLater
 from app.domain.instants import HOUR, Instant, now as clock
 from app.pipeline.publish import Publisher
 from app.pipeline.publishing import circuit, desired
-from app.pipeline.publishing.asking import Seen, may_be_sold
+from app.pipeline.publishing.asking import Seen, dated, may_be_sold
 from app.pipeline.publishing.marking import mark
 from app.pipeline.publishing.reaching import fault
 from app.pipeline.publishing.reading import question
@@ -137,6 +137,7 @@ class Comparer:
         read_at = clock()
         shown = self._read(adapter, suspects, names)
         read_at = adapter.http.theirs(read_at)
+        until = dated(adapter, read_at)
         if not self._catch_up(adapter, channel):
             return None
         mark(self._engine, channel, clock())
@@ -154,7 +155,8 @@ class Comparer:
             )
             one = _difference(row, *told, shown[id_], numbers[id_], is_read)
             cause = drift.cause_of(one)
-            seen.append(Seen(row, names[id_], one, read_at, cause, row["known_to"]))
+            known = until, cause, row["known_to"]
+            seen.append(Seen(row, names[id_], one, read_at, *known))
         return seen, right
 
     def _numbers(

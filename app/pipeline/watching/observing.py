@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.instants import SECOND, Instant
+from app.pipeline.applying.told import event_of
 from app.pipeline.house import House, Place
 from app.store import bulk
 from app.store.publishing import publications as store
 from app.store.tables import listings, publications
+from app.store.watching import adoptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,37 @@ def _adopted(row: sa.Row[Any], effects: Sequence[Effect]) -> Iterator[Late]:
     for one in effects:
         if one.at <= row.adopted_until:
             yield Late(row.id, row.sku_id, one.at, one.change)
+
+
+def done_since(
+    connection: Connection, house: House, row: sa.RowMapping, known_to: int
+) -> list[Late]:
+    """What its channel did to a publication's number itself, by the ledger's entries
+    after `known_to`."""
+    here = house.channels[row["channel_id"]].shown_at(row["place"])
+    theirs = _names_of_others(connection, _alike(connection, row))
+    found = adoptions.done_since(connection, row, here, known_to)
+    return [
+        Late(row["id"], row["sku_id"], _done_at(one), int(one.change))
+        for one in found
+        if event_of(one).item not in theirs.get(row["listing_id"], ())
+    ]
+
+
+def _alike(connection: Connection, row: sa.RowMapping) -> Sequence[sa.Row[Any]]:
+    return connection.execute(
+        sa.select(publications).where(
+            publications.c.channel_id == row["channel_id"],
+            publications.c.sku_id == row["sku_id"],
+        )
+    ).all()
+
+
+def _done_at(one: sa.Row[Any]) -> Instant:
+    at, version = int(one.entry_at), int(one.version)
+    if not one.was_told:
+        return at
+    return max(at, version if version >= one.occurred_at else int(one.recorded_at))
 
 
 def _names_of_others(

@@ -1,5 +1,6 @@
 """What was taken over from a channel: until which of its times, by which stock event."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,20 +46,39 @@ def first(
 
 
 def done_since(
-    connection: Connection, row: RowMapping, location_id: int, known_to: int
-) -> list[tuple[Instant, int]]:
-    """When, and by how much, the channel of this publication changed what is available,
-    by the ledger's entries after `known_to`."""
-    spot = (AVAILABLE, location_id)
-    gained = sa.tuple_(ledger.c.to_state, ledger.c.to_location_id) == spot
-    lost = sa.tuple_(ledger.c.from_state, ledger.c.from_location_id) == spot
-    change = sa.case((gained, ledger.c.quantity), else_=-ledger.c.quantity)
-    found = connection.execute(
-        sa.select(ledger.c.occurred_at, change).where(
+    connection: Connection, row: RowMapping, here: Collection[int], known_to: int
+) -> Sequence[sa.Row[Any]]:
+    """The stock events by which the channel of this publication changed what is
+    available of its SKU `here`, by the ledger's entries after `known_to`, each with its
+    `change`, the `entry_at` of that and whether it `was_told` otherwise before.
+
+    A kit's movements are of its parts, its stock events of itself; what a count took
+    of a movement is of another kind.
+    """
+    gained = sa.and_(ledger.c.to_state == AVAILABLE, ledger.c.to_location_id.in_(here))
+    lost = sa.and_(
+        ledger.c.from_state == AVAILABLE, ledger.c.from_location_id.in_(here)
+    )
+    before = stock_events.alias()
+    was_told = sa.exists().where(
+        before.c.key == stock_events.c.key, before.c.version < stock_events.c.version
+    )
+    return connection.execute(
+        sa.select(
+            stock_events,
+            sa.case((gained, ledger.c.quantity), else_=-ledger.c.quantity).label(
+                "change"
+            ),
+            ledger.c.occurred_at.label("entry_at"),
+            was_told.label("was_told"),
+        )
+        .join(ledger, ledger.c.event_id == stock_events.c.id)
+        .where(
             ledger.c.id > known_to,
             ledger.c.sku_id == row["sku_id"],
             ledger.c.channel_id == row["channel_id"],
+            stock_events.c.sku_id == row["sku_id"],
+            stock_events.c.kind == ledger.c.kind,
             gained != lost,
         )
-    )
-    return [(at, int(units)) for at, units in found]
+    ).all()

@@ -45,7 +45,9 @@ def adopt(trade, compare, eventually):
     return run
 
 
-def sold(trade, at: int, units: int = 1, order: str = "", version: int = 0) -> str:
+def sold(
+    trade, at: int, units: int = 1, order: str = "", version: int = 0, item: str = ITEM
+) -> str:
     """The channel tells of an order that was placed then."""
     order = order or f"order-{next(numbers)}"
     event = StockEvent(
@@ -53,7 +55,7 @@ def sold(trade, at: int, units: int = 1, order: str = "", version: int = 0) -> s
         units,
         at,
         version or at,
-        external_id=ITEM,
+        external_id=item,
         order=order,
         line="1",
         place=None,
