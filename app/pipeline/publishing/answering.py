@@ -227,6 +227,7 @@ class Answerer:
                 store.read(connection, row["id"], told.theirs, one.seen.read_at)
         else:
             asking.end(connection, [row["id"]], now)
+        asking.outdate(connection, one.seen)
         asking.write_down(connection, channel, one.seen, one.done)
         if one.is_held:
             store.rest(connection, row["id"], row["wanted_version"])

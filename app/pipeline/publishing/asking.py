@@ -55,6 +55,13 @@ def write_down(
     tallies.add(connection, channel["id"], {tallies.DRIFT + cause: 1}, one.read_at)
 
 
+def outdate(connection: Connection, one: Seen) -> None:
+    """Ordered by time stamps, ours must come after what was read to win, whoever is
+    right; where the channel's orders were read, the sales until then are known."""
+    if one.difference.orders_read:
+        drifts.outdate(connection, one.row["id"], one.read_at)
+
+
 def is_worn(connection: Connection, row: RowMapping, heals_a_day: int) -> bool:
     """Whether a number was healed, or asked about, as often as it may be in a day."""
     return drifts.heals(connection, row["id"], clock() - DAY) >= heals_a_day

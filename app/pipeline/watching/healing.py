@@ -107,11 +107,8 @@ class Healer:
         now, row = clock(), one.row
         with writing(self._engine) as connection:
             self._note(connection, one, done)
-            if done in (drift.PUBLISH, drift.WAIT) and one.difference.orders_read:
-                # Ordered by time stamps, ours must come after the edit to win; the
-                # sales until then are known.
-                newest = max(row["effect_at"], one.read_at)
-                store.change(connection, row["id"], effect_at=newest)
+            if done != drift.NOTHING:
+                asking.outdate(connection, one)
             if done == drift.WAIT and self._is_known(row, one):
                 if (one.difference.theirs or 0) > one.difference.desired:
                     # It was raised again, and waits for nothing: lower it once more.

@@ -116,6 +116,18 @@ def dispute(
     )
 
 
+def outdate(connection: Connection, publication_id: int, at: Instant) -> None:
+    """Ours comes after what a channel was read to show then."""
+    newest = sa.case(
+        (publications.c.effect_at > at, publications.c.effect_at), else_=at
+    )
+    connection.execute(
+        publications.update()
+        .where(publications.c.id == publication_id)
+        .values(effect_at=newest)
+    )
+
+
 def explain(connection: Connection, row: RowMapping, units: int) -> Sequence[int]:
     """The units of a difference are ours now: what other listings of its SKU showed at
     the same place differs by so many fewer. The publications that differ no more."""

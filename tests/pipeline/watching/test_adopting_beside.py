@@ -16,7 +16,7 @@ from app.store.engine import writing
 from app.store.tables import publications
 from app.store.watching import drifts
 from tests.adapters.sandboxes import control
-from tests.builders import JACKET
+from tests.builders import JACKET, sale
 from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, sell, trade
 from tests.pipeline.watching.test_adopting import is_same_in_any_order, sold
 from tests.pipeline.watching.test_comparing import compare, comparer, edit, policy
@@ -129,6 +129,50 @@ def test_an_order_that_is_changed_meanwhile_changes_both_numbers(
     assert trade.shop.level(JACKET)["available"] == 9 - placed
     assert trade.row()["believed"] == 9 - placed
     assert is_same_in_any_order(trade)
+
+
+def wins(trade, number: int) -> bool:
+    """Whether what is sold elsewhere now is what the channel shows next."""
+    trade.shop.tell("till", sale("T-1", JACKET, 1, at=now()))
+    trade.work()
+    return trade.shows() == number == trade.row()["accepted"]
+
+
+@pytest.mark.parametrize(("word", "left"), [(drift.ADOPT, 7), (drift.ASK, 4)])
+def test_ours_wins_over_the_edit_that_was_read_when_it_changes(
+    trade, compare, eventually, word, left
+):
+    """Ordered by time stamps, it would be taken for older than the edit, and more than
+    there is would stay on sale."""
+    trade.settle(eventually, 5)
+    policy(trade, word)
+    edit(trade, 8)
+    compare()
+    trade.work()
+
+    assert wins(trade, left)
+
+
+def found(trade) -> int:
+    with trade.shop.engine.connect() as connection:
+        return len(drifts.page(connection, limit=10))
+
+
+@pytest.mark.parametrize("trade", ["square"], indirect=True)
+@pytest.mark.parametrize(("word", "left"), [(drift.ADOPT, 7), (drift.ASK, 4)])
+def test_the_same_where_it_was_read_before_a_number_went_out(
+    trade, eventually, word, left
+):
+    trade.settle(eventually, 5)
+    policy(trade, word)
+    edit(trade, 8)
+    with writing(trade.shop.engine) as connection:
+        wanted = publications.c.wanted_version + 1
+        lost = publications.update().values(unsure=True, wanted_version=wanted)
+        connection.execute(lost)
+    eventually(lambda: trade.work() or found(trade) == 1)
+
+    assert wins(trade, left)
 
 
 @pytest.fixture(params=[600, 40, -40, -600])
