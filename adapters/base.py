@@ -68,6 +68,8 @@ class Adapter(ABC):
     `app.domain.ignoring`; `normalise` then gives their origin."""
     tells_payment: ClassVar[bool] = False
     """Its orders tell whether they are paid: `placed` has the scope `NOT_PAID` if not."""
+    keeps_unpaid: ClassVar[bool] = False
+    """Its number falls when an order is paid; else, when it is placed."""
     rereads: ClassVar[bool] = False
     """Its clock ticks whole seconds, so orders are read again when webhooks tie."""
     polls: ClassVar[bool] = False

@@ -98,6 +98,7 @@ class Square(Adapter):
     stamps = True
     reads = True
     tells_payment = True
+    keeps_unpaid = True
     polls = True
     subscribes = True
     connects = True

@@ -51,6 +51,8 @@ class Place:
     """It takes a number only in place of the one that it is believed to show."""
     rereads: bool
     """Its clock ticks whole seconds: orders are read again when webhooks tie."""
+    keeps_unpaid: bool
+    """Its number falls when an order is paid; else, when it is placed."""
     not_stock: frozenset[str]
     """What it calls the items that nobody keeps: their lines move nothing."""
     until_paid: int | None
@@ -243,17 +245,13 @@ def _place(
     publish = json.loads(row["publish"]) if row["publish"] else None
     draws = tuple(codes[one] for one in (publish or {}).get("from") or ()) or sells_at
     first = codes.get(row["ships_from"] or "") or (ids or physical or (None,))[0]
+    preferred = _preferred(row, by_key, shippers)
     kind = _kind(row["provider"])
     return Place(
         id=row["id"],
         key=row["key"],
         provider=row["provider"],
-        rules=Rules(
-            unassigned=unassigned,
-            ships_from=first,
-            preferred=_preferred(row, by_key, shippers),
-            custodians=custodians,
-        ),
+        rules=Rules(unassigned, first, preferred, custodians),
         by_external={external: location for location, external in reversed(mapped)},
         mapped=ids,
         promise_place=own,
@@ -264,6 +262,7 @@ def _place(
         reads=kind.reads,
         compares=kind.compares,
         rereads=kind.rereads,
+        keeps_unpaid=kind.keeps_unpaid,
         not_stock=frozenset(json.loads(row["not_stock"])),
         until_paid=json.loads(row["orders"]).get("until_paid"),
     )

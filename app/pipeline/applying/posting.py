@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
+from app.domain.events import PAID
 from app.domain.instants import Instant
 from app.domain.kits import Parts
 from app.domain.states import (
@@ -17,6 +18,7 @@ from app.domain.states import (
     DAMAGED,
     INSPECTION,
     ON_HAND,
+    RESERVED,
     VARIANCE,
     Movement,
 )
@@ -239,8 +241,11 @@ def _follow(
             continue
         channel = house.channels[entry.channel_id]
         movement = entry.movement
+        if entry.kind == PAID and not channel.keeps_unpaid:
+            continue  # the time to pay in was over for us, not there
+        states = (AVAILABLE, RESERVED) if channel.keeps_unpaid else (AVAILABLE,)
         for spot in _spots(movement):
-            change = _effect(entry, spot[1], (AVAILABLE,))
+            change = _effect(entry, spot[1], states)
             sku, change = _shown(entry, change)
             if change:
                 at = movement.occurred_at

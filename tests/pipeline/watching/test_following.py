@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from app.domain import drift, events as kinds
 from app.domain.events import StockEvent
 from app.domain.instants import MINUTE, Instant, now
+from app.pipeline.acts.claims import expire_holds
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
 from app.pipeline.house import read_house
 from app.store.configuration import channels as channel_store
 from app.store.engine import applying, writing
-from app.store.tables import publications
+from app.store.tables import channels, publications
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET, sale
 from tests.pipeline.test_channels_that_sell import is_right, sell, trade
@@ -145,3 +146,66 @@ def test_where_an_order_leaves_from_is_no_news_of_what_it_took_there(empty_shop)
     here = sa.select(publications.c.believed).where(publications.c.place == "1")
     with shop.engine.connect() as connection:
         assert connection.scalar(here) == 4
+
+
+@pytest.fixture
+def unpaid(trade, eventually):
+    """Place an order there; it is held here for so many seconds, until it is paid."""
+
+    def run(seconds: int) -> str:
+        trade.settle(eventually, 5)
+        with writing(trade.shop.engine) as connection:
+            web = channels.update().where(channels.c.key == "web")
+            connection.execute(web.values(orders=f'{{"until_paid": {seconds}}}'))
+            channel_store.touch(connection, now())
+        time.sleep(1.1)
+        order = sell(trade, unpaid=True)
+        eventually(lambda: trade.work() or "reserved" in trade.shop.level(JACKET))
+        return order["order"]
+
+    return run
+
+
+@pytest.fixture
+def pay(trade, eventually):
+    """Pay an order there; we hear of it, and publish nothing yet."""
+
+    def is_heard() -> bool:
+        trade.shop.apply()
+        trade.fetcher.fetch_due("web")
+        return "committed" in trade.shop.level(JACKET)
+
+    def run(order: str) -> None:
+        control(trade.url, "pay", order=order)
+        eventually(is_heard)
+
+    return run
+
+
+def test_what_a_channel_does_when_an_order_is_paid_is_known(
+    trade, unpaid, pay, eventually
+):
+    order = unpaid(3600)
+    trade.settle(eventually, 4)
+    assert trade.row()["believed"] == 4
+
+    pay(order)
+
+    assert trade.row()["believed"] == trade.shows()
+    trade.settle(eventually, 4)
+    assert is_right(trade)
+
+
+def test_an_order_that_is_paid_too_late_is_no_edit(trade, unpaid, pay, eventually):
+    order = unpaid(1)
+    time.sleep(1.1)
+    expire_holds(trade.shop.engine, now())
+    trade.settle(eventually, 5)
+    assert trade.shop.level(JACKET) == {"available": 5}
+
+    pay(order)
+
+    assert trade.shop.level(JACKET) == {"available": 4, "committed": 1}
+    assert trade.row()["believed"] == trade.shows()
+    trade.settle(eventually, 4)
+    assert is_right(trade)
