@@ -6,10 +6,12 @@ channel keys.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     Metric,
 )
 from sqlalchemy.engine import Connection, RowMapping
@@ -29,11 +31,13 @@ def measured(connection: Connection, now: Instant) -> Iterator[Metric]:
     """Every gauge and counter that the database knows."""
     rows = channels.rows(connection)
     yield from _inbox(connection, now)
-    yield from _behind(connection, [row["key"] for row in rows], now)
+    keys = [row["key"] for row in rows]
+    yield from _behind(connection, keys, now)
     yield from _channels(rows, now)
     counted = tallies.all_of(connection)
     yield from _calls(counted)
-    yield _drifts(counted, [row["key"] for row in rows])
+    yield _delays(counted, keys)
+    yield _drifts(counted, keys)
     yield _gauge(
         "onecount_scheduler_silent_seconds",
         "How long ago a round of the scheduler was over; noted every ten seconds",
@@ -178,6 +182,22 @@ def _calls(rows: Iterable[RowMapping]) -> Iterator[Metric]:
         elif what.startswith(tallies.WISH):
             wishes.add_metric([channel, what.removeprefix(tallies.WISH)], times)
     yield from (attempts, wishes, seconds)
+
+
+def _delays(rows: Iterable[RowMapping], channels: Iterable[str]) -> Metric:
+    histogram = HistogramMetricFamily(
+        "onecount_delivery_seconds",
+        "From when a number was to be shown until its channel took it",
+        labels=["channel"],
+    )
+    counted = {(row["channel"], row["what"]): row["times"] for row in rows}
+    for key in channels:
+        each = [counted.get((key, f"{tallies.DELAY}{b}"), 0) for b in tallies.BOUNDS]
+        names = [*map(str, tallies.BOUNDS[:-1]), "+Inf"]
+        buckets = list(zip(names, accumulate(each), strict=True))
+        took = counted.get((key, tallies.DELAYED), 0) / 1000
+        histogram.add_metric([key], buckets, took)
+    return histogram
 
 
 def _drifts(rows: Iterable[RowMapping], channels: Iterable[str]) -> Metric:

@@ -29,7 +29,7 @@ def do(engine, what, *arguments, **named):
 
 def accept(engine, id_, version, number, at):
     wish = Wish(id_, "A", "ext-A", None, None, number, version)
-    do(engine, store.accept, [(wish, at)])
+    do(engine, store.accept, [(wish, at)], at)
 
 
 def refuse(engine, id_):
@@ -51,6 +51,18 @@ def test_the_first_wish_after_a_delivery_starts_the_clock(engine, listed, row):
     accept(engine, listed, row().wanted_version, 5, 90)
     do(engine, store.mark_rows, [listed], 100)
     assert row().wanted_at == 100
+
+
+def test_what_is_wanted_while_a_number_is_sent_is_wanted_since_then(
+    engine, listed, row
+):
+    """Else what sells all the time would be late for ever."""
+    sent = row().wanted_version
+    do(engine, store.mark_rows, [listed], 70)
+    accept(engine, listed, sent, 5, 60)
+
+    assert row().wanted_version > row().accepted_version
+    assert row().wanted_at == 60
 
 
 def test_no_row_is_no_wish(engine, listed, row):

@@ -8,7 +8,7 @@ import yaml
 
 from app.domain import drift
 from app.domain.budget import Budget
-from app.domain.instants import MINUTE, SECOND, now
+from app.domain.instants import HOUR, MINUTE, SECOND, now
 from app.pipeline.publishing.exposing import expose
 from app.pipeline.publishing.marking import mark_all
 from app.procfile import ROOT
@@ -114,6 +114,20 @@ def test_tallies_are_counters_by_channel(shop, engine, measured):
     assert told["onecount_drifts_total web lost event"] == 2
 
 
+def test_how_long_numbers_take_is_a_histogram(shop, engine, client):
+    with writing(engine) as connection:
+        took = [90_000, 2 * SECOND, 3 * SECOND, 2 * HOUR]
+        tallies.add(connection, 1, tallies.delays(took), now())
+
+    text = client.get("/metrics").text
+
+    told = 'onecount_delivery_seconds_bucket{channel="web",le="%s"} %s'
+    for bound, times in (("0.1", 1.0), ("2.5", 2.0), ("5.0", 3.0), ("+Inf", 4.0)):
+        assert told % (bound, times) in text
+    assert 'onecount_delivery_seconds_count{channel="web"} 4.0' in text
+    assert 'onecount_delivery_seconds_sum{channel="web"} 7205.09' in text
+
+
 def test_open_incidents_are_counted_by_kind(shop, engine, measured):
     with writing(engine) as connection:
         incidents.open_incident(connection, "drift", "web:X", "differs", now=now())
@@ -122,7 +136,8 @@ def test_open_incidents_are_counted_by_kind(shop, engine, measured):
 
 def exported(client) -> set[str]:
     text = client.get("/metrics").text
-    names = set(re.findall(r"^# TYPE (onecount_\w+)", text, re.MULTILINE))
+    types = re.findall(r"^# TYPE (onecount_\w+) (\w+)", text, re.MULTILINE)
+    names = {name + "_bucket" * (kind == "histogram") for name, kind in types}
     return names | {re.sub(r"_created$", "", name) for name in names}
 
 

@@ -99,7 +99,7 @@ class Recorder:
                 id_: _meanwhile(by_id[id_], call.rows[id_], row)
                 for id_, row in found.items()
             }
-            store.accept(connection, sent, meanwhile)
+            store.accept(connection, sent, call.started_at, meanwhile)
             for outcome in outcomes:
                 wish = by_id[outcome.publication_id]
                 self._outcome(connection, call, wish, outcome, now)
@@ -116,7 +116,7 @@ class Recorder:
                 call,
                 result if accepted else attempts.REFUSED,
                 now,
-                _wishes(call, outcomes, taken),
+                _wishes(call, outcomes, taken, now),
             )
 
     def _outcome(
@@ -236,12 +236,14 @@ def _sent_at(call: Call, wish: Wish) -> Instant:
 
 
 def _wishes(
-    call: Call, outcomes: Sequence[Outcome], taken: Sequence[Wish]
+    call: Call, outcomes: Sequence[Outcome], taken: Sequence[Wish], now: Instant
 ) -> Mapping[str, int]:
-    """What became of the wishes of a call; those that newer ones replaced, too."""
+    """What became of the wishes of a call, and how long those that were taken had been
+    wanted; those that newer ones replaced, too."""
     counts = Counter(f"{tallies.WISH}{o.verdict}" for o in outcomes)
     counts[tallies.SUPERSEDED] = sum(
         wish.version - call.rows[wish.publication_id]["accepted_version"] - 1
         for wish in taken
     )
-    return counts
+    waited = [now - call.rows[w.publication_id]["wanted_at"] for w in taken]
+    return counts + tallies.delays(waited)

@@ -173,10 +173,12 @@ class Meanwhile(NamedTuple):
 def accept(
     connection: Connection,
     taken: Iterable[tuple[Wish, Instant]],
+    began_at: Instant,
     meanwhile: Mapping[int, Meanwhile] | None = None,
 ) -> None:
     """The channel took the numbers of these wishes, sent at a time by its clock.
 
+    It began by ours at `began_at`: what is wanted beyond them is wanted since then.
     `meanwhile`: what we heard of while it was being asked, by publication id.
     """
     heard = meanwhile or {}
@@ -185,10 +187,11 @@ def accept(
         told = heard.get(wish.publication_id, Meanwhile())._asdict()
         believed = wish.available + told.pop("did")
         rows.append(
-            (wish.available, wish.version, believed, sent_at, sent_at)
+            (wish.available, wish.version, believed, sent_at, sent_at, began_at)
             + (*(_FINE | told).values(), wish.publication_id)
         )
-    bulk.change(connection, publications, (*_TAKEN, *_FINE), rows)
+    columns = (*_TAKEN, "wanted_at", *_FINE)
+    bulk.change(connection, publications, columns, rows)
 
 
 class Found(NamedTuple):

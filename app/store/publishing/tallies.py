@@ -1,13 +1,15 @@
 """Tallies: how often what happened on a channel, counted for as long as it exists."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.domain import retry
-from app.domain.instants import HOUR, Instant
+from app.domain.instants import HOUR, SECOND, Instant
 from app.store import bulk
 from app.store.tables import channels, push_hours, push_tallies
 
@@ -27,6 +29,13 @@ DRIFT: Final = "drift:"
 """Before the cause of a number that a channel showed and should not have."""
 MILLISECONDS: Final = "milliseconds"
 """How long calls took in all."""
+DELAY: Final = "delay:"
+"""Before the bound, in seconds, within which a number was at its channel."""
+DELAYED: Final = "delayed"
+"""How many milliseconds these numbers took in all."""
+BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, inf)
+"""Seconds from when a number was wanted until its channel took it: up to each of these
+and above the one before."""
 
 
 def add(
@@ -43,6 +52,16 @@ def add(
         hour = (channel_id, now // HOUR * HOUR, delivered, failed)
         columns = ("channel_id", "hour", "delivered", "failed")
         bulk.add(connection, push_hours, columns, [hour])
+
+
+def delays(waited: Iterable[Instant]) -> Counter[str]:
+    """What to count for numbers that had been wanted for so long."""
+    counts: Counter[str] = Counter()
+    for span in waited:
+        bound = next(one for one in BOUNDS if span <= one * SECOND)
+        counts[f"{DELAY}{bound}"] += 1
+        counts[DELAYED] += span // 1000
+    return counts
 
 
 def hours(

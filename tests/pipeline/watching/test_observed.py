@@ -79,7 +79,7 @@ class Told:
     def push(self, told: Push) -> None:
         version = self.row().wanted_version
         wish = Wish(self.id, JACKET, "item-1", None, "1", told.number, version)
-        store.accept(self.connection, [(wish, told.at)])
+        store.accept(self.connection, [(wish, told.at)], told.at)
 
     def sees(self, number: int, at: Instant) -> bool:
         """Take an observation in; whether anything is to be done about it."""

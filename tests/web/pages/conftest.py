@@ -130,7 +130,7 @@ class Deliveries:
                 )
                 for row in rows
             ]
-            store.accept(connection, [(wish, now()) for wish in taken])
+            store.accept(connection, [(wish, now()) for wish in taken], now())
 
     def want(self, row_id: int, at: Instant | None = None) -> None:
         with writing(self.shop.engine) as connection:
