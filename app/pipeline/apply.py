@@ -179,7 +179,7 @@ def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
             said.told.channel_id,
             said.told.actor,
             said.event.reason,
-            _undone(connection, said.event).get(movement),
+            _undone(connection, said.event, movement),
             kit=kit,
             item=said.event.item,
             changed_at=changed_at,
@@ -188,8 +188,11 @@ def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
     ]
 
 
-def _undone(connection: Connection, event: StockEvent) -> dict[Movement, int]:
-    """What a reversal posts → the entry that this undoes."""
+def _undone(
+    connection: Connection, event: StockEvent, movement: Movement
+) -> int | None:
+    """The entry that this movement of a reversal undoes."""
     if event.kind != kinds.REVERSED:
-        return {}
-    return history.undoing(connection, event.fact or "", event.scope or "")
+        return None
+    undone = history.undoing(connection, event.fact or "", event.scope or "")
+    return undone.get(movement)

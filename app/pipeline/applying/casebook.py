@@ -51,6 +51,8 @@ class Casebook:
         """Those of them that held a return."""
         self.ways: dict[int, Case] = {}
         """Cases (by identity) that are about units on the way to a location."""
+        self.knows_orders = False
+        """Whether any order's own row is open."""
         self._waits = False
         """Whether returns were opened that wait for a channel's order."""
 
@@ -90,6 +92,7 @@ class Casebook:
 
     def add(self, case: Case) -> None:
         self._cases.setdefault(case.case_key, {})[case.line] = case
+        self.knows_orders = self.knows_orders or not case.line
         if case.order_number is not None:
             self._numbers.setdefault(case.order_number, []).append(case)
         if case.case_key.split("/", 2)[1] in way.KINDS:

@@ -65,7 +65,7 @@ def follow(book: Casebook, said: Said, line: Case) -> None:
     Others name that by its number; who does not say whose it is means the one channel's
     that has it.
     """
-    if said.event.order is None:
+    if said.event.order is None or not book.knows_orders:
         return
     is_anyones = said.by_sku and said.owner is said.channel is not None
     rows = [row for row in book.around(line) if not row.line]

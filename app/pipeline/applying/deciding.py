@@ -90,9 +90,9 @@ class Decider:
         """Find what an event is about; return what it waits for if that is unknown."""
         event, channel, meant = said.event, said.channel, said.verdict.meant
         sku_id = meant.sku_id or self.names.sku_id(channel, event)
-        name = self._name(said)
         if said.by_sku:
-            sku_id = correcting.reported(self.book, said, name, sku_id, self.log)
+            known = self.book, said, self._name(said)
+            sku_id = correcting.reported(*known, sku_id, self.log)
         found = self.book.find(said, sku_id)
         exact = [] if said.by_sku else [c for c in found if c.line == event.line]
         if exact:
@@ -149,9 +149,10 @@ class Decider:
         told = units(self.book, said)
         target = Target(told, event.version, location, event.occurred_at, extra)
         others = correcting.others(self.book, said, found, name, sku_id)
-        skus = tuple(case.sku_id or 0 for case in others[:1])
-        if not self._is_news(said, together(others, name), target, (*skus, sku_id)):
-            return None
+        if others:
+            known, skus = together(others, name), (others[0].sku_id or 0, sku_id)
+            if not self._is_news(said, known, target, skus):
+                return None
         found, gave = correcting.cases_of(self.book, said, found, sku_id)
         self.causes.update((id(case), said) for case in gave)
         if said.by_sku:
