@@ -150,23 +150,12 @@ def _changes(
             wanted = movements(case.sku_id, case.targets, rules, parts)
         change = difference(wanted, case.posted)
         cause = said, of_kit(case.sku_id, parts) if parts else None
-        changed_at = _changed_at(house, case, said)
         case.posted = wanted
-        changes += [(move, units, *cause, changed_at) for move, units in change.items()]
+        for move, units in change.items():
+            at = move.occurred_at
+            changed_at = decider.book.corrections.of(case, at)
+            changes.append((move, units, *cause, changed_at))
     return changes, folded
-
-
-def _changed_at(house: House, case: cases.Case, said: Said) -> Instant:
-    """When its source came to say something else: its version, where that is a time.
-
-    0 where it says for the first time at which place units are.
-    """
-    if all(movement.from_location in house.unassigned for movement in case.posted):
-        return 0
-    event = said.event
-    if event.version >= event.occurred_at:
-        return event.version
-    return said.told.received_at
 
 
 def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from app.domain import events as kinds, way
 from app.domain.events import WHOLE, StockEvent, WholeOrder
 from app.domain.targets import Target
+from app.pipeline.applying.doing import Corrections
 from app.pipeline.applying.hearing import (
     ORDER_KINDS,
     Said,
@@ -45,6 +46,7 @@ class Casebook:
         self._cases: dict[str, dict[str, Case]] = {}
         self._numbers: dict[str, list[Case]] = {}
         self.changed: dict[int, Case] = {}
+        self.corrections = Corrections()
         self._doubted: set[int] = set()
         """Cases (by identity) that held something doubtful when they were opened."""
         self._returned: set[int] = set()

@@ -183,6 +183,7 @@ class Decider:
                 self._change(said, case)
             return
         if self._is_news(said, case.targets.get(name), target):
+            self.book.corrections.note(case, name, said)
             case.targets[name] = target
             if name == kinds.PLACED and not kinds.is_by_hold(target.version):
                 case.forget_hold()

@@ -8,6 +8,7 @@ from typing import Final
 
 from app.domain import events as kinds, way
 from app.domain.events import StockEvent, key_of, plain
+from app.domain.instants import Instant
 from app.domain.targets import WITNESS
 from app.pipeline.applying.told import (
     DUPLICATE,
@@ -56,6 +57,14 @@ class Said:
     """It names none of the order's own lines: they go by their SKU."""
     by_sku: bool
     """It speaks of every line of an order with its SKU."""
+
+    @property
+    def at(self) -> Instant:
+        """When its source came to say so: its version, where that is a time."""
+        event = self.event
+        if event.version >= event.occurred_at:
+            return event.version
+        return self.told.received_at
 
     def park(self, waits_for: str) -> str | None:
         """It waits until somebody tells us of a name; return what it waits for.

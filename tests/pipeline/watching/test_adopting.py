@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.domain import drift, events as kinds
 from app.domain.events import StockEvent
-from app.domain.instants import MINUTE, now
+from app.domain.instants import MINUTE, SECOND, now
 from app.pipeline.acts import reversing
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
@@ -18,10 +18,10 @@ from app.pipeline.publishing import adopting, disputes
 from app.pipeline.repairing.rebuilding import rebuild
 from app.pipeline.watching import healing
 from app.store.engine import applying
-from app.store.tables import adoptions, channels, ledger, publications
+from app.store.tables import adoptions, ledger, publications
 from app.store.watching import drifts
 from tests.builders import JACKET
-from tests.pipeline.test_channels_that_sell import ITEM, is_right, trade
+from tests.pipeline.test_channels_that_sell import ITEM, PLACE, is_right, trade
 from tests.pipeline.watching.test_comparing import compare, comparer, edit, policy
 
 __all__ = ["compare", "comparer", "trade"]
@@ -37,7 +37,10 @@ def adopt(trade, compare, eventually):
         time.sleep(1.1)  # providers' clocks tell seconds apart
         policy(trade, drift.ADOPT)
         edit(trade, number)
-        assert [one[2:] for one in compare()] == [(drift.EDITED, drift.TAKE)]
+        # What is on its way to us still may be compared first.
+        eventually(
+            lambda: [one[2:] for one in compare()] == [(drift.EDITED, drift.TAKE)]
+        )
         trade.settle(eventually, number)
         with trade.shop.engine.connect() as connection:
             return connection.scalar(sa.select(publications.c.adopted_until))
@@ -50,21 +53,23 @@ def sold(
 ) -> str:
     """The channel tells of an order that was placed then."""
     order = order or f"order-{next(numbers)}"
-    event = StockEvent(
-        kinds.PLACED,
-        units,
-        at,
-        version or at,
-        external_id=item,
-        order=order,
-        line="1",
-        place=None,
-    )
-    with applying(trade.shop.engine) as connection:
-        channel = channels.c.key == "web"
-        [id_] = connection.scalars(sa.select(channels.c.id).where(channel))
-        apply(connection, read_house(connection), [Told(id_, [event], now())], now())
+    more = {"version": version or at, "external_id": item}
+    tell(trade, "web", kinds.PLACED, units, at, order, **more)
     return order
+
+
+def tell(
+    trade, channel: str, kind: str, units: int, at: int, order: str, **more
+) -> None:
+    """A channel tells something of a line of an order of the web store's."""
+    own = {"external_id": ITEM}
+    others = {"sku": JACKET, "order_channel": "web"}
+    more = {"version": at} | (own if channel == "web" else others) | more
+    event = StockEvent(kind, units, at, order=order, line="1", **more)
+    with applying(trade.shop.engine) as connection:
+        house = read_house(connection)
+        told = Told(house.by_key[channel], [event], now())
+        apply(connection, house, [told], now())
 
 
 def is_same_in_any_order(trade) -> bool:
@@ -121,6 +126,51 @@ def test_an_order_that_is_changed_afterwards_changes_the_number(
 
     left = {"committed": placed} if placed else {}
     assert trade.shop.level(JACKET) == {"available": 7 - placed} | left
+    assert is_same_in_any_order(trade)
+
+
+def test_an_order_that_is_taken_up_again_afterwards_changes_the_number(
+    trade, adopt, eventually
+):
+    trade.settle(eventually, 5)
+    at = now() - MINUTE
+    order = sold(trade, at, 3)
+    sold(trade, at, 0, order, version=at + SECOND)
+    trade.settle(eventually, 5)
+    adopt(8)
+
+    sold(trade, at, 2, order, version=now())
+
+    assert trade.shop.level(JACKET) == {"available": 6, "committed": 2}
+    assert is_same_in_any_order(trade)
+
+
+def test_what_an_order_gives_back_is_believed_to_be_shown(trade, eventually):
+    """Else it would be taken for an edit by hand."""
+    trade.settle(eventually, 5)
+    at = now() - MINUTE
+    order = sold(trade, at, 3)
+    trade.settle(eventually, 2)
+
+    sold(trade, at, 1, order, version=now())
+
+    assert trade.row()["believed"] == 4
+
+
+def test_a_return_from_before_is_inside_whenever_its_paper_was_changed(
+    trade, adopt, eventually
+):
+    trade.settle(eventually, 5)
+    at = now() - MINUTE
+    order = sold(trade, at, 3)
+    back = {"fact": "1", "place": PLACE, "disposition": "sellable"}
+    tell(trade, "web", kinds.SHIPPED, 3, at + SECOND, order, fact="1", place=PLACE)
+    trade.settle(eventually, 2)
+    until = adopt(4)
+
+    tell(trade, "web", kinds.RETURNED, 1, until - SECOND, order, version=now(), **back)
+
+    assert trade.shop.level(JACKET) == {"available": 4}
     assert is_same_in_any_order(trade)
 
 
@@ -186,6 +236,26 @@ def test_a_number_that_a_person_takes_is_one_too(trade, compare, eventually):
     sold(trade, one["found_at"] - MINUTE)
 
     assert trade.shop.level(JACKET) == {"available": 8, "committed": 1}
+    assert is_same_in_any_order(trade)
+
+
+def test_an_order_that_is_changed_while_a_person_is_asked_explains_nothing(
+    trade, compare, eventually
+):
+    trade.settle(eventually, 5)
+    at = now() - MINUTE
+    order = sold(trade, at, 3)
+    trade.settle(eventually, 2)
+    policy(trade, drift.ASK)
+    edit(trade, 4)
+    assert compare() == [(4, 2, drift.EDITED, drift.WAIT)]
+
+    sold(trade, at, 2, order, version=now())
+    with trade.shop.engine.connect() as connection:
+        [one] = drifts.page(connection, limit=10)
+    disputes.decide(trade.shop.engine, one["id"], "theirs", actor="ada", now=now())
+
+    assert trade.shop.level(JACKET) == {"available": 5, "committed": 2}
     assert is_same_in_any_order(trade)
 
 
