@@ -18,6 +18,7 @@ from app.domain.states import Movement
 from app.pipeline.applying import (
     adopted,
     checkpoints,
+    doing,
     flagging,
     folding,
     oversells,
@@ -128,7 +129,7 @@ def _tell_waiting(
     return has_told
 
 
-Change: TypeAlias = tuple[Movement, int, Said, OfKit | None, Instant]
+Change: TypeAlias = tuple[Movement, int, Said, OfKit | None, Instant | None]
 
 
 def _changes(
@@ -137,6 +138,8 @@ def _changes(
     """What the changed cases call for now, less what they posted before, and why."""
     decider.share()
     folded = folding.fold(house, decider.book, decider.causes)
+    others = doing.by_others(house, decider.book.changed.values(), decider.causes)
+    corrections = decider.book.corrections
     changes: list[Change] = []
     for case in decider.book.changed.values():
         said = decider.causes.get(id(case))
@@ -152,9 +155,10 @@ def _changes(
         cause = said, of_kit(case.sku_id, parts) if parts else None
         case.posted = wanted
         for move, units in change.items():
-            at = move.occurred_at
-            changed_at = decider.book.corrections.of(case, at)
-            changes.append((move, units, *cause, changed_at))
+            at: Instant | None = corrections.done_at(case, move.occurred_at)
+            if move.occurred_at in others.get(id(said), ()):
+                at = None
+            changes.append((move, units, *cause, at))
     return changes, folded
 
 
@@ -171,9 +175,9 @@ def _entries(connection: Connection, changes: Sequence[Change]) -> list[Entry]:
             _undone(connection, said.event, movement),
             kit=kit,
             item=said.event.item,
-            changed_at=changed_at,
+            own_at=own_at,
         )
-        for movement, quantity, said, kit, changed_at in changes
+        for movement, quantity, said, kit, own_at in changes
     ]
 
 

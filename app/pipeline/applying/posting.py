@@ -76,8 +76,8 @@ class Entry(NamedTuple):
     kit: OfKit | None = None
     item: str | None = None
     """What the source calls the item: a SKU may have several listings there."""
-    changed_at: Instant = 0
-    """When its source came to say so, where it said something else before."""
+    own_at: Instant | None = None
+    """When its teller changed its own number by that; None: it did not."""
 
 
 @dataclass(slots=True)
@@ -179,6 +179,7 @@ def variance(
         reason,
         checkpoint=at,
         item=cause.item,
+        own_at=at,
     )
 
 
@@ -237,7 +238,7 @@ def _follow(
     """Tell the channels that we publish to what they did themselves."""
     effects: list[observing.Effect] = []
     for entry in entries:
-        if entry.channel_id not in house.publishing:
+        if entry.channel_id not in house.publishing or entry.own_at is None:
             continue
         channel = house.channels[entry.channel_id]
         movement = entry.movement
@@ -248,7 +249,6 @@ def _follow(
             change = _effect(entry, spot[1], states)
             sku, change = _shown(entry, change)
             if change:
-                at = movement.occurred_at
-                told = (channel.id, sku, spot[1], at, change, entry.item)
-                effects.append(observing.Effect(*told, entry.changed_at))
+                told = (channel.id, sku, spot[1], entry.own_at, change, entry.item)
+                effects.append(observing.Effect(*told))
     return observing.follow(connection, house, effects) if effects else []

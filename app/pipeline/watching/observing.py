@@ -40,18 +40,12 @@ class Effect(NamedTuple):
     channel_id: int
     sku_id: int
     location_id: int
-    occurred_at: Instant
+    at: Instant
+    """When its number changed: if it is about an order that was cancelled, by then."""
     change: int
     """Of what is available."""
     item: str | None
     """What the channel called the item: a SKU may have several listings there."""
-    changed_at: Instant
-    """When it came to that, where something else was told before."""
-
-    @property
-    def at(self) -> Instant:
-        """When it changed the number: an order that is cancelled does so by then."""
-        return max(self.occurred_at, self.changed_at)
 
 
 class Late(NamedTuple):

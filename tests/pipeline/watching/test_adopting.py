@@ -174,6 +174,35 @@ def test_a_return_from_before_is_inside_whenever_its_paper_was_changed(
     assert is_same_in_any_order(trade)
 
 
+def test_what_others_did_before_its_sale_was_told_is_not_inside(
+    trade, adopt, eventually
+):
+    """A return at the till downtown waits until the sale is known."""
+    trade.settle(eventually, 5)
+    until = adopt(8)
+    back = {"fact": "1", "place": "downtown", "disposition": "sellable"}
+    tell(trade, "till", kinds.RETURNED, 1, until - SECOND, "T-1", **back)
+
+    sold_at = until - MINUTE
+    tell(trade, "web", kinds.SHIPPED, 1, sold_at, "T-1", fact="1", place=PLACE)
+
+    assert trade.shop.level(JACKET) == {"available": 9}
+    assert trade.row()["believed"] == 8
+    assert is_same_in_any_order(trade)
+
+
+def test_what_another_shipped_before_the_order_was_told_was_in_it(trade, eventually):
+    trade.settle(eventually, 5)
+    left = {"fact": "1", "place": "downtown"}
+    at = now()
+    tell(trade, "till", kinds.SHIPPED, 2, at + 1, "O-1", **left)
+
+    sold(trade, at, 2, "O-1")
+
+    assert trade.shop.level(JACKET) == {"available": 3}
+    assert trade.row()["believed"] == 3
+
+
 def test_what_is_told_late_belongs_to_the_first_that_had_it_inside(
     trade, adopt, eventually
 ):
