@@ -15,6 +15,7 @@ from app.pipeline.acts.facts import record_in
 from app.pipeline.apply import apply
 from app.pipeline.applying.adopted import told_anew
 from app.pipeline.house import House, current
+from app.pipeline.publishing import asking
 from app.pipeline.publishing.asking import Seen
 from app.pipeline.publishing.ruling import ruling
 from app.pipeline.watching import observing
@@ -47,17 +48,21 @@ class Takings:
 
 
 def _units(one: Seen) -> int:
-    """By how many units what it shows differs from what we believed."""
-    return (one.difference.theirs or 0) - (one.difference.believed[1] or 0)
+    """By how many units what it shows differs from ours, by what was known before we
+    looked: from what we believed, and that from ours where a person is asked."""
+    if one.before is None:
+        return 0
+    believed, disputed = one.before["believed"] or 0, one.before["disputed"] or 0
+    return (one.difference.theirs or 0) - believed + disputed
 
 
 def adopt(
     engine: Engine, channel: RowMapping, one: Seen, place: str | None, takings: Takings
 ) -> None:
-    """Take a channel's number into the stock of one location, and believe it, at once;
-    the channel is the one who says so."""
-    row, theirs = one.row, one.difference.theirs
-    if place is None or theirs is None or one.difference.believed[1] is None:
+    """Take a channel's number into the stock of one location, believe it and ask nobody
+    any more, at once; the channel is the one who says so."""
+    row, theirs, before = one.row, one.difference.theirs, one.before
+    if place is None or theirs is None or before is None or before["believed"] is None:
         return
     with applying(engine) as connection:
         until, now, house = inside(one.until), clock(), current(connection)
@@ -80,14 +85,16 @@ def adopt(
             key = recorded.events[0].key
         takings.take(one, place, key)
         adoptions.add(connection, row["id"], until, key)
-        # What was told since we looked, of before the reading and of after it.
-        done = observing.done_since(connection, house, row, one.known_to)
-        since = sum(effect.change for effect in done if effect.at > until)
-        if late := [effect for effect in done if effect.at <= until]:
+        # What was told since we looked, of before the reading and of after it; what was
+        # in an earlier number was put right there.
+        done = observing.done_since(connection, house, before)
+        if late := [e for e in done if before["adopted_until"] < e.at <= until]:
             apply(connection, house, told_anew(connection, late, now), now)
         if (row["believed_at"] or 0) < one.read_at:
+            since = sum(effect.change for effect in done if effect.at > until)
             store.read(connection, row["id"], theirs, one.read_at)
             store.change(connection, row["id"], believed=theirs + since)
+        asking.end(connection, [row["id"]], now)
 
 
 def inside(until: Instant) -> Instant:

@@ -36,8 +36,8 @@ class Unexplained(NamedTuple):
     """When the channel was read, or told it."""
     is_settled: bool
     """Its orders had the time to explain the number."""
-    known_to: int = 0
-    """The newest ledger entry that is in what was expected."""
+    before: RowMapping | None = None
+    """Its row just before the channel was read; None where it cannot be read."""
     is_restless: bool = False
     """It was another one at every look: whatever the policy, a person is asked."""
 
@@ -169,7 +169,7 @@ class Answerer:
             cause = drift.FALSE_SUCCESS
         # What was told without being asked for is dated as all that it tells.
         until = asking.dated(adapter, one.at) if adapter.reads else one.at
-        return Seen(row, names, difference, one.at, until, cause, one.known_to)
+        return Seen(row, names, difference, one.at, until, cause, one.before)
 
     def _judge(
         self,

@@ -33,8 +33,9 @@ class Seen:
     until: Instant
     """What it did up to then, as we date it, is in its number (`dated`)."""
     cause: str | None
-    known_to: int
-    """The newest ledger entry that we knew of when what we believed was looked up."""
+    before: RowMapping | None
+    """Its row just before the channel was read, with what was known to us (`known_to`);
+    None where it cannot be read."""
 
 
 def dated(adapter: Adapter, read_at: Instant) -> Instant:

@@ -49,7 +49,7 @@ class Readings:
         Those in doubt are left out while there are more orders to be read: the next
         turn goes on with them. Raises RetryLater, GiveUp or CredentialsRefused.
         """
-        unclear = [row for row in rows if _is_unclear(row)]
+        unclear = self._again([row for row in rows if _is_unclear(row)])
         started = clock()
         with self._engine.connect() as connection:
             names = store.names(connection, [row["id"] for row in unclear])
@@ -78,7 +78,7 @@ class Readings:
                     odd += self._judge(connection, channel, looked, sent.get(row["id"]))
                 else:
                     store.read(connection, row["id"], reading.available, read_at)
-                    odd += _overridden(after.get(row["id"]), reading, read_at)
+                    odd += _overridden(row, after.get(row["id"]), reading, read_at)
         return self._again(rows), odd
 
     def _judge(
@@ -102,9 +102,8 @@ class Readings:
         store.read(connection, before["id"], number, at)
         if verdict != EXPLAINED:
             is_restless = verdict == OPEN
-            known_to = seen.after["known_to"]
             yield Unexplained(
-                before["id"], number, known, at, True, known_to, is_restless
+                before["id"], number, known, at, True, before, is_restless
             )
         elif number != before["believed"]:
             store.change(connection, before["id"], misses=0)
@@ -194,14 +193,14 @@ def _is_unclear(row: RowMapping) -> bool:
 
 
 def _overridden(
-    row: RowMapping | None, reading: Reading, at: Instant
+    before: RowMapping, row: RowMapping | None, reading: Reading, at: Instant
 ) -> Iterator[Unexplained]:
     """A number that was doubted, and that its orders, read since, do not explain."""
     if row is None or row["doubt_at"] is None or row["unsure"]:
         return
     if reading.available is not None and reading.available != row["believed"]:
         shown, known = reading.available, row["believed"]
-        yield Unexplained(row["id"], shown, known, at, True, row["known_to"])
+        yield Unexplained(row["id"], shown, known, at, True, before)
 
 
 def _careful(

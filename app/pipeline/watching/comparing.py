@@ -149,14 +149,11 @@ class Comparer:
         seen = []
         for row in now_rows:
             id_ = row["id"]
-            told, is_read = (
-                (began[id_], first[id_]),
-                adapter.polls and id_ not in unnamed,
-            )
-            one = _difference(row, *told, shown[id_], numbers[id_], is_read)
+            told = row, began[id_], first[id_]
+            is_read = adapter.polls and id_ not in unnamed
+            one = _difference(*told, shown[id_], numbers[id_], is_read)
             cause = drift.cause_of(one)
-            known = until, cause, row["known_to"]
-            seen.append(Seen(row, names[id_], one, read_at, *known))
+            seen.append(Seen(row, names[id_], one, read_at, until, cause, first[id_]))
         return seen, right
 
     def _numbers(

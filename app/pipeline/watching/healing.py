@@ -81,11 +81,13 @@ class Healer:
 
     def _deed(self, one: Seen, policy: str | None, usual: str, takings: Takings) -> str:
         place = self._place_of(one.row)
+        is_asked = policy is None and one.row["disputed"] is not None
+        can_take = place is not None and not takings.differ(one, place)
         done = drift.deed(
             one.cause or "",
             one.difference,
             policy or usual,
-            can_take=place is not None and not takings.differ(one, place),
+            can_take=can_take and not is_asked,
             is_told=policy is not None,
         )
         if policy is not None or done != drift.PUBLISH:
@@ -120,7 +122,7 @@ class Healer:
                 told = replace(one.difference, desired=ours[row["id"]])
                 one = replace(one, difference=told)
                 asking.ask(connection, channel, adapter.title, one, now)
-            elif done in (drift.PUBLISH, drift.TAKE):
+            elif done == drift.PUBLISH:
                 asking.end(connection, [row["id"]], now)
             if done != drift.NOTHING:
                 store.mark_rows(connection, [row["id"]], now)

@@ -114,14 +114,12 @@ def _adopted(row: sa.Row[Any], effects: Sequence[Effect]) -> Iterator[Late]:
             yield Late(row.id, row.sku_id, one.at, one.change)
 
 
-def done_since(
-    connection: Connection, house: House, row: sa.RowMapping, known_to: int
-) -> list[Late]:
-    """What its channel did to a publication's number itself, by the ledger's entries
-    after `known_to`."""
+def done_since(connection: Connection, house: House, row: sa.RowMapping) -> list[Late]:
+    """What its channel did to a publication's number itself, by what was written down
+    since its row was looked up."""
     here = house.channels[row["channel_id"]].shown_at(row["place"])
     theirs = _names_of_others(connection, _alike(connection, row))
-    found = adoptions.done_since(connection, row, here, known_to)
+    found = adoptions.done_since(connection, row, here)
     return [
         Late(row["id"], row["sku_id"], _done_at(one), int(one.change))
         for one in found

@@ -46,10 +46,10 @@ def first(
 
 
 def done_since(
-    connection: Connection, row: RowMapping, here: Collection[int], known_to: int
+    connection: Connection, row: RowMapping, here: Collection[int]
 ) -> Sequence[sa.Row[Any]]:
     """The stock events by which the channel of this publication changed what is
-    available of its SKU `here`, by the ledger's entries after `known_to`, each with its
+    available of its SKU `here`, by the ledger's entries after what its row was `known_to`, each with its
     `change`, the `entry_at` of that and whether it `was_told` otherwise before.
 
     A kit's movements are of its parts, its stock events of itself; what a count took
@@ -74,7 +74,7 @@ def done_since(
         )
         .join(ledger, ledger.c.event_id == stock_events.c.id)
         .where(
-            ledger.c.id > known_to,
+            ledger.c.id > row["known_to"],
             ledger.c.sku_id == row["sku_id"],
             ledger.c.channel_id == row["channel_id"],
             stock_events.c.sku_id == row["sku_id"],

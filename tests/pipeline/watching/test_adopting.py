@@ -12,6 +12,8 @@ from app.domain.instants import MINUTE, SECOND, now
 from app.pipeline.acts import reversing
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
+from app.pipeline.configuring.listings import save_listing
+from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.publishing import adopting, disputes
@@ -252,6 +254,68 @@ def test_what_is_told_while_it_is_taken_counts_once(
     assert is_same_in_any_order(trade)
 
 
+@pytest.fixture
+def meanwhile(trade, compare, monkeypatch):
+    """Let the channel's number be edited, and taken; `act` just before it is."""
+
+    def run(number: int, act) -> None:
+        def late(*given) -> None:
+            act()
+            adopting.adopt(*given)
+
+        time.sleep(1.1)
+        policy(trade, drift.ADOPT)
+        edit(trade, number)
+        with monkeypatch.context() as patched:
+            patched.setattr(healing, "adopt", late)
+            assert [one[2:] for one in compare()] == [(drift.EDITED, drift.TAKE)]
+
+    return run
+
+
+def test_what_is_told_then_of_before_an_earlier_one_is_inside_that_one(
+    trade, adopt, meanwhile, eventually
+):
+    trade.settle(eventually, 5)
+    until = adopt(8)
+
+    meanwhile(10, lambda: sold(trade, until - MINUTE, 2))
+
+    assert trade.shop.level(JACKET) == {"available": 10, "committed": 2}
+    assert trade.row()["believed"] == 10
+    assert is_same_in_any_order(trade)
+
+
+def test_an_order_that_is_changed_then_changes_the_number(trade, meanwhile, eventually):
+    trade.settle(eventually, 5)
+    at = now() - MINUTE
+    order = sold(trade, at, 3)
+    trade.settle(eventually, 2)
+
+    meanwhile(4, lambda: sold(trade, at, 2, order, version=now()))
+
+    assert trade.shop.level(JACKET) == {"available": 5, "committed": 2}
+    assert trade.row()["believed"] == 5
+
+
+def test_what_a_kit_takes_then_is_not_inside(trade, meanwhile, eventually):
+    """The channel counts a kit by itself."""
+    trade.settle(eventually, 5)
+    trade.shop.sku("GIFT")
+    set_recipe(trade.shop.engine, "GIFT", {JACKET: 1}, now=now(), since=1, actor="ada")
+    with applying(trade.shop.engine) as connection:
+        save_listing(connection, "web", "GIFT", "gift-1", None)
+
+    def gift() -> None:
+        at = now() - MINUTE
+        tell(trade, "web", kinds.PLACED, 2, at, "G-1", external_id="gift-1")
+
+    meanwhile(8, gift)
+
+    assert trade.shop.level(JACKET) == {"available": 6, "committed": 2}
+    assert trade.row()["believed"] == 8
+
+
 def test_a_number_that_a_person_takes_is_one_too(trade, compare, eventually):
     trade.settle(eventually, 5)
     time.sleep(1.1)
@@ -288,6 +352,24 @@ def test_an_order_that_is_changed_while_a_person_is_asked_explains_nothing(
     assert is_same_in_any_order(trade)
 
 
+def test_nothing_is_taken_while_a_person_is_asked(trade, compare, eventually):
+    trade.settle(eventually, 5)
+    policy(trade, drift.ADOPT)
+    edit(trade, 0)
+    assert compare() == [(0, 5, drift.EDITED, drift.WAIT)]
+    trade.settle(eventually, 0)
+    edit(trade, 1)
+
+    assert [one[3] for one in compare()] == [drift.WAIT]
+    assert trade.shop.level(JACKET) == {"available": 5}
+    trade.settle(eventually, 1)
+    edit(trade, 2)
+
+    assert [one[3] for one in compare(policy=drift.ADOPT)] == [drift.TAKE]
+    assert trade.shop.level(JACKET) == {"available": 2}
+    trade.settle(eventually, 2)
+
+
 def test_it_holds_after_all_was_made_anew(trade, adopt, eventually):
     trade.settle(eventually, 5)
     until = adopt(8)
@@ -298,8 +380,9 @@ def test_it_holds_after_all_was_made_anew(trade, adopt, eventually):
     assert trade.shop.level(JACKET) == {"available": 8, "committed": 1}
 
 
+@pytest.mark.parametrize("step", ["end", "write_down"])
 def test_a_kill_leaves_it_taken_and_believed_or_neither(
-    trade, compare, eventually, monkeypatch
+    trade, compare, eventually, monkeypatch, step
 ):
     """Else it would be taken a second time."""
     trade.settle(eventually, 5)
@@ -312,7 +395,7 @@ def test_a_kill_leaves_it_taken_and_believed_or_neither(
     def killed(*_given) -> None:
         raise Killed
 
-    monkeypatch.setattr(healing.asking, "end", killed)
+    monkeypatch.setattr(healing.asking, step, killed)
     with pytest.raises(Killed):
         compare()
     monkeypatch.undo()
