@@ -108,10 +108,8 @@ class Square(Adapter):
         super().check(channel)
         returns = channel.settings.get("returns", SELLABLE)
         if returns not in _DISPOSITIONS:
-            raise BadConfiguration(
-                f"returns is {returns!r}; one of {', '.join(_DISPOSITIONS)}",
-                "settings.returns",
-            )
+            words = f"returns is {returns!r}; one of {', '.join(_DISPOSITIONS)}"
+            raise BadConfiguration(words, "settings.returns")
         # The signature key is told to us when we register the webhooks ourselves.
         if not channel.secret("access_token"):
             words = f"Square needs an access_token: {cls.secrets['access_token']}"

@@ -110,7 +110,10 @@ def pause(settings: Settings, key: str | None, everyone: bool, reason: str) -> N
     engine = database(settings)
     with writing(engine) as connection:
         moment = now()
-        keys = _keys([row["key"] for row in channels.rows(connection)], key, everyone)
+        rows = channels.rows(connection)
+        # Why a channel has been paused before stays to be read.
+        known = [r["key"] for r in rows if not (everyone and r["paused_at"])]
+        keys = _keys(known, key, everyone)
         for one in keys:
             channels.pause(connection, one, reason, moment)
             deeds.note(connection, ACTOR, "pause", one, moment, {"reason": reason})

@@ -22,6 +22,9 @@ def test_a_paused_channel_is_resumed_by_name_or_all_at_once(onecount, hub, ask) 
 
     onecount("channels", "pause", "--all")
     assert ask(paused) == [("till",), ("wms",)]
+    again = onecount("channels", "pause", "--all", "--reason", "again")
+    assert "Paused: nothing" in again.output
+    assert ask("SELECT DISTINCT paused_reason FROM channels") == [("by hand",)]
     onecount("channels", "resume", "till")
     assert ask(paused) == [("wms",)]
     onecount("channels", "resume", "--all")

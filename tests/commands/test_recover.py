@@ -42,6 +42,18 @@ def test_it_says_how_many_numbers_and_which_channels(onecount, hub, ask) -> None
     assert "recovering: reads what changed" in onecount("channels", "list").output
 
 
+def test_a_later_time_does_not_narrow_what_is_asked_for_already(
+    onecount, hub, ask
+) -> None:
+    furnish(hub)
+    early, late = now() // 10**6 * 10**6 - 2 * HOUR, now() - HOUR
+
+    for since in (early, late):
+        assert onecount("recover", "--since", iso(since)).exit_code == 0
+
+    assert ask("SELECT poll_from FROM channels WHERE key = 'web'") == [(early,)]
+
+
 def test_a_channel_of_an_absent_provider_keeps_no_other_from_it(onecount, hub) -> None:
     """A backup may be restored beside a release that does not have its adapter."""
     furnish(hub)

@@ -7,6 +7,7 @@ again once that is applied. A channel that cannot be asked is named.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 import adapters
@@ -67,7 +68,8 @@ def recover(
 def poll_from(connection: Connection, since: Instant) -> list[str]:
     """Let every channel that can be polled be read from a time on; return their keys.
 
-    They publish nothing before that is done.
+    They publish nothing before that is done. Who is asked from an earlier time already
+    stays so.
     """
     asked = [
         row["key"]
@@ -76,9 +78,11 @@ def poll_from(connection: Connection, since: Instant) -> list[str]:
         and row["provider"] in adapters.names()
         and adapters.get(row["provider"]).polls
     ]
+    earliest = sa.case((table.c.poll_from < since, table.c.poll_from), else_=since)
+    afresh = {"poll_due_at": 0, "poll_began_at": None, "poll_position": None}
     connection.execute(
         table.update()
         .where(table.c.key.in_(asked))
-        .values(poll_from=since, poll_due_at=0, poll_began_at=None, poll_position=None)
+        .values(poll_from=earliest, **afresh)
     )
     return asked
