@@ -23,6 +23,7 @@ from app.store.engine import writing
 from app.store.people import sheets
 from app.store.publishing import tallies, waits
 from app.store.receiving import inbox as inbox_store
+from app.store.receiving.waiting import LANES
 from app.store.tables import channels, inbox, publications
 from app.store.vault import Vault
 from app.store.watching import clock
@@ -89,7 +90,7 @@ def due_lanes(mine: Hands, moment: Instant) -> list[tuple[str, bool]]:
             sa.select(inbox.c.id)
             .where(
                 inbox.c.state == "waiting",
-                inbox.c.lane < "fetch",
+                inbox.c.lane.in_(LANES),
                 ~inbox.c.received_at.between(late, moment),
             )
             .limit(1)

@@ -12,6 +12,8 @@ from app.store.tables import inbox
 
 AGAIN: Final = "apply again"
 """The lane of what was read before: its turn is when nothing else waits."""
+LANES: Final = ("apply", AGAIN)
+"""The applier's lanes, in the order in which they have their turn."""
 
 
 class Stored(NamedTuple):
@@ -35,14 +37,14 @@ class Stored(NamedTuple):
 
 
 # Written out, for the index of what waits: PostgreSQL finds it by the words alone.
-_IS_OURS = f"state = 'waiting' AND lane IN ('apply', '{AGAIN}')"
+_IS_OURS = f"state = 'waiting' AND lane IN {LANES}"
 _OF_LANE = (
     "SELECT id FROM (SELECT id FROM inbox WHERE state = 'waiting' AND lane = '{lane}' "
     "ORDER BY id LIMIT {{given}}) AS {name}"
 )
 _LONGEST = " UNION ALL ".join(
     _OF_LANE.format(lane=lane, name=name)
-    for lane, name in (("apply", "first"), (AGAIN, "again"))
+    for lane, name in zip(LANES, ("first", "again"), strict=True)
 )
 _THESE = f"SELECT {', '.join(Stored._fields)} FROM inbox WHERE id {{among}}"
 _SETTLED = (
