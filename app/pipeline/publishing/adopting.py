@@ -29,22 +29,23 @@ class Takings:
     """What was just taken over of each stock: several listings may show the same one."""
 
     def __init__(self) -> None:
-        self._units: dict[tuple[int, str], int] = {}
-        self._keys: dict[tuple[int, str], str] = {}
+        self._taken: dict[tuple[int, str], tuple[int, str]] = {}
+        """SKU and location → by how many units, and by which adjustment."""
 
     def differ(self, one: Seen, place: str) -> bool:
         """Whether another listing of that stock said something else."""
-        return self._units.get((one.row["sku_id"], place), _units(one)) != _units(one)
+        taken = self._taken.get((one.row["sku_id"], place))
+        return taken is not None and taken[0] != _units(one)
 
     def key(self, one: Seen, place: str) -> str | None:
         """The adjustment by which another listing's number was taken, which said the
         same."""
-        return self._keys.get((one.row["sku_id"], place))
+        taken = self._taken.get((one.row["sku_id"], place))
+        return taken[1] if taken is not None else None
 
     def take(self, one: Seen, place: str, key: str) -> None:
         """It was taken by this adjustment."""
-        stock = one.row["sku_id"], place
-        self._units[stock], self._keys[stock] = _units(one), key
+        self._taken[one.row["sku_id"], place] = _units(one), key
 
 
 def _units(one: Seen) -> int:

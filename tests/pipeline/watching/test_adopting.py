@@ -12,8 +12,6 @@ from app.domain.instants import MINUTE, SECOND, now
 from app.pipeline.acts import reversing
 from app.pipeline.apply import apply
 from app.pipeline.applying.told import Told
-from app.pipeline.configuring.listings import save_listing
-from app.pipeline.configuring.recipes import set_recipe
 from app.pipeline.house import read_house
 from app.pipeline.proving.rehearsal import rehearse
 from app.pipeline.publishing import adopting, disputes
@@ -286,36 +284,6 @@ def test_what_is_told_then_of_before_an_earlier_one_is_inside_that_one(
     assert is_same_in_any_order(trade)
 
 
-def test_an_order_that_is_changed_then_changes_the_number(trade, meanwhile, eventually):
-    trade.settle(eventually, 5)
-    at = now() - MINUTE
-    order = sold(trade, at, 3)
-    trade.settle(eventually, 2)
-
-    meanwhile(4, lambda: sold(trade, at, 2, order, version=now()))
-
-    assert trade.shop.level(JACKET) == {"available": 5, "committed": 2}
-    assert trade.row()["believed"] == 5
-
-
-def test_what_a_kit_takes_then_is_not_inside(trade, meanwhile, eventually):
-    """The channel counts a kit by itself."""
-    trade.settle(eventually, 5)
-    trade.shop.sku("GIFT")
-    set_recipe(trade.shop.engine, "GIFT", {JACKET: 1}, now=now(), since=1, actor="ada")
-    with applying(trade.shop.engine) as connection:
-        save_listing(connection, "web", "GIFT", "gift-1", None)
-
-    def gift() -> None:
-        at = now() - MINUTE
-        tell(trade, "web", kinds.PLACED, 2, at, "G-1", external_id="gift-1")
-
-    meanwhile(8, gift)
-
-    assert trade.shop.level(JACKET) == {"available": 6, "committed": 2}
-    assert trade.row()["believed"] == 8
-
-
 def test_a_number_that_a_person_takes_is_one_too(trade, compare, eventually):
     trade.settle(eventually, 5)
     time.sleep(1.1)
@@ -344,6 +312,7 @@ def test_an_order_that_is_changed_while_a_person_is_asked_explains_nothing(
     assert compare() == [(4, 2, drift.EDITED, drift.WAIT)]
 
     sold(trade, at, 2, order, version=now())
+    assert trade.row()["disputed"] == 2
     with trade.shop.engine.connect() as connection:
         [one] = drifts.page(connection, limit=10)
     disputes.decide(trade.shop.engine, one["id"], "theirs", actor="ada", now=now())

@@ -18,12 +18,10 @@ from app.store.tables import channels, publications
 from tests.adapters.sandboxes import control
 from tests.builders import JACKET, sale
 from tests.pipeline.test_channels_that_sell import is_right, sell, trade
-from tests.pipeline.watching.test_adopting import sold
 from tests.pipeline.watching.test_comparing import (
     asked,
     compare,
     comparer,
-    edit,
     policy,
 )
 
@@ -93,22 +91,6 @@ def test_nobody_is_asked_why_a_cancelled_order_raised_it(
     assert trade.shop.level(JACKET) == {"available": 3}
     assert asked(trade) == []
     assert trade.row()["disputed"] is None
-
-
-def test_what_a_person_is_asked_about_is_not_explained_by_what_is_done_later(
-    trade, compare, eventually
-):
-    trade.settle(eventually, 5)
-    at = now() - MINUTE
-    order = sold(trade, at, 3)
-    trade.settle(eventually, 2)
-    policy(trade, drift.ASK)
-    edit(trade, 6)
-    assert compare() == [(6, 2, drift.EDITED, drift.WAIT)]
-
-    sold(trade, at, 0, order, version=now())
-
-    assert trade.row()["disputed"] == 4
 
 
 def told(shop, kind: str, at: Instant, version: Instant, **values) -> None:
